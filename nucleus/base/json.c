@@ -26,6 +26,7 @@ struct json_object *sedge_json_parse(const char *text, size_t len, const char *w
     enum json_tokener_error rc;
     size_t end;
     unsigned line;
+    bool cut;
     unsigned column;
 
     sedge_assert(tok != NULL);
@@ -39,7 +40,8 @@ struct json_object *sedge_json_parse(const char *text, size_t len, const char *w
     v = json_tokener_parse_ex(tok, text, (int)len);
     rc = json_tokener_get_error(tok);
     end = json_tokener_get_parse_end(tok);
-    if (rc == json_tokener_continue) { /* numbers at the end of the text are complete only with a terminator */
+    cut = rc == json_tokener_continue;
+    if (cut) { /* numbers at the end of the text are complete only with a terminator */
         v = json_tokener_parse_ex(tok, "", 1);
         rc = json_tokener_get_error(tok);
         if (rc == json_tokener_success) end = len;
@@ -57,7 +59,7 @@ struct json_object *sedge_json_parse(const char *text, size_t len, const char *w
     line_of(text, end < len ? end : len, &line, &column);
     (void)sedge_err_set(err, rc == json_tokener_error_depth ? SEDGE_E_LIMIT : SEDGE_E_INVALID,
                         "%s:%u:%u: not valid JSON: %s", what, line, column,
-                        rc == json_tokener_continue ? "the text ends too early" : json_tokener_error_desc(rc));
+                        cut ? "the text ends too early" : json_tokener_error_desc(rc));
     return NULL;
 }
 
