@@ -14,6 +14,7 @@
 enum sedge_param_type {
     SEDGE_P_TEXT,
     SEDGE_P_INT,
+    SEDGE_P_NUMBER,
     SEDGE_P_BOOL,
     SEDGE_P_CHOICE, /* one of `choices`, case as written */
     SEDGE_P_MAP     /* object of texts, or of further rows */
@@ -29,9 +30,10 @@ struct sedge_param {
     const char *name; /* "mqtt.spooler.maxSizeInBytes": names below configuration, joined by dots */
     enum sedge_param_type type;
     enum sedge_param_reload reload;
-    int64_t min, max;    /* INT */
+    int64_t min, max;    /* INT, NUMBER */
     const char *def;     /* as text; NULL: none */
     const char *choices; /* CHOICE: words separated by '|' */
+    bool lenient;        /* a value outside the range counts as not given, and is no error (config.md 13, 14) */
     bool secret;
     const char *note; /* one line of help; the reason for IGNORED */
 };
@@ -43,6 +45,7 @@ const struct sedge_param *sedge_nucleus_param_find(const char *name); /* without
  * (assertion). The text is valid until the next write; NULL when there is neither. */
 const char *sedge_nucleus_param_str(struct sedge_config *cfg, const char *name);
 int64_t sedge_nucleus_param_i64(struct sedge_config *cfg, const char *name);
+double sedge_nucleus_param_number(struct sedge_config *cfg, const char *name);
 bool sedge_nucleus_param_bool(struct sedge_config *cfg, const char *name);
 /* A MAP as plain object, new reference; NULL when absent. */
 struct json_object *sedge_nucleus_param_map(struct sedge_config *cfg, const char *name);
@@ -50,6 +53,9 @@ struct json_object *sedge_nucleus_param_map(struct sedge_config *cfg, const char
 /* Checks a configuration object (plain) against the table. -1 INVALID for the first bad value: "mqtt.port: 70000 is
  * outside 1..65535". Names that are not in the table go to `unknown` (may be NULL) and are no error. */
 int sedge_nucleus_params_check(struct json_object *configuration, struct sedge_strv *unknown, struct sedge_err *err);
+/* The same for one section, strictly: a name that is not in the table is INVALID too, names are compared with case. The
+ * rule for "logging": when this fails, the whole section is ignored. */
+int sedge_nucleus_section_check(const char *section, struct json_object *value, struct sedge_err *err);
 /* The strongest reaction that going from `before` to `after` (plain objects, NULL: empty) needs:
  * RESTART, then RECONNECT, then LIVE; NEXT_USE when nothing else changed. *name (may be NULL) is the first such row. */
 enum sedge_param_reload sedge_nucleus_params_diff(struct json_object *before, struct json_object *after,

@@ -29,6 +29,9 @@ struct sedge_db *sedge_config_open_db(const char *path, const char *schema, int 
 /* Reads the rows into the (empty) tree. 1 there was something, 0 no rows, -1 CORRUPT or IO. Blocking. */
 int sedge_config_load(struct sedge_config *cfg, struct sedge_db *db, struct sedge_err *err);
 
+/* The stored rows are thrown away with the next flush, which writes the complete tree. */
+void sedge_config_discard_stored(struct sedge_config *cfg);
+
 /* Borrowed; must outlive the tree's close or be closed (sedge_dbw_close) right after sedge_config_close is called. What
  * has changed since sedge_config_load is submitted at the end of this turn. */
 void sedge_config_attach(struct sedge_config *cfg, struct sedge_dbw *w);

@@ -19,7 +19,7 @@
 #include "base/db.h"
 #include "config.h"
 
-#define SEDGE_CONFIG_FILE_MAX (16u * 1024 * 1024) /* .yaml, .yml, .json */
+#define SEDGE_CONFIG_FILE_MAX (4u * 1024 * 1024) /* .yaml, .yml, .json */
 #define SEDGE_CONFIG_TLOG_MAX (256u * 1024 * 1024)
 
 struct sedge_config_start {
