@@ -114,8 +114,9 @@ static const struct sedge_param params[] = {
     INT("mqtt.maximumReconnectDelaySeconds", "0", 0, 86400, RECONNECT, "0: the session's own default"),
     INT("mqtt.minimumConnectedTimeBeforeRetryResetSeconds", "0", 0, 86400, RECONNECT, "0: the session's own default"),
     INT("mqtt.standaloneMqttTimeoutMs", "60000", 0, MS_MAX, IGNORED, "trial connections are not made"),
-    CHOICE("mqtt.spooler.storageType", "Memory", "Memory|Disk", RESTART, "where unsent messages wait"),
-    INT("mqtt.spooler.maxSizeInBytes", "2621440", 1, SIZE_MAX_BYTES, RECONNECT, "bytes of unsent messages"),
+    CHOICE("mqtt.spooler.storageType", "Disk", "Memory|Disk", RESTART, "where unsent messages wait"),
+    INT("mqtt.spooler.maxSizeInBytes", NULL, 1, SIZE_MAX_BYTES, RECONNECT,
+        "bytes of unsent messages; if absent 16 MiB on disk, 2621440 in memory"),
     BOOL("mqtt.spooler.keepQos0WhenOffline", "false", RECONNECT, "keep QoS 0 messages too"),
     TEXT("mqtt.spooler.pluginName", "aws.greengrass.DiskSpooler", IGNORED, "the disk spool is built in"),
 

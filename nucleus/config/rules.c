@@ -84,7 +84,7 @@ static void write_over(const struct writing *w, struct sedge_node *node, struct 
 int sedge_config_replace(struct sedge_config *cfg, struct json_object *object, const struct sedge_config_rule *rules,
                          size_t n, struct sedge_err *err)
 {
-    const char *names[SEDGE_CONFIG_DEPTH_MAX + 1];
+    const char *names[SEDGE_CONFIG_DEPTH_MAX + 1] = {NULL};
     struct writing w = {cfg, rules, n};
     const struct sedge_config_rule *root = rule_for(&w, names, 0, NULL);
 

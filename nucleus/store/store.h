@@ -7,12 +7,13 @@
  *   text = sedge_store_recipe(store, name, version, &err);
  *   sedge_store_close(store);
  *
- * All functions block: call them at the start or from a work item. They may be called from several worker threads (one
- * lock inside). The index of names and versions is built on first use by reading every file of recipes/; the name and
- * version in the file decide, not the file's name. Recipe files that cannot be read are logged and left out.
+ * Functions block (files): call them at the start or from a work item. They may be called from several worker threads
+ * (locks inside). Only the paths, sedge_store_pin and sedge_store_unpin are for the loop too. The index of names and
+ * versions is built on first use by reading every file of recipes/; the name and version in the file decide, not the
+ * file's name. Recipe files that cannot be read are logged and left out.
  *
- * Names and versions become names of folders: a component name is refused (INVALID) when it is empty, longer than
- * SEDGE_STORE_NAME_MAX, begins with '.', or holds '/' or a control character.
+ * Names and versions become names of folders: a bad name (recipe.h: sedge_component_name_check, and "." and "..") or
+ * version is refused with INVALID.
  */
 #ifndef SEDGE_STORE_STORE_H
 #define SEDGE_STORE_STORE_H
@@ -25,10 +26,6 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define SEDGE_STORE_NAME_MAX    128
-#define SEDGE_STORE_VERSION_MAX 64
-#define SEDGE_STORE_RECIPE_MAX  (1u * 1024 * 1024) /* bytes of one recipe file */
-
 struct sedge_store;
 
 struct sedge_store *sedge_store_open(const char *root, struct sedge_err *err);
@@ -36,8 +33,9 @@ void sedge_store_close(struct sedge_store *store);
 
 /* ---- recipes ---- */
 
-/* Writes <H>@<V>.recipe.yaml atomically, replacing. `text` is YAML or JSON as it came (YAML holds JSON); it is not
- * checked here. `metadata` (object, may be NULL) goes to <H>@<V>.metadata.json; NULL removes an older one. */
+/* Writes <H>@<V>.recipe.yaml atomically, replacing. `text` is YAML or JSON; it must be a valid recipe of that name and
+ * version (INVALID otherwise; a NULL name or version: whatever the recipe says). YAML is stored as it came, JSON is
+ * converted. `metadata` (object, may be NULL) goes to <H>@<V>.metadata.json; NULL removes an older one. */
 int sedge_store_put_recipe(struct sedge_store *store, const char *name, const char *version, const char *text,
                            struct json_object *metadata, struct sedge_err *err);
 /* Text of a recipe; heap. NULL with NOT_FOUND. The name is compared as it is. */
@@ -72,7 +70,8 @@ int64_t sedge_store_size(struct sedge_store *store, struct sedge_err *err);
  * "file:line:column: ..."; what was copied before it stays. *count (may be NULL): recipes written. */
 int sedge_store_import_recipes(struct sedge_store *store, const char *dir, size_t *count, struct sedge_err *err);
 /* Layout <component>/<version>/<files>: copied into packages/artifacts, replacing files. Anything at the first two
- * levels that is not a folder is INVALID, before anything is copied. */
+ * levels that is not a folder of a component or version is INVALID, before anything is copied; names that begin with
+ * '.' are skipped there. */
 int sedge_store_import_artifacts(struct sedge_store *store, const char *dir, struct sedge_err *err);
 
 /* ---- clean-up (deployment.md 22) ---- */
