@@ -218,7 +218,7 @@ static int check_level(const char *prefix, struct json_object *o, struct sedge_s
         const struct sedge_param *p = sedge_nucleus_param_find(name);
 
         if (p) {
-            if (v && check_value(p, v, err) != 0 && !p->lenient) return -1;
+            if (v && check_value(p, v, p->lenient ? NULL : err) != 0 && !p->lenient) return -1;
         } else if (!is_section(name)) {
             if (unknown) sedge_strv_add(unknown, name);
         } else if (json_object_is_type(v, json_type_object)) {

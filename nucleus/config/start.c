@@ -32,15 +32,35 @@ static bool is_yaml(const char *path)
 
 /* ---- one file ---- */
 
+/* Where a key of the top level stands: YAML holds JSON, so the reader of YAML finds the value in both, and the key is
+ * the nearest in front of it. Line 1, column 1 when it is not found (a key with '/' or '~'). */
+static void locate_key(const struct sedge_buf *text, const char *key, unsigned *line, unsigned *column)
+{
+    sedge_auto_free char *pointer = sedge_xasprintf("/%s", key);
+    const char *found = NULL, *end = text->data;
+
+    *line = *column = 1;
+    if (sedge_yaml_locate(text->data, text->len, pointer, line, column) != 0) return;
+    for (unsigned i = 1; i < *line && (end = strchr(end, '\n')); i++)
+        end++;
+    end = end ? end + *column - 1 : text->data + text->len;
+    for (const char *p = strstr(text->data, key); p && p < end; p = strstr(p + 1, key))
+        found = p;
+    if (!found) return;
+    *line = *column = 1;
+    for (const char *p = text->data; p < found; p++) {
+        *line += *p == '\n';
+        *column = *p == '\n' ? 1 : *column + 1;
+    }
+}
+
 static int refuse_key(const char *key, const char *path, const struct sedge_buf *text, struct sedge_err *err)
 {
     static const char *const known[] = {"system", "services", "setenv"};
     const char *near = sedge_str_nearest(key, known, SEDGE_ARRAY_LEN(known));
-    sedge_auto_free char *pointer = sedge_xasprintf("/%s", key);
-    unsigned line = 1, column = 1;
+    unsigned line, column;
 
-    /* YAML holds JSON, so this finds the place in both. A key with '/' or '~' is reported at the start of the file. */
-    (void)sedge_yaml_locate(text->data, text->len, pointer, &line, &column);
+    locate_key(text, key, &line, &column);
     return sedge_err_set(err, SEDGE_E_INVALID,
                          "%s:%u:%u: unknown key \"%s\"%s%s%s; at the top only system, services and setenv are possible",
                          path, line, column, key, near ? " (did you mean \"" : "", near ? near : "",
@@ -50,10 +70,9 @@ static int refuse_key(const char *key, const char *path, const struct sedge_buf 
 static int refuse_type(const char *key, const char *path, const struct sedge_buf *text, struct json_object *v,
                        struct sedge_err *err)
 {
-    sedge_auto_free char *pointer = sedge_xasprintf("/%s", key);
-    unsigned line = 1, column = 1;
+    unsigned line, column;
 
-    (void)sedge_yaml_locate(text->data, text->len, pointer, &line, &column);
+    locate_key(text, key, &line, &column);
     return sedge_err_set(err, SEDGE_E_INVALID, "%s:%u:%u: %s: expected a map, got %s", path, line, column, key,
                          json_type_to_name(json_object_get_type(v)));
 }
