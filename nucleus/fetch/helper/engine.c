@@ -205,6 +205,9 @@ static void transferred(struct engine *e, struct sedge_job *job, CURLcode rc)
         job->looked_up = true;
         job->attempts = 0;
         transfer(e, job);
+    } else if (job->req.op == SEDGE_OP_PUT && !job->unconditional && job->req.if_none_match && job->in.status == 501) {
+        job->unconditional = true; /* the store does not know the header: the look before has to do */
+        transfer(e, job);
     } else if (v == SEDGE_VERDICT_HEAL) {
         wait_and_retry(e, job, asked_ms);
     } else {

@@ -71,7 +71,8 @@ struct sedge_job {
     struct sedge_listing listing;
     int64_t size; /* PUT */
     char sha256[65];
-    bool looked_up; /* PUT with ifNoneMatch: nothing is there */
+    bool looked_up;     /* PUT with ifNoneMatch: nothing is there */
+    bool unconditional; /* PUT: the store refuses the header */
 };
 
 struct sedge_job *sedge_job_new(const struct sedge_settings *s, CURLM *multi);

@@ -163,6 +163,7 @@ void sedge_request_release(struct sedge_request *r)
 
 const char *sedge_request_stack_base(const struct sedge_request *r)
 {
+    if (r->op == SEDGE_OP_PUT || r->op == SEDGE_OP_DELETE) return NULL;
     return r->op == SEDGE_OP_LIST || r->op == SEDGE_OP_TEXT ? "COMPONENT_PACKAGE_LOADING_ERROR"
                                                             : "ARTIFACT_DOWNLOAD_ERROR";
 }

@@ -13,8 +13,8 @@
 
 #define SEDGE_OPS(X)                                                                                                   \
     X(LIST, "list")                                                                                                    \
-    X(GET, "get") X(TEXT, "text") X(HEAD, "head") X(PUT, "put") X(DELETE, "delete") X(UNPACK, "unpack")                \
-        X(CANCEL, "cancel")
+    X(GET, "get")                                                                                                      \
+    X(TEXT, "text") X(HEAD, "head") X(PUT, "put") X(DELETE, "delete") X(UNPACK, "unpack") X(CANCEL, "cancel")
 enum sedge_op {
 #define X(sym, name) SEDGE_OP_##sym,
     SEDGE_OPS(X)
@@ -35,7 +35,7 @@ struct sedge_request {
 /* Release also after a failure: the id may have been read. */
 int sedge_request_parse(struct sedge_request *r, struct json_object *line, struct sedge_fail *fail);
 void sedge_request_release(struct sedge_request *r);
-/* The code that goes before the others in an error's stack. */
+/* The code that goes before the others in an error's stack; NULL for none. */
 const char *sedge_request_stack_base(const struct sedge_request *r);
 
 #endif

@@ -298,9 +298,8 @@ static void set_upload(struct sedge_job *job)
     curl_easy_setopt(job->easy, CURLOPT_READDATA, job);
     curl_easy_setopt(job->easy, CURLOPT_SEEKFUNCTION, on_seek);
     curl_easy_setopt(job->easy, CURLOPT_SEEKDATA, job);
-    add_header(job, "Expect", "");
     if (job->req.content_type) add_header(job, "Content-Type", job->req.content_type);
-    if (job->req.if_none_match) add_header(job, "If-None-Match", "*");
+    if (job->req.if_none_match && !job->unconditional) add_header(job, "If-None-Match", "*");
 }
 
 static int reset(struct sedge_job *job)

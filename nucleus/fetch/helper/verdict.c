@@ -139,6 +139,11 @@ static enum sedge_verdict of_status(const struct sedge_outcome *o, const struct 
                    "there is already something of this name");
         return SEDGE_VERDICT_FINAL;
     }
+    if (o->status == 501) {
+        (void)tell(fail, src, s, SEDGE_E_UNSUPPORTED, s3 ? "S3_ERROR S3_SERVER_ERROR" : "HTTP_REQUEST_ERROR", what,
+                   "the server does not offer this");
+        return SEDGE_VERDICT_FINAL;
+    }
     if (o->status == 408 || o->status == 429 || o->status >= 500) {
         (void)tell(fail, src, s, SEDGE_E_UNAVAILABLE, s3 ? "S3_ERROR S3_SERVER_ERROR" : "HTTP_REQUEST_ERROR", what,
                    "the server is overloaded or broken; try again later");

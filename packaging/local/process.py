@@ -1,0 +1,106 @@
+"""Processes that end with us, free ports, and waits with a deadline."""
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+class LocalError(Exception):
+    """Something could not be started; the text says what and why."""
+
+
+def free_ports(count, host="127.0.0.1"):
+    """Ports nobody listens on at this moment, all different."""
+    sockets = []
+    try:
+        for _ in range(count):
+            s = socket.socket()
+            s.bind((host, 0))
+            sockets.append(s)
+        return [s.getsockname()[1] for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()
+
+
+def free_port():
+    return free_ports(1)[0]
+
+
+def _die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Process:
+    """One program in the foreground, its output in a log file. Killed when the thread that started it ends."""
+
+    def __init__(self, name, argv, log, env=None, cwd=None, user=None):
+        self.name, self.argv, self.log = name, argv, log
+        with open(log, "ab") as out:
+            self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                          env=env, cwd=cwd, user=user, preexec_fn=_die_with_parent)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def log_tail(self, lines=15):
+        try:
+            with open(self.log, errors="replace") as f:
+                return "".join(f.readlines()[-lines:])
+        except OSError:
+            return ""
+
+    def wait_port(self, port, seconds=30, host="127.0.0.1"):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not self.running():
+                raise LocalError(f"{self.name} ended with status {self.popen.returncode}:\n{self.log_tail()}")
+            try:
+                socket.create_connection((host, port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise LocalError(f"{self.name} does not listen on port {port} after {seconds} s:\n{self.log_tail()}")
+
+    def stop(self, seconds=5):
+        if self.running():
+            self.popen.terminate()
+            try:
+                self.popen.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self):
+        if self.running():
+            self.popen.kill()
+        self.popen.wait()
+
+
+def wait_until(check, seconds, what, step=0.05):
+    """Returns the first true value of check(); LocalError after the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise LocalError(f"timed out after {seconds} s: {what}")
+        time.sleep(step)
+
+
+def find_program(name):
+    """Path of a program, also where administrators' programs are (an ordinary user's PATH lacks those)."""
+    for folder in os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/usr/local/sbin", "/sbin"]:
+        path = os.path.join(folder or ".", name)
+        if os.access(path, os.X_OK) and os.path.isfile(path):
+            return path
+    raise LocalError(f"the program {name} is not installed; run packaging/deps demo")
