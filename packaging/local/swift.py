@@ -87,6 +87,7 @@ class Swift:
         self.logs = os.path.join(self.folder, "log")
         self.bin_dir = bin_dir
         self.processes = {}
+        self.configured = False
         self.ports = dict(zip(SERVERS + ("proxy", "memcache"), free_ports(5)))
         self.access_key, self.secret_key, self.region = ACCESS_KEY, SECRET_KEY, REGION
 
@@ -122,6 +123,7 @@ class Swift:
         for folder in (self.etc, self.logs, os.path.join(self.devices, "sdb1")):
             os.makedirs(folder, exist_ok=True)
         self._check_xattrs()
+        self.configured = True
         user = pwd.getpwuid(os.geteuid()).pw_name
         self._write("swift.conf", SWIFT_CONF)
         for name in SERVERS:
@@ -141,10 +143,9 @@ class Swift:
                              f"({e.strerror}); choose another folder") from e
 
     def start(self, seconds=60):
-        if not os.path.exists(os.path.join(self.etc, "proxy-server.conf")):
+        if not self.configured:
             self.configure()
-        # The servers read swift.conf from SWIFT_CONF_DIR only through swift_dir; the hash words are read at import.
-        env = dict(os.environ, SWIFT_TEST_CONFIG_FILE="", PYTHONWARNINGS="ignore")
+        env = dict(os.environ, PYTHONWARNINGS="ignore")
         for name in SERVERS + ("proxy",):
             program = find_program(f"swift-{name}-server")
             self.processes[name] = Process(f"swift-{name}-server", ["/usr/bin/python3", program, os.path.join(

@@ -1,0 +1,11 @@
+"""Fixtures for all Python tests; see tests/support."""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(HERE)
+for folder in (HERE, os.path.join(SOURCE, "packaging")):
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+pytest_plugins = ["support.fixtures"]
