@@ -95,7 +95,7 @@ int sedge_header_next(const uint8_t *block, size_t len, size_t *pos, struct sedg
 int64_t sedge_header_int(const struct sedge_header *h); /* value of a BYTE, INT16, INT32, INT64, TIMESTAMP */
 
 /*
- * Building: begin, headers, then end (payload copied) or end_head (the payload travels in a buffer of its own).
+ * Building: begin, headers, then end (payload copied) or seal_head and trailer (the payload travels on its own).
  * Only int32 and string headers exist here because the C SDK dies of any other.
  */
 void sedge_frame_begin(struct sedge_buf *out);
@@ -104,5 +104,10 @@ void sedge_frame_string(struct sedge_buf *out, const char *name, const char *val
 void sedge_frame_raw_header(struct sedge_buf *out, const struct sedge_header *h);                /* copy, for pings */
 /* `start` is out->len at begin. -1 LIMIT when the frame would exceed SEDGE_FRAME_MAX; `out` is back at `start` then. */
 int sedge_frame_end(struct sedge_buf *out, size_t start, const void *payload, size_t len, struct sedge_err *err);
+/* The two halves of end, for a payload that stays where it is: fills the prelude for payload_len bytes to come and
+ * gives the CRC so far; then the four bytes that go behind the payload. */
+int sedge_frame_seal_head(struct sedge_buf *out, size_t start, size_t payload_len, uint32_t *crc,
+                          struct sedge_err *err);
+void sedge_frame_trailer(uint8_t trailer[4], uint32_t crc);
 
 #endif

@@ -1,0 +1,43 @@
+#include "payload.h"
+
+#include <limits.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/mem.h"
+
+struct sedge_payload *sedge_payload_new(size_t len)
+{
+    struct sedge_payload *p = sedge_xrealloc(NULL, sizeof *p + len + 1, 1);
+
+    *p = (struct sedge_payload){.refs = 1, .len = len};
+    p->data[len] = 0;
+    return p;
+}
+
+struct sedge_payload *sedge_payload_copy(const void *data, size_t len)
+{
+    struct sedge_payload *p = sedge_payload_new(len);
+
+    if (len > 0) memcpy(p->data, data, len);
+    sedge_payload_seal(p);
+    return p;
+}
+
+void sedge_payload_seal(struct sedge_payload *p)
+{
+    p->crc = (uint32_t)crc32_z(0, (const unsigned char *)p->data, p->len);
+    p->crc_op = crc32_combine_gen((z_off_t)p->len);
+}
+
+struct sedge_payload *sedge_payload_ref(struct sedge_payload *p)
+{
+    sedge_assert(p->refs < UINT_MAX);
+    p->refs++;
+    return p;
+}
+
+void sedge_payload_unref(struct sedge_payload *p)
+{
+    if (p && --p->refs == 0) free(p);
+}
