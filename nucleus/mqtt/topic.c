@@ -1,0 +1,119 @@
+#include "topic.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+/* Bytes of a prefix `head` + one level + '/', 0 when it is not there. */
+static size_t prefix_len(const char *topic, const char *head)
+{
+    const char *slash;
+
+    if (!sedge_str_starts(topic, head)) return 0;
+    slash = strchr(topic + strlen(head), '/');
+    return slash && slash != topic + strlen(head) ? (size_t)(slash + 1 - topic) : 0;
+}
+
+static size_t count_slashes(const char *s)
+{
+    size_t n = 0;
+
+    for (; *s; s++)
+        n += *s == '/';
+    return n;
+}
+
+static int check_size(const char *counted, struct sedge_err *err)
+{
+    if (count_slashes(counted) > SEDGE_MQTT_TOPIC_SLASHES)
+        return sedge_err_set(err, SEDGE_E_INVALID, "The request topic must have no more than %d forward slashes (/)",
+                             SEDGE_MQTT_TOPIC_SLASHES);
+    if (strlen(counted) > SEDGE_MQTT_TOPIC_MAX)
+        return sedge_err_set(err, SEDGE_E_INVALID,
+                             "The topic size of request must be no larger than %d bytes (this one has %zu)",
+                             SEDGE_MQTT_TOPIC_MAX, strlen(counted));
+    return 0;
+}
+
+int sedge_mqtt_topic_check(const char *topic, bool v5, struct sedge_err *err)
+{
+    size_t prefix;
+
+    if (!topic[0]) return sedge_err_set(err, SEDGE_E_INVALID, "Topic must not be empty");
+    if (strpbrk(topic, "+#"))
+        return sedge_err_set(err, SEDGE_E_INVALID, "Publish topics must not contain wildcard characters of '#' or '+'");
+    if (!sedge_utf8_valid(topic, strlen(topic))) return sedge_err_set(err, SEDGE_E_INVALID, "Topic is not valid UTF-8");
+    prefix = prefix_len(topic, "$aws/rules/");
+    if (!prefix && topic[0] == '$' && v5) {
+        if (strlen(topic) <= SEDGE_MQTT_TOPIC_RESERVED_MAX) return 0;
+        return sedge_err_set(err, SEDGE_E_INVALID, "Reserved topic total length is greater than %d bytes",
+                             SEDGE_MQTT_TOPIC_RESERVED_MAX);
+    }
+    return check_size(topic + prefix, err);
+}
+
+static int check_wildcards(const char *filter, struct sedge_err *err)
+{
+    for (const char *p = filter; *p; p++) {
+        bool start = p == filter || p[-1] == '/';
+        if (*p == '#' && (!start || p[1]))
+            return sedge_err_set(err, SEDGE_E_INVALID, "'#' must be the last level of the filter \"%s\"", filter);
+        if (*p == '+' && (!start || (p[1] && p[1] != '/')))
+            return sedge_err_set(err, SEDGE_E_INVALID, "'+' must be a whole level of the filter \"%s\"", filter);
+    }
+    return 0;
+}
+
+int sedge_mqtt_filter_check(const char *filter, bool v5, struct sedge_err *err)
+{
+    size_t prefix = v5 ? prefix_len(filter, "$share/") : 0;
+
+    if (!filter[0]) return sedge_err_set(err, SEDGE_E_INVALID, "Topic must not be empty");
+    if (!sedge_utf8_valid(filter, strlen(filter)))
+        return sedge_err_set(err, SEDGE_E_INVALID, "Topic is not valid UTF-8");
+    if (check_wildcards(filter + prefix, err) != 0) return -1;
+    return check_size(filter + prefix, err);
+}
+
+/* One level of each: the end of the level, and whether it is a wildcard. */
+static const char *level_end(const char *s)
+{
+    return s + strcspn(s, "/");
+}
+
+static bool level_is(const char *s, char wildcard)
+{
+    return s[0] == wildcard && (s[1] == '/' || !s[1]);
+}
+
+/* `narrow` may be a topic (no wildcards) or a filter. */
+static bool covers(const char *wide, const char *narrow)
+{
+    if (narrow[0] == '$' && (wide[0] == '+' || wide[0] == '#')) return false;
+    for (;;) {
+        const char *we = level_end(wide);
+        const char *ne = level_end(narrow);
+
+        if (level_is(wide, '#')) return true;
+        if (level_is(narrow, '#')) return false;
+        if (!level_is(wide, '+') && (we - wide != ne - narrow || memcmp(wide, narrow, (size_t)(we - wide)) != 0))
+            return false;
+        if (!*we && !*ne) return true;
+        if (!*ne) return strcmp(we, "/#") == 0; /* "a/#" includes "a" */
+        if (!*we) return false;
+        wide = we + 1;
+        narrow = ne + 1;
+    }
+}
+
+bool sedge_mqtt_filter_matches(const char *filter, const char *topic)
+{
+    return covers(filter + prefix_len(filter, "$share/"), topic);
+}
+
+bool sedge_mqtt_filter_covers(const char *wide, const char *narrow)
+{
+    if (strcmp(wide, narrow) == 0) return true;
+    if (sedge_str_starts(wide, "$share/") || sedge_str_starts(narrow, "$share/")) return false;
+    return covers(wide, narrow);
+}

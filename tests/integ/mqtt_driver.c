@@ -1,0 +1,264 @@
+/*
+ * mqtt_driver - session, spool, jobs and fleet status without the rest of the nucleus, for tests/integ/test_mqtt.py.
+ *
+ * Options come as one JSON object in argv[1]; commands are JSON objects, one a line, on stdin; events leave the same
+ * way on stdout. End of stdin closes everything in the order that main uses.
+ */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mqtt/session.h"
+
+struct driver {
+    uv_loop_t loop;
+    uv_pipe_t in;
+    struct sedge_buf line;
+    struct json_object *o;
+    struct sedge_mqtt *mqtt;
+    struct sedge_mqtt_sub *sub[8];
+};
+
+static void emit(struct json_object *o)
+{
+    (void)printf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+    (void)fflush(stdout);
+    json_object_put(o);
+}
+
+static struct json_object *event(const char *name)
+{
+    struct json_object *o = json_object_new_object();
+
+    sedge_json_add_str(o, "event", name);
+    return o;
+}
+
+static void add_err(struct json_object *o, const struct sedge_err *err)
+{
+    if (!err) return;
+    sedge_json_add_str(o, "code", sedge_err_name(err->code));
+    sedge_json_add_str(o, "why", err->msg);
+}
+
+static void state_cb(void *user, enum sedge_mqtt_state state, bool first, const struct sedge_err *why)
+{
+    struct driver *d = user;
+    struct json_object *e = event(state == SEDGE_MQTT_CONNECTED ? "connected" : "disconnected");
+
+    sedge_json_add_bool(e, "first", first);
+    sedge_json_add_bool(e, "v5", sedge_mqtt_is_v5(d->mqtt));
+    add_err(e, why);
+    emit(e);
+}
+
+static void done_cb(void *user, int reason, const struct sedge_err *err)
+{
+    struct json_object *e = event("done");
+
+    sedge_json_add_str(e, "tag", user);
+    sedge_json_add_i64(e, "reason", reason);
+    add_err(e, err);
+    free(user);
+    emit(e);
+}
+
+static void message_cb(void *user, const struct sedge_mqtt_message *msg)
+{
+    struct json_object *e = event("message");
+
+    (void)user;
+    sedge_json_add_str(e, "topic", msg->topic);
+    json_object_object_add(e, "payload", json_object_new_string_len(msg->payload, (int)msg->len));
+    sedge_json_add_i64(e, "qos", msg->qos);
+    if (msg->props) sedge_json_add_str(e, "contentType", msg->props->content_type);
+    if (msg->props && msg->props->n_user) {
+        sedge_json_add_str(e, "userKey", msg->props->user[0].key);
+        sedge_json_add_str(e, "userValue", msg->props->user[0].value);
+    }
+    emit(e);
+}
+
+static void granted_cb(void *user, const int *codes, size_t n, const struct sedge_err *err)
+{
+    struct json_object *e = event("granted");
+    struct json_object *a = json_object_new_array();
+
+    (void)user;
+    for (size_t i = 0; i < n; i++)
+        json_object_array_add(a, json_object_new_int(codes[i]));
+    json_object_object_add(e, "codes", a);
+    add_err(e, err);
+    emit(e);
+}
+
+static void refuse(const char *op, const char *tag, const struct sedge_err *err)
+{
+    struct json_object *e = event("refused");
+
+    sedge_json_add_str(e, "op", op);
+    sedge_json_add_str(e, "tag", tag);
+    add_err(e, err);
+    emit(e);
+}
+
+static struct sedge_mqtt_message message_of(struct json_object *c, struct sedge_mqtt_props *props)
+{
+    const char *payload = sedge_json_str(c, "payload", "");
+
+    *props = SEDGE_MQTT_PROPS_INIT;
+    props->content_type = sedge_json_str(c, "contentType", NULL);
+    return (struct sedge_mqtt_message){.topic = sedge_json_str(c, "topic", ""),
+                                       .payload = payload,
+                                       .len = strlen(payload),
+                                       .qos = (int)sedge_json_i64(c, "qos", 1),
+                                       .props = props};
+}
+
+static void op_publish(struct driver *d, struct json_object *c)
+{
+    struct sedge_mqtt_user_prop user = {"k", "v"};
+    struct sedge_mqtt_props props;
+    struct sedge_mqtt_message m = message_of(c, &props);
+    struct sedge_err err = SEDGE_ERR_INIT;
+    char *tag = sedge_xstrdup(sedge_json_str(c, "tag", ""));
+
+    props.user = &user;
+    props.n_user = 1;
+    if (sedge_mqtt_publish(d->mqtt, &m, done_cb, tag, &err) == 0) return;
+    refuse("publish", tag, &err);
+    free(tag);
+}
+
+static void op_subscribe(struct driver *d, struct json_object *c)
+{
+    static const struct sedge_mqtt_sub_cbs cbs = {message_cb, granted_cb};
+    struct json_object *list = sedge_json_arr(c, "filters");
+    const char *filters[SEDGE_MQTT_FILTERS_MAX + 1];
+    struct sedge_err err = SEDGE_ERR_INIT;
+    size_t n = 0;
+    size_t slot = (size_t)sedge_json_i64(c, "slot", 0);
+
+    for (; list && n < json_object_array_length(list) && n <= SEDGE_MQTT_FILTERS_MAX; n++)
+        filters[n] = json_object_get_string(json_object_array_get_idx(list, n));
+    d->sub[slot] = sedge_mqtt_subscribe(d->mqtt, filters, n, (int)sedge_json_i64(c, "qos", 1), &cbs, d, &err);
+    if (!d->sub[slot]) refuse("subscribe", "", &err);
+}
+
+static void op_unsubscribe(struct driver *d, struct json_object *c)
+{
+    size_t slot = (size_t)sedge_json_i64(c, "slot", 0);
+
+    sedge_mqtt_unsubscribe(d->sub[slot]);
+    d->sub[slot] = NULL;
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct driver *d, struct json_object *c);
+} ops[] = {{"publish", op_publish}, {"subscribe", op_subscribe}, {"unsubscribe", op_unsubscribe}};
+
+static void run_line(struct driver *d, const char *line, size_t n)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+    sedge_auto_put struct json_object *c = sedge_json_parse_object(line, n, "command", &err);
+
+    for (size_t i = 0; c && i < SEDGE_ARRAY_LEN(ops); i++)
+        if (strcmp(ops[i].name, sedge_json_str(c, "op", "")) == 0) {
+            ops[i].run(d, c);
+            return;
+        }
+    refuse("command", line, &err);
+}
+
+static void session_closed_cb(void *user)
+{
+    (void)user;
+    emit(event("closed"));
+}
+
+static void shut_down(struct driver *d)
+{
+    uv_close((uv_handle_t *)&d->in, NULL);
+    sedge_mqtt_close(d->mqtt, session_closed_cb, d);
+}
+
+static void alloc_cb(uv_handle_t *h, size_t hint, uv_buf_t *buf)
+{
+    struct driver *d = h->data;
+
+    sedge_buf_reserve(&d->line, hint);
+    *buf = uv_buf_init(d->line.data + d->line.len, (unsigned)hint);
+}
+
+static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+    struct driver *d = s->data;
+    char *nl;
+
+    (void)buf;
+    if (n < 0) {
+        shut_down(d);
+        return;
+    }
+    d->line.len += (size_t)n;
+    while ((nl = memchr(d->line.data, '\n', d->line.len))) {
+        size_t len = (size_t)(nl - d->line.data);
+        if (len) run_line(d, d->line.data, len);
+        sedge_buf_drop_front(&d->line, len + 1);
+    }
+}
+
+static int connect_session(struct driver *d, struct sedge_err *err)
+{
+    struct sedge_mqtt_options o;
+
+    sedge_mqtt_options_default(&o);
+    o.host = sedge_json_str(d->o, "host", "localhost");
+    o.port = (int)sedge_json_i64(d->o, "port", 8883);
+    o.client_id = sedge_json_str(d->o, "thing", "thing");
+    o.ca = sedge_json_str(d->o, "ca", NULL);
+    o.cert = sedge_json_str(d->o, "cert", NULL);
+    o.key = sedge_json_str(d->o, "key", NULL);
+    o.v311_only = sedge_json_bool(d->o, "v311", false);
+    o.reconnect_min_ms = sedge_json_i64(d->o, "reconnectMinMs", 50);
+    o.reconnect_max_ms = sedge_json_i64(d->o, "reconnectMaxMs", 200);
+    o.connect_timeout_ms = (int)sedge_json_i64(d->o, "connectTimeoutMs", 2000);
+    o.operation_timeout_ms = (int)sedge_json_i64(d->o, "operationTimeoutMs", 3000);
+    d->mqtt = sedge_mqtt_new(&d->loop, &o, err);
+    if (!d->mqtt) return -1;
+    sedge_mqtt_on_state(d->mqtt, state_cb, d);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct driver d = {.line = SEDGE_BUF_INIT};
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (argc != 2) return 2;
+    sedge_log_set_level(SEDGE_DEBUG);
+    d.o = sedge_json_parse_object(argv[1], strlen(argv[1]), "options", &err);
+    (void)uv_loop_init(&d.loop);
+    (void)uv_pipe_init(&d.loop, &d.in, 0);
+    d.in.data = &d;
+    if (!d.o || connect_session(&d, &err) != 0) {
+        refuse("start", "", &err);
+        return 1;
+    }
+    (void)uv_pipe_open(&d.in, STDIN_FILENO);
+    (void)uv_read_start((uv_stream_t *)&d.in, alloc_cb, read_cb);
+    sedge_mqtt_start(d.mqtt);
+    (void)uv_run(&d.loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&d.loop);
+    sedge_buf_release(&d.line);
+    json_object_put(d.o);
+    return 0;
+}
