@@ -216,6 +216,16 @@ static void explain_rc(struct sedge_link *l, int rc, int sys)
         (void)sedge_err_wrap(&l->err, "%s port %d", l->o->host, l->o->port);
         return;
     }
+    if (l->tls_up && !l->acked) { /* TLS 1.3 refuses a certificate after the handshake, and the alert may be lost */
+        (void)sedge_err_set(&l->err, SEDGE_E_UNAVAILABLE, "%s port %d closed the connection before it answered: %s%s%s",
+                            l->o->host, l->o->port,
+                            l->o->cert
+                                ? "check that the broker knows the CA of our certificate "
+                                : "the broker may ask for a certificate: set certificateFilePath and privateKeyPath",
+                            l->o->cert ? l->o->cert : "",
+                            l->o->cert ? ", that it has not been revoked, and that this is an MQTT port" : "");
+        return;
+    }
     switch (rc) {
     case MOSQ_ERR_ERRNO:
         explain_socket(l, sys ? sys : ECONNRESET);
@@ -260,8 +270,9 @@ static int drive_once(struct sedge_link *l)
     if (mosquitto_want_write(l->mosq)) p.events |= POLLOUT;
     n = poll(&p, 1, STEP_MS);
     errno = 0;
-    if (n > 0 && (p.revents & POLLOUT)) rc = mosquitto_loop_write(l->mosq, 1);
-    if (n > 0 && rc == MOSQ_ERR_SUCCESS && (p.revents & ~POLLOUT)) rc = mosquitto_loop_read(l->mosq, 1);
+    /* Reading first: what the broker says before it hangs up is worth more than a failed write. */
+    if (n > 0 && (p.revents & ~POLLOUT)) rc = mosquitto_loop_read(l->mosq, 1);
+    if (n > 0 && rc == MOSQ_ERR_SUCCESS && !l->gone && (p.revents & POLLOUT)) rc = mosquitto_loop_write(l->mosq, 1);
     return rc;
 }
 

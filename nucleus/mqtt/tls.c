@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -117,7 +118,8 @@ static int load_files(SSL_CTX *ctx, const struct sedge_mqtt_options *o, struct s
     if (SSL_CTX_use_certificate_chain_file(ctx, o->cert) != 1)
         return sedge_err_set(err, SEDGE_E_INVALID, "certificateFilePath %s cannot be used: %s", o->cert,
                              openssl_text(buf));
-    if (SSL_CTX_use_PrivateKey_file(ctx, o->key, SSL_FILETYPE_PEM) != 1)
+    if (SSL_CTX_use_PrivateKey_file(ctx, o->key, SSL_FILETYPE_PEM) != 1 &&
+        ERR_GET_REASON(ERR_peek_last_error()) != X509_R_KEY_VALUES_MISMATCH)
         return sedge_err_set(err, SEDGE_E_INVALID, "privateKeyPath %s cannot be used: %s", o->key, openssl_text(buf));
     if (SSL_CTX_check_private_key(ctx) != 1)
         return sedge_err_set(err, SEDGE_E_INVALID, "the key %s does not belong to the certificate %s", o->key, o->cert);

@@ -1,0 +1,160 @@
+"""A broker as the fleet uses it (spec: mutual TLS, name = certificate CN, ACL), and processes that speak lines of JSON."""
+
+import json
+import os
+import getpass
+import pathlib
+import queue
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("SEDGE_BIN", ROOT / "build/dev/bin"))
+DRIVER = pathlib.Path(os.environ.get("SEDGE_MQTT_DRIVER", BIN.parent / "tests/mqtt_driver"))
+MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+
+DEVICE_ACL = """pattern read  $aws/things/%u/#
+pattern write $aws/things/%u/jobs/+/namespace-aws-gg-deployment/get
+pattern write $aws/things/%u/jobs/+/namespace-aws-gg-deployment/update
+pattern write $aws/things/%u/shadow/name/+/get
+pattern write $aws/things/%u/shadow/name/+/update
+pattern write $aws/things/%u/greengrassv2/health/json
+pattern readwrite dt/%u/#
+"""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, capture_output=True)
+
+
+class CA:
+    """A certificate authority in a folder; makes certificates for a server and for things."""
+
+    def __init__(self, folder, name="test CA"):
+        self.dir = pathlib.Path(folder)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.crt, self.key = self.dir / "ca.crt", self.dir / "ca.key"
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+                "-keyout", str(self.key), "-out", str(self.crt), "-subj", f"/CN={name}")
+
+    def issue(self, cn, san=None, days=10):
+        crt, key, csr = (self.dir / f"{cn}.{e}" for e in ("crt", "key", "csr"))
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key),
+                "-out", str(csr), "-subj", f"/CN={cn}")
+        ext = self.dir / f"{cn}.ext"
+        ext.write_text(f"subjectAltName={san}\n" if san else "basicConstraints=CA:FALSE\n")
+        openssl("x509", "-req", "-in", str(csr), "-CA", str(self.crt), "-CAkey", str(self.key), "-CAcreateserial",
+                "-days", str(days), "-extfile", str(ext), "-out", str(crt))
+        return crt, key
+
+
+class Broker:
+    """mosquitto with a TLS port for devices and an open loopback port for the cloud side."""
+
+    def __init__(self, folder, ca, server):
+        self.dir = pathlib.Path(folder)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.port, self.plain = free_port(), free_port()
+        self.process = None
+        (self.dir / "devices.acl").write_text(DEVICE_ACL)
+        (self.dir / "mosquitto.conf").write_text(f"""per_listener_settings true
+user {getpass.getuser()}
+persistence false
+max_inflight_messages 20
+message_size_limit 131072
+log_dest file {self.dir}/broker.log
+log_type all
+listener {self.port} 127.0.0.1
+allow_anonymous false
+cafile {ca.crt}
+certfile {server[0]}
+keyfile {server[1]}
+require_certificate true
+use_identity_as_username true
+use_username_as_clientid true
+tls_version tlsv1.2
+acl_file {self.dir}/devices.acl
+listener {self.plain} 127.0.0.1
+allow_anonymous true
+""")
+
+    def start(self):
+        self.process = subprocess.Popen([MOSQUITTO, "-c", str(self.dir / "mosquitto.conf")])
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.plain), 1).close()
+                return self
+            except OSError:
+                assert self.process.poll() is None, "the broker ended"
+                assert time.monotonic() < deadline, "the broker did not come up"
+                time.sleep(0.02)
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait(10)
+            self.process = None
+
+
+class Driver:
+    """One mqtt_driver process."""
+
+    def __init__(self, **options):
+        self.log = []
+        self.events = queue.Queue()
+        self.process = subprocess.Popen([str(DRIVER), json.dumps(options)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        threading.Thread(target=self._read, args=(self.process.stdout, True), daemon=True).start()
+        threading.Thread(target=self._read, args=(self.process.stderr, False), daemon=True).start()
+
+    def _read(self, stream, events):
+        for line in stream:
+            if events:
+                self.events.put(json.loads(line))
+            else:
+                self.log.append(line)
+
+    def send(self, op, **members):
+        self.process.stdin.write(json.dumps({"op": op, **members}) + "\n")
+        self.process.stdin.flush()
+
+    def wait(self, name, timeout=10, **members):
+        """The next event of that name (and with those members); others on the way are dropped."""
+        deadline = time.monotonic() + timeout
+        seen = []
+        while True:
+            try:
+                e = self.events.get(timeout=max(0.001, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no {name} {members}; seen {seen}; log:\n" + "".join(self.log[-30:])) from None
+            seen.append(e)
+            if e["event"] == name and all(e.get(k) == v for k, v in members.items()):
+                return e
+
+    def quiet(self, name, seconds, **members):
+        """Nothing of that name comes for so long."""
+        try:
+            e = self.wait(name, seconds, **members)
+        except AssertionError:
+            return
+        raise AssertionError(f"unexpected {e}")
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            code = self.process.wait(20)
+            assert code == 0, f"driver ended with {code}:\n" + "".join(self.log[-60:])
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
