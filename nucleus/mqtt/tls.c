@@ -71,6 +71,10 @@ static void note_alert(struct sedge_link *l, int alert)
         (void)sedge_err_set(&l->note, SEDGE_E_UNSUPPORTED,
                             "the broker refused our TLS version: it must offer 1.2 or newer");
         return;
+    case SSL_AD_CERTIFICATE_REQUIRED:
+        (void)sedge_err_set(&l->note, SEDGE_E_DENIED,
+                            "the broker asks for a certificate: set certificateFilePath and privateKeyPath");
+        return;
     case SSL_AD_CERTIFICATE_EXPIRED:
         (void)sedge_err_set(&l->note, SEDGE_E_DENIED, "the broker says that our certificate %s has expired: renew it",
                             l->o->cert);

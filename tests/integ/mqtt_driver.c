@@ -12,9 +12,11 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/db.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bridge/jobs.h"
 #include "mqtt/session.h"
 
 struct driver {
@@ -24,6 +26,8 @@ struct driver {
     struct json_object *o;
     struct sedge_mqtt *mqtt;
     struct sedge_mqtt_sub *sub[8];
+    struct sedge_dbw *writer;
+    struct sedge_jobs *jobs;
 };
 
 static void emit(struct json_object *o)
@@ -160,10 +164,98 @@ static void op_unsubscribe(struct driver *d, struct json_object *c)
     d->sub[slot] = NULL;
 }
 
+static int on_job(void *env, const struct sedge_job *job, struct sedge_err *err)
+{
+    struct json_object *e = event("job");
+
+    (void)env, (void)err;
+    sedge_json_add_str(e, "job", job->job_id);
+    sedge_json_add_i64(e, "execution", job->execution_number);
+    sedge_json_add_bool(e, "resumed", job->resumed);
+    json_object_object_add(e, "document", json_object_get(job->document));
+    emit(e);
+    return 0;
+}
+
+static void on_cancel(void *env, const char *job_id, int64_t execution_number)
+{
+    struct json_object *e = event("cancel");
+
+    (void)env;
+    sedge_json_add_str(e, "job", job_id);
+    sedge_json_add_i64(e, "execution", execution_number);
+    emit(e);
+}
+
+static void on_reported(void *env, const char *job_id, int64_t execution_number, const char *status, bool accepted)
+{
+    struct json_object *e = event("reported");
+
+    (void)env;
+    sedge_json_add_str(e, "job", job_id);
+    sedge_json_add_i64(e, "execution", execution_number);
+    sedge_json_add_str(e, "status", status);
+    sedge_json_add_bool(e, "accepted", accepted);
+    emit(e);
+}
+
+static void op_status(struct driver *d, struct json_object *c)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (sedge_jobs_status(d->jobs, sedge_json_str(c, "job", ""), sedge_json_i64(c, "execution", 1),
+                          sedge_json_str(c, "status", ""), sedge_json_obj(c, "details"), &err) != 0)
+        refuse("status", "", &err);
+}
+
+static void op_progress(struct driver *d, struct json_object *c)
+{
+    sedge_jobs_progress(d->jobs, sedge_json_str(c, "job", ""), sedge_json_i64(c, "execution", 1),
+                        sedge_json_str(c, "phase", ""), (int)sedge_json_i64(c, "percent", 0));
+}
+
+static void op_poll(struct driver *d, struct json_object *c)
+{
+    (void)c;
+    sedge_jobs_poll(d->jobs);
+}
+
+static void op_adopt(struct driver *d, struct json_object *c)
+{
+    sedge_jobs_adopt(d->jobs, sedge_json_str(c, "job", ""), sedge_json_i64(c, "execution", 1));
+}
+
+static int start_bridge(struct driver *d, struct sedge_err *err)
+{
+    const struct sedge_jobs_ops jobs_ops = {d, on_job, on_cancel, on_reported};
+    const char *path = sedge_json_str(d->o, "db", NULL);
+    struct sedge_jobs_options o;
+    struct sedge_db *db;
+
+    if (!path) return 0;
+    db = sedge_db_open(path, sedge_bridge_schema, 1, err);
+    if (!db) return -1;
+    sedge_jobs_options_default(&o);
+    o.thing = sedge_json_str(d->o, "thing", "thing");
+    o.answer_timeout_ms = sedge_json_i64(d->o, "answerTimeoutMs", 500);
+    o.retry_min_ms = sedge_json_i64(d->o, "retryMinMs", 50);
+    o.retry_max_ms = sedge_json_i64(d->o, "retryMaxMs", 200);
+    o.progress_ms = sedge_json_i64(d->o, "progressMs", 100);
+    o.again_ms = sedge_json_i64(d->o, "againMs", 50);
+    o.poll_interval_s = sedge_json_i64(d->o, "pollS", 14400);
+    d->jobs = sedge_jobs_new(&d->loop, db, &o, &jobs_ops, err);
+    if (!d->jobs) return -1;
+    d->writer = sedge_dbw_new(&d->loop, db);
+    sedge_jobs_start(d->jobs, d->mqtt, d->writer);
+    return 0;
+}
+
 static const struct {
     const char *name;
     void (*run)(struct driver *d, struct json_object *c);
-} ops[] = {{"publish", op_publish}, {"subscribe", op_subscribe}, {"unsubscribe", op_unsubscribe}};
+} ops[] = {{"publish", op_publish}, {"subscribe", op_subscribe}, {"unsubscribe", op_unsubscribe},
+           {"status", op_status},   {"progress", op_progress},   {"poll", op_poll},
+           {"adopt", op_adopt}};
 
 static void run_line(struct driver *d, const char *line, size_t n)
 {
@@ -184,10 +276,20 @@ static void session_closed_cb(void *user)
     emit(event("closed"));
 }
 
+static void bridge_closed_cb(void *user)
+{
+    struct driver *d = user;
+
+    sedge_mqtt_close(d->mqtt, session_closed_cb, d);
+}
+
 static void shut_down(struct driver *d)
 {
     uv_close((uv_handle_t *)&d->in, NULL);
-    sedge_mqtt_close(d->mqtt, session_closed_cb, d);
+    if (d->jobs)
+        sedge_jobs_close(d->jobs, bridge_closed_cb, d);
+    else
+        bridge_closed_cb(d);
 }
 
 static void alloc_cb(uv_handle_t *h, size_t hint, uv_buf_t *buf)
@@ -249,7 +351,7 @@ int main(int argc, char **argv)
     (void)uv_loop_init(&d.loop);
     (void)uv_pipe_init(&d.loop, &d.in, 0);
     d.in.data = &d;
-    if (!d.o || connect_session(&d, &err) != 0) {
+    if (!d.o || connect_session(&d, &err) != 0 || start_bridge(&d, &err) != 0) {
         refuse("start", "", &err);
         return 1;
     }
@@ -257,6 +359,7 @@ int main(int argc, char **argv)
     (void)uv_read_start((uv_stream_t *)&d.in, alloc_cb, read_cb);
     sedge_mqtt_start(d.mqtt);
     (void)uv_run(&d.loop, UV_RUN_DEFAULT);
+    sedge_dbw_close(d.writer);
     (void)uv_loop_close(&d.loop);
     sedge_buf_release(&d.line);
     json_object_put(d.o);
