@@ -1,7 +1,7 @@
 /*
  * cgroup - one control group for each component, where the machine lets us have one: v2 first, else the v1 hierarchies
  * memory, cpu and freezer (spec/lifecycle.md 13, 14). Everything here may fail; nothing depends on it but limits and
- * freezing. Files in memory: quick. One thread at a time.
+ * freezing. Files in memory: quick. Any thread: nothing here changes after open.
  *
  *   struct sedge_cgroups *all = sedge_cgroups_open("/sys/fs/cgroup", "greengrass-ab12cd34");
  *   sedge_cgroups_make(all, "com.example.Tick", &paths)          // folders into which sedge-exec puts the script

@@ -93,7 +93,6 @@ struct sedge_service_info {
     const char *reason; /* "" when code is NONE */
     bool builtin;
     bool pending;              /* has an outstanding goal, or a step is under way */
-    bool wanted;               /* the last goal is or was to run (not stopped by a user) */
     int64_t state_since_mono;  /* sedge_mono_ms() of the last state change */
     int64_t broken_since_mono; /* 0: not BROKEN */
     pid_t pid;                 /* of the running startup or run script, else of another step; 0: none */
