@@ -1,0 +1,236 @@
+/* The back-end for *.onnx files: decode, import, plan, XNNPACK. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "import.h"
+#include "model.h"
+#include "plan.h"
+#include "xnn.h"
+
+struct onnx_state {
+    struct sedge_graph g;
+    struct sedge_xnn *xnn;
+    void *arena;
+    bool pinned;
+};
+
+/* ---- the file ---- */
+
+static int map_file(const char *path, struct sedge_slice *out, struct sedge_err *err)
+{
+    sedge_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    void *p;
+
+    if (fd < 0 || fstat(fd, &st)) return sedge_err_sys(err, errno, "%s", path);
+    if (st.st_size <= 0) return sedge_err_set(err, SEDGE_E_INVALID, "%s: the file is empty", path);
+    if ((unsigned long long)st.st_size > SEDGE_DLR_FILE_MAX)
+        return sedge_err_set(err, SEDGE_E_LIMIT, "%s: %lld bytes, at most %llu are allowed", path, (long long)st.st_size,
+                             SEDGE_DLR_FILE_MAX);
+    p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED) return sedge_err_sys(err, errno, "%s", path);
+    *out = (struct sedge_slice){p, (size_t)st.st_size};
+    return 0;
+}
+
+/* ---- threads ---- */
+
+static int threads_from(const char *variable)
+{
+    const char *text = getenv(variable);
+    int64_t n;
+
+    return text && sedge_str_to_i64(text, 1, SEDGE_DLR_THREADS_MAX, &n, NULL) == 0 ? (int)n : 0;
+}
+
+static int default_threads(void)
+{
+    int n = threads_from("TVM_NUM_THREADS");
+    cpu_set_t set;
+
+    if (!n) n = threads_from("OMP_NUM_THREADS");
+    if (n) return n;
+    n = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+    return n < SEDGE_DLR_THREADS_AUTO ? n : SEDGE_DLR_THREADS_AUTO;
+}
+
+/* ---- loading ---- */
+
+static char *text_of(struct sedge_slice s)
+{
+    return sedge_xstrndup((const char *)s.p, s.n);
+}
+
+static void describe(const struct sedge_graph *g, int value, char *name, struct sedge_model_io *io)
+{
+    const struct sedge_value *v = &g->values[value];
+    *io = (struct sedge_model_io){name, "float32", v->shape, v->count, v->count * sizeof(float)};
+}
+
+static void describe_all(struct sedge_model *m, const struct onnx_state *s, const struct sedge_onnx *onnx)
+{
+    for (size_t i = 0, k = 0; i < onnx->nin && k < s->g.nin; i++) {
+        bool weight = false;
+        for (size_t t = 0; t < onnx->ntensors && !weight; t++)
+            weight = sedge_slice_eq(onnx->tensors[t].name, onnx->in[i].name);
+        if (weight) continue;
+        describe(&s->g, s->g.in[k], text_of(onnx->in[i].name), &m->in[k]);
+        m->nin = ++k;
+    }
+    for (m->nout = 0; m->nout < s->g.nout; m->nout++)
+        describe(&s->g, s->g.out[m->nout], text_of(onnx->out[m->nout].name), &m->out[m->nout]);
+    m->weights = sedge_xcalloc(onnx->ntensors + 1, sizeof(char *));
+    for (; m->nweights < onnx->ntensors; m->nweights++)
+        m->weights[m->nweights] = text_of(onnx->tensors[m->nweights].name);
+}
+
+static int make_arena(struct onnx_state *s, struct sedge_err *err)
+{
+    if (posix_memalign(&s->arena, SEDGE_PLAN_ALIGN, s->g.arena_size))
+        return sedge_err_set(err, SEDGE_E_LIMIT, "no memory for the model's tensors (%zu MiB)", s->g.arena_size >> 20);
+    memset(s->arena, 0, s->g.arena_size);
+    return 0;
+}
+
+static void state_free(struct onnx_state *s)
+{
+    sedge_xnn_free(s->xnn);
+    sedge_graph_release(&s->g);
+    free(s->arena);
+    free(s);
+}
+
+static int load_graph(struct sedge_model *m, struct onnx_state *s, struct sedge_slice file, struct sedge_err *err)
+{
+    struct sedge_folded folded;
+    struct sedge_onnx onnx;
+    int rc;
+
+    if (sedge_onnx_decode(&onnx, file.p, file.n, err)) return -1;
+    rc = sedge_import(&s->g, &folded, &onnx, err);
+    if (rc == 0) {
+        rc = sedge_plan(&s->g, SEDGE_DLR_ARENA_MAX, err);
+        if (rc == 0 && !(s->xnn = sedge_xnn_new(&s->g, file, err))) rc = -1;
+        if (rc == 0) rc = make_arena(s, err);
+        if (rc == 0) rc = sedge_xnn_bind(s->xnn, s->arena, default_threads(), err);
+        if (rc == 0) describe_all(m, s, &onnx);
+        sedge_folded_release(&folded);
+    }
+    for (size_t i = 0; rc == 0 && i < s->g.nops; i++)
+        s->g.ops[i].weights = s->g.ops[i].bias = NULL; /* were borrowed from the file */
+    for (size_t i = 0; rc == 0 && i < s->g.nops; i++)
+        s->g.ops[i].node.n = 0;
+    sedge_onnx_release(&onnx);
+    return rc;
+}
+
+static int onnx_load(struct sedge_model *m, const struct sedge_model_files *files, struct sedge_err *err)
+{
+    struct onnx_state *s;
+    struct sedge_slice file;
+    int rc;
+
+    if (map_file(files->onnx, &file, err)) return -1;
+    s = SEDGE_NEW(struct onnx_state);
+    rc = load_graph(m, s, file, err);
+    (void)munmap((void *)(uintptr_t)file.p, file.n); /* cannot fail for what was mapped */
+    if (rc) {
+        state_free(s);
+        return sedge_err_wrap(err, "%s", files->onnx);
+    }
+    m->state = s;
+    return 0;
+}
+
+/* ---- the table ---- */
+
+static float *memory_of(const struct onnx_state *s, int value)
+{
+    const struct sedge_value *v = &s->g.values[value];
+
+    if (v->fixed) return v->fixed;
+    return (float *)(void *)((char *)s->arena + s->g.values[v->root].offset);
+}
+
+/* Between the caller's order (N,C,H,W) and ours (graph.h). */
+static void copy_in(const struct sedge_value *v, const float *from, float *to, bool inwards)
+{
+    size_t d[SEDGE_DLR_RANK_MAX];
+
+    if (v->shape.rank != 4) {
+        memcpy(to, from, v->count * sizeof(float));
+        return;
+    }
+    (void)sedge_value_memory(&v->shape, d);
+    size_t pixels = d[1] * d[2], channels = d[3];
+    for (size_t n = 0; n < d[0]; n++, from += pixels * channels, to += pixels * channels)
+        for (size_t c = 0; c < channels; c++)
+            for (size_t x = 0; x < pixels; x++)
+                if (inwards)
+                    to[x * channels + c] = from[c * pixels + x];
+                else
+                    to[c * pixels + x] = from[x * channels + c];
+}
+
+static void onnx_set_input(struct sedge_model *m, size_t index, const void *data)
+{
+    struct onnx_state *s = m->state;
+    copy_in(&s->g.values[s->g.in[index]], data, memory_of(s, s->g.in[index]), true);
+}
+
+static void onnx_get_input(struct sedge_model *m, size_t index, void *data)
+{
+    struct onnx_state *s = m->state;
+    copy_in(&s->g.values[s->g.in[index]], memory_of(s, s->g.in[index]), data, false);
+}
+
+static int onnx_run(struct sedge_model *m, struct sedge_err *err)
+{
+    return sedge_xnn_run(((struct onnx_state *)m->state)->xnn, err);
+}
+
+static const void *onnx_output(struct sedge_model *m, size_t index)
+{
+    struct onnx_state *s = m->state;
+    return memory_of(s, s->g.out[index]);
+}
+
+static int onnx_pin(struct sedge_model *m, bool pin, struct sedge_err *err)
+{
+    struct onnx_state *s = m->state;
+
+    s->pinned = pin;
+    return sedge_xnn_pin(s->xnn, pin, err);
+}
+
+static int onnx_set_threads(struct sedge_model *m, int threads, struct sedge_err *err)
+{
+    struct onnx_state *s = m->state;
+
+    if (sedge_xnn_bind(s->xnn, s->arena, threads, err)) return -1;
+    return s->pinned ? sedge_xnn_pin(s->xnn, true, err) : 0;
+}
+
+static void onnx_free(struct sedge_model *m)
+{
+    state_free(m->state);
+}
+
+const struct sedge_backend sedge_backend_onnx = {
+    .name = "onnx",
+    .load = onnx_load,
+    .set_input = onnx_set_input,
+    .get_input = onnx_get_input,
+    .run = onnx_run,
+    .output = onnx_output,
+    .set_threads = onnx_set_threads,
+    .pin = onnx_pin,
+    .free = onnx_free,
+};

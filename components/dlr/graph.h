@@ -1,0 +1,86 @@
+/*
+ * graph - a network ready to be computed: operators in order, each with fixed shapes, over values.
+ *
+ * Made by the importer (import.h), laid out in memory by plan.h, computed by xnn.h. Knows neither file format nor
+ * kernels.
+ *
+ * Layout: a value of rank 4 has the logical shape N,C,H,W and lies in memory as N,H,W,C. Every other rank lies as its
+ * shape says. An alias is a value that shares the memory of its root (a reshape that moves nothing).
+ */
+#ifndef SEDGE_DLR_GRAPH_H
+#define SEDGE_DLR_GRAPH_H
+
+#include "onnx.h"
+
+enum sedge_op_kind {
+    SEDGE_OP_CONV,    /* also depthwise and batch normalisation that stands alone */
+    SEDGE_OP_FC,      /* rows * weights + bias */
+    SEDGE_OP_ADD,     /* the four of two operands broadcast */
+    SEDGE_OP_SUB,
+    SEDGE_OP_MUL,
+    SEDGE_OP_DIV,
+    SEDGE_OP_CLAMP,
+    SEDGE_OP_SIGMOID,
+    SEDGE_OP_HARDSWISH,
+    SEDGE_OP_MAXPOOL,
+    SEDGE_OP_AVGPOOL, /* padding does not count */
+    SEDGE_OP_MEAN,    /* over all pixels */
+    SEDGE_OP_SOFTMAX, /* over `cols`, for each of `rows` */
+    SEDGE_OP_PAD,
+    SEDGE_OP_PERMUTE,
+    SEDGE_OP_CONCAT
+};
+
+struct sedge_value {
+    struct sedge_shape shape;
+    size_t count;
+    int root;       /* itself, or the value whose memory it shares */
+    float *fixed;   /* owned content of a constant; NULL for what is computed */
+    int first, last; /* operators between which a root is needed (plan.h) */
+    size_t offset;  /* of a root in the arena, in bytes (plan.h) */
+};
+
+struct sedge_window {
+    uint32_t kh, kw, sh, sw, dh, dw;
+    uint32_t top, left, bottom, right;
+};
+
+struct sedge_op {
+    enum sedge_op_kind kind;
+    int *in; /* values; `nin` of them */
+    size_t nin;
+    int out;
+    float min, max; /* activation, applied to the result where the kind has one */
+    struct sedge_window win;
+    uint32_t groups;
+    size_t ic, oc; /* CONV: of one group; FC: of the matrix */
+    /* CONV: [groups*oc][ic][kh][kw]; FC: [oc][ic], or [ic][oc] when `transposed`. Borrowed from the decoded file until
+     * the kernels are made; NULL weights of a CONV mean all ones (a batch normalisation). */
+    const struct sedge_onnx_tensor *weights, *bias;
+    float *scale, *shift; /* owned, one for each output channel: y*scale + shift, folded into weights and bias */
+    bool transposed;
+    float alpha, beta; /* FC: factors of weights and bias */
+    size_t rows, cols;
+    int axes; /* PERMUTE, PAD: rank of dims[], how it is in memory */
+    size_t dims[SEDGE_DLR_RANK_MAX], pre[SEDGE_DLR_RANK_MAX], post[SEDGE_DLR_RANK_MAX];
+    int perm[SEDGE_DLR_RANK_MAX]; /* output axis i is input axis perm[i] */
+    float fill;                   /* PAD */
+    struct sedge_slice node;      /* for messages; borrowed like the weights */
+};
+
+struct sedge_graph {
+    struct sedge_value *values;
+    struct sedge_op *ops;
+    int *in, *out; /* values, in the order of the model */
+    size_t nvalues, nops, nin, nout;
+    size_t arena_size; /* bytes, set by plan.h */
+};
+
+void sedge_graph_release(struct sedge_graph *g);
+
+/* How a value lies in memory: extents, outermost first. Returns how many. */
+int sedge_value_memory(const struct sedge_shape *s, size_t dims[SEDGE_DLR_RANK_MAX]);
+/* The logical axis that is at place i in memory. */
+int sedge_memory_axis(int rank, int i);
+
+#endif

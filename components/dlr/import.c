@@ -1,0 +1,510 @@
+#include "import.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "importer.h"
+
+struct rule {
+    const char *op;
+    sedge_import_fn *fn;
+    size_t min_in, max_in;
+};
+
+static const struct rule rules[] = {
+    {"Add", sedge_imp_binary, 2, 2},
+    {"AveragePool", sedge_imp_pool, 1, 1},
+    {"BatchNormalization", sedge_imp_norm, 5, 5},
+    {"Clip", sedge_imp_clip, 1, 3},
+    {"Concat", sedge_imp_concat, 1, SEDGE_DLR_LINKS_MAX},
+    {"Constant", sedge_imp_constant, 0, 0},
+    {"Conv", sedge_imp_conv, 2, 3},
+    {"Div", sedge_imp_binary, 2, 2},
+    {"Dropout", sedge_imp_dropout, 1, 3},
+    {"Flatten", sedge_imp_flatten, 1, 1},
+    {"Gather", sedge_imp_gather, 2, 2},
+    {"Gemm", sedge_imp_gemm, 2, 3},
+    {"GlobalAveragePool", sedge_imp_global_pool, 1, 1},
+    {"HardSwish", sedge_imp_unary, 1, 1},
+    {"Identity", sedge_imp_pass, 1, 1},
+    {"MatMul", sedge_imp_matmul, 2, 2},
+    {"MaxPool", sedge_imp_pool, 1, 1},
+    {"Mul", sedge_imp_binary, 2, 2},
+    {"Pad", sedge_imp_pad, 1, 3},
+    {"ReduceMean", sedge_imp_reduce_mean, 1, 2},
+    {"Relu", sedge_imp_relu, 1, 1},
+    {"Reshape", sedge_imp_reshape, 2, 2},
+    {"Shape", sedge_imp_shape, 1, 1},
+    {"Sigmoid", sedge_imp_unary, 1, 1},
+    {"Softmax", sedge_imp_softmax, 1, 1},
+    {"Squeeze", sedge_imp_squeeze, 1, 2},
+    {"Sub", sedge_imp_binary, 2, 2},
+    {"Transpose", sedge_imp_transpose, 1, 1},
+    {"Unsqueeze", sedge_imp_squeeze, 1, 2},
+};
+
+int sedge_imp_wrap(struct sedge_importer *p)
+{
+    const struct sedge_onnx_node *n = p->node;
+    struct sedge_slice name = n->name.n || n->nout == 0 ? n->name : n->out[0];
+
+    return sedge_err_wrap(p->err, "operator %.*s (node \"%.*s\", opset %lld)", (int)n->op.n, (const char *)n->op.p,
+                          (int)name.n, (const char *)name.p, (long long)p->m->opset);
+}
+
+int sedge_imp_fail(struct sedge_importer *p, enum sedge_err_code code, const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap); /* cut when too long */
+    va_end(ap);
+    (void)sedge_err_set(p->err, code, "%s", text);
+    return sedge_imp_wrap(p);
+}
+
+/* ---- names ---- */
+
+static struct sedge_sym *find(const struct sedge_importer *p, struct sedge_slice name)
+{
+    uint64_t h = 1469598103934665603ULL; /* FNV-1a */
+
+    for (size_t i = 0; i < name.n; i++)
+        h = (h ^ name.p[i]) * 1099511628211ULL;
+    for (size_t i = (size_t)(h ^ h >> 32);; i++) {
+        struct sedge_sym *s = &p->table[i & (p->table_size - 1)];
+        if (s->kind == SEDGE_SYM_FREE || sedge_slice_eq(s->name, name)) return s;
+    }
+}
+
+/* Enters a name. NULL when it is there already (an ONNX graph assigns each name once). */
+static struct sedge_sym *enter(struct sedge_importer *p, struct sedge_slice name)
+{
+    struct sedge_sym *s = find(p, name);
+
+    if (s->kind != SEDGE_SYM_FREE) return NULL;
+    s->name = name;
+    s->kind = SEDGE_SYM_PENDING;
+    return s;
+}
+
+static int twice(struct sedge_importer *p, struct sedge_slice name)
+{
+    return sedge_err_set(p->err, SEDGE_E_INVALID, "the name \"%.*s\" is assigned twice", (int)name.n,
+                         (const char *)name.p);
+}
+
+static int enter_all(struct sedge_importer *p)
+{
+    for (size_t i = 0; i < p->m->ntensors; i++) {
+        struct sedge_sym *s = enter(p, p->m->tensors[i].name);
+        if (!s) return twice(p, p->m->tensors[i].name);
+        s->kind = SEDGE_SYM_CONST;
+        s->tensor = &p->m->tensors[i];
+    }
+    for (size_t i = 0; i < p->m->nin; i++) {
+        struct sedge_sym *s = find(p, p->m->in[i].name);
+        if (s->kind == SEDGE_SYM_FREE)
+            (void)enter(p, p->m->in[i].name);
+        else if (s->kind != SEDGE_SYM_CONST)
+            return twice(p, p->m->in[i].name);
+    }
+    for (size_t i = 0; i < p->m->nnodes; i++)
+        for (size_t k = 0; k < p->m->nodes[i].nout; k++)
+            if (p->m->nodes[i].out[k].n && !enter(p, p->m->nodes[i].out[k])) return twice(p, p->m->nodes[i].out[k]);
+    return 0;
+}
+
+static void count_uses(struct sedge_importer *p)
+{
+    for (size_t i = 0; i < p->m->nnodes; i++)
+        for (size_t k = 0; k < p->m->nodes[i].nin; k++)
+            find(p, p->m->nodes[i].in[k])->uses++;
+    for (size_t i = 0; i < p->m->nout; i++)
+        find(p, p->m->out[i].name)->uses++;
+}
+
+/* Room for every name that is defined or mentioned, at most half full. */
+static void make_table(struct sedge_importer *p)
+{
+    size_t n = p->m->ntensors + p->m->nin + p->m->nout + 16;
+
+    for (size_t i = 0; i < p->m->nnodes; i++)
+        n += p->m->nodes[i].nout;
+    p->table_size = 64;
+    while (p->table_size < 2 * n)
+        p->table_size *= 2;
+    p->table = sedge_xcalloc(p->table_size, sizeof(*p->table));
+}
+
+/* ---- attributes and inputs ---- */
+
+const struct sedge_onnx_attr *sedge_imp_attr(const struct sedge_importer *p, const char *name)
+{
+    for (size_t i = 0; i < p->node->nattrs; i++)
+        if (sedge_slice_is(p->node->attrs[i].name, name)) return &p->node->attrs[i];
+    return NULL;
+}
+
+int64_t sedge_imp_int(const struct sedge_importer *p, const char *name, int64_t def)
+{
+    const struct sedge_onnx_attr *a = sedge_imp_attr(p, name);
+    return a ? a->i : def;
+}
+
+float sedge_imp_float(const struct sedge_importer *p, const char *name, float def)
+{
+    const struct sedge_onnx_attr *a = sedge_imp_attr(p, name);
+    return a ? a->f : def;
+}
+
+bool sedge_imp_has(const struct sedge_importer *p, size_t i)
+{
+    return i < p->node->nin && p->node->in[i].n > 0;
+}
+
+struct sedge_sym *sedge_imp_in(const struct sedge_importer *p, size_t i)
+{
+    return sedge_imp_has(p, i) ? find(p, p->node->in[i]) : NULL;
+}
+
+float *sedge_imp_copy_floats(const struct sedge_onnx_tensor *t)
+{
+    float *v = sedge_xcalloc(t->count + 16, sizeof(*v)); /* kernels may read a little past the end */
+
+    if (t->count) memcpy(v, t->data.p, t->count * sizeof(*v));
+    return v;
+}
+
+void sedge_imp_memory_order(float *v, const struct sedge_shape *s)
+{
+    size_t n, c, hw;
+    sedge_auto_free float *copy = NULL;
+
+    if (s->rank != 4) return;
+    n = (size_t)s->dims[0];
+    c = (size_t)s->dims[1];
+    hw = (size_t)(s->dims[2] * s->dims[3]);
+    if (c <= 1 || hw <= 1 || n == 0) return;
+    copy = sedge_xcalloc(n * c * hw, sizeof(*copy));
+    memcpy(copy, v, n * c * hw * sizeof(*v));
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < c; k++)
+            for (size_t x = 0; x < hw; x++)
+                v[(i * hw + x) * c + k] = copy[(i * c + k) * hw + x];
+}
+
+static int fix_value(struct sedge_importer *p, const struct sedge_onnx_tensor *t, size_t i, int *value)
+{
+    if (t->dtype != SEDGE_ONNX_FLOAT)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "input %zu is a constant of type %s, only float32 is computed", i,
+                              sedge_onnx_dtype_name(t->dtype));
+    if (sedge_imp_new_value(p, &t->shape, value)) return -1;
+    p->g->values[*value].fixed = sedge_imp_copy_floats(t);
+    sedge_imp_memory_order(p->g->values[*value].fixed, &t->shape);
+    p->uses[*value] = 2; /* nobody folds into it */
+    return 0;
+}
+
+int sedge_imp_value(struct sedge_importer *p, size_t i, int *value)
+{
+    struct sedge_sym *s = sedge_imp_in(p, i);
+
+    if (!s || s->kind == SEDGE_SYM_FREE || s->kind == SEDGE_SYM_PENDING)
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "input %zu \"%.*s\" is not assigned before", i,
+                              s ? (int)p->node->in[i].n : 0, s ? (const char *)p->node->in[i].p : "");
+    if (s->kind == SEDGE_SYM_CONST) return fix_value(p, s->tensor, i, value);
+    *value = s->value;
+    return 0;
+}
+
+const struct sedge_onnx_tensor *sedge_imp_const(struct sedge_importer *p, size_t i, const char *what)
+{
+    struct sedge_sym *s = sedge_imp_in(p, i);
+
+    if (s && s->kind == SEDGE_SYM_CONST) return s->tensor;
+    (void)sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "%s (input %zu) has to be a constant", what, i);
+    return NULL;
+}
+
+const struct sedge_onnx_tensor *sedge_imp_floats(struct sedge_importer *p, size_t i, const char *what, size_t count)
+{
+    const struct sedge_onnx_tensor *t = sedge_imp_const(p, i, what);
+
+    if (!t) return NULL;
+    if (t->dtype != SEDGE_ONNX_FLOAT) {
+        (void)sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "%s is of type %s, only float32 is computed", what,
+                             sedge_onnx_dtype_name(t->dtype));
+        return NULL;
+    }
+    if (t->count != count) {
+        (void)sedge_imp_fail(p, SEDGE_E_INVALID, "%s has %zu elements, expected %zu", what, t->count, count);
+        return NULL;
+    }
+    return t;
+}
+
+int sedge_imp_ints(struct sedge_importer *p, const struct sedge_onnx_tensor *t, int64_t *out, int max)
+{
+    if (t->dtype != SEDGE_ONNX_INT64 && t->dtype != SEDGE_ONNX_INT32)
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "a list of type %s, expected int64", sedge_onnx_dtype_name(t->dtype));
+    if (t->count > (size_t)max)
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "a list of %zu numbers, at most %d were expected", t->count, max);
+    for (size_t i = 0; i < t->count; i++) {
+        int32_t narrow;
+        if (t->dtype == SEDGE_ONNX_INT64) {
+            memcpy(&out[i], t->data.p + 8 * i, 8);
+        } else {
+            memcpy(&narrow, t->data.p + 4 * i, 4);
+            out[i] = narrow;
+        }
+    }
+    return (int)t->count;
+}
+
+int sedge_imp_scalar(struct sedge_importer *p, const struct sedge_onnx_tensor *t, float *out)
+{
+    if (t->dtype != SEDGE_ONNX_FLOAT || t->count != 1)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "expected one float32 number");
+    memcpy(out, t->data.p, sizeof(*out));
+    return 0;
+}
+
+/* ---- new things ---- */
+
+static void *more(void *array, size_t n, size_t size)
+{
+    return n & (n - 1) ? array : sedge_xrealloc(array, n ? n * 2 : 1, size);
+}
+
+int sedge_imp_new_value(struct sedge_importer *p, const struct sedge_shape *shape, int *value)
+{
+    struct sedge_graph *g = p->g;
+    size_t n = g->nvalues, count;
+
+    if (sedge_shape_count(shape, &count, p->err)) return p->node ? sedge_imp_wrap(p) : -1;
+    if (count == 0) return sedge_err_set(p->err, SEDGE_E_INVALID, "a tensor without elements"), p->node ? sedge_imp_wrap(p) : -1;
+    g->values = more(g->values, n, sizeof(*g->values));
+    p->producer = more(p->producer, n, sizeof(*p->producer));
+    p->uses = more(p->uses, n, sizeof(*p->uses));
+    g->values[n] = (struct sedge_value){.shape = *shape, .count = count, .root = (int)n};
+    p->producer[n] = -1;
+    p->uses[n] = 0;
+    g->nvalues++;
+    *value = (int)n;
+    return 0;
+}
+
+struct sedge_op *sedge_imp_new_op(struct sedge_importer *p, enum sedge_op_kind kind, size_t nin)
+{
+    struct sedge_graph *g = p->g;
+
+    g->ops = more(g->ops, g->nops, sizeof(*g->ops));
+    g->ops[g->nops] = (struct sedge_op){.kind = kind, .nin = nin, .min = -INFINITY, .max = INFINITY, .node = p->node->name};
+    g->ops[g->nops].in = sedge_xcalloc(nin, sizeof(int));
+    return &g->ops[g->nops++];
+}
+
+struct sedge_onnx_tensor *sedge_imp_new_const(struct sedge_importer *p, int64_t dtype, const struct sedge_shape *shape)
+{
+    struct sedge_onnx_tensor *t = SEDGE_NEW(struct sedge_onnx_tensor);
+
+    t->dtype = dtype;
+    t->shape = *shape;
+    p->folded->v = more(p->folded->v, p->folded->n, sizeof(struct sedge_onnx_tensor *));
+    p->folded->v[p->folded->n++] = t;
+    return t;
+}
+
+void sedge_imp_bind_value(struct sedge_importer *p, int value)
+{
+    struct sedge_sym *s;
+
+    if (p->node->nout == 0 || p->node->out[0].n == 0) return; /* a result that nobody wants */
+    s = find(p, p->node->out[0]);
+    s->kind = SEDGE_SYM_VALUE;
+    s->value = value;
+    p->uses[value] += s->uses;
+}
+
+void sedge_imp_bind_const(struct sedge_importer *p, const struct sedge_onnx_tensor *t)
+{
+    struct sedge_sym *s;
+
+    if (p->node->nout == 0 || p->node->out[0].n == 0) return;
+    s = find(p, p->node->out[0]);
+    s->kind = SEDGE_SYM_CONST;
+    s->tensor = t;
+}
+
+int sedge_imp_finish(struct sedge_importer *p, struct sedge_op *op, const struct sedge_shape *shape)
+{
+    int value;
+
+    if (sedge_imp_new_value(p, shape, &value)) return -1;
+    op->out = value;
+    p->producer[value] = (int)(op - p->g->ops);
+    sedge_imp_bind_value(p, value);
+    return 0;
+}
+
+int sedge_imp_pass(struct sedge_importer *p)
+{
+    struct sedge_sym *s = sedge_imp_in(p, 0);
+    int value;
+
+    if (s && s->kind == SEDGE_SYM_CONST) {
+        sedge_imp_bind_const(p, s->tensor);
+        return 0;
+    }
+    if (sedge_imp_value(p, 0, &value)) return -1;
+    p->uses[value]--; /* the readers of the output take the place of this one */
+    sedge_imp_bind_value(p, value);
+    return 0;
+}
+
+struct sedge_op *sedge_imp_sole_producer(struct sedge_importer *p, int value)
+{
+    return p->uses[value] == 1 && p->producer[value] >= 0 ? &p->g->ops[p->producer[value]] : NULL;
+}
+
+/* ---- the whole graph ---- */
+
+static const struct rule *rule_for(struct sedge_slice op)
+{
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(rules); i++)
+        if (sedge_slice_is(op, rules[i].op)) return &rules[i];
+    return NULL;
+}
+
+static int import_node(struct sedge_importer *p)
+{
+    const struct sedge_onnx_node *node = p->node;
+    const struct rule *r = rule_for(node->op);
+
+    if (node->domain.n && !sedge_slice_is(node->domain, "ai.onnx"))
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "operators of domain \"%.*s\" are not supported",
+                              (int)node->domain.n, (const char *)node->domain.p);
+    if (!r)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED,
+                              "not supported by this runtime; docs/dlr.md lists what is. Export the model without it");
+    if (node->nin < r->min_in || node->nin > r->max_in)
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "%zu inputs, expected %zu to %zu", node->nin, r->min_in, r->max_in);
+    for (size_t i = 1; i < node->nout; i++)
+        if (node->out[i].n && find(p, node->out[i])->uses)
+            return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "its output %zu is used; only the first one is computed", i);
+    return r->fn(p);
+}
+
+static int import_inputs(struct sedge_importer *p)
+{
+    for (size_t i = 0; i < p->m->nin; i++) {
+        const struct sedge_onnx_io *io = &p->m->in[i];
+        struct sedge_sym *s = find(p, io->name);
+        struct sedge_shape shape = io->shape;
+        int value;
+
+        if (s->kind == SEDGE_SYM_CONST) continue; /* a weight with its default */
+        if (io->dtype != SEDGE_ONNX_FLOAT)
+            return sedge_err_set(p->err, SEDGE_E_UNSUPPORTED, "input \"%.*s\" is of type %s, only float32 is computed",
+                                 (int)io->name.n, (const char *)io->name.p, sedge_onnx_dtype_name(io->dtype));
+        if (p->g->nin == SEDGE_DLR_IO_MAX)
+            return sedge_err_set(p->err, SEDGE_E_LIMIT, "more than %d inputs", SEDGE_DLR_IO_MAX);
+        if (shape.rank > 0 && shape.dims[0] == -1) shape.dims[0] = 1; /* an open batch: one at a time */
+        for (int k = 0; k < shape.rank; k++)
+            if (!io->has_shape || shape.dims[k] < 1)
+                return sedge_err_set(p->err, SEDGE_E_UNSUPPORTED,
+                                     "input \"%.*s\": dimension %d is not fixed; export the model with fixed extents",
+                                     (int)io->name.n, (const char *)io->name.p, k);
+        if (sedge_imp_new_value(p, &shape, &value)) return -1;
+        s->kind = SEDGE_SYM_VALUE;
+        s->value = value;
+        p->uses[value] = s->uses;
+        p->g->in[p->g->nin++] = value;
+    }
+    return p->g->nin ? 0 : sedge_err_set(p->err, SEDGE_E_INVALID, "the model has no input");
+}
+
+/* An output of rank 4 is handed out in its logical order: a permutation into a value of rank 1 of the same count. */
+static int output_value(struct sedge_importer *p, int value, int *out)
+{
+    static const struct sedge_onnx_node none = {.nout = 0};
+    struct sedge_shape shape = p->g->values[value].shape;
+    size_t dims[SEDGE_DLR_RANK_MAX];
+    static const int perm[4] = {0, 3, 1, 2};
+
+    *out = value;
+    if (shape.rank != 4) return 0;
+    p->node = &none;
+    (void)sedge_value_memory(&shape, dims);
+    if (sedge_imp_permute(p, value, dims, 4, perm, &(struct sedge_shape){1, {(int64_t)p->g->values[value].count}}, out))
+        return -1;
+    p->g->values[*out].shape = shape;
+    return 0;
+}
+
+static int import_outputs(struct sedge_importer *p)
+{
+    for (size_t i = 0; i < p->m->nout; i++) {
+        struct sedge_slice name = p->m->out[i].name;
+        struct sedge_sym *s = find(p, name);
+        if (s->kind != SEDGE_SYM_VALUE)
+            return sedge_err_set(p->err, SEDGE_E_INVALID, "output \"%.*s\" is not computed by any node", (int)name.n,
+                                 (const char *)name.p);
+        if (output_value(p, s->value, &p->g->out[p->g->nout])) return -1;
+        p->g->nout++;
+    }
+    return p->g->nout ? 0 : sedge_err_set(p->err, SEDGE_E_INVALID, "the model has no output");
+}
+
+static int import_all(struct sedge_importer *p)
+{
+    if (p->m->opset < SEDGE_DLR_OPSET_MIN || p->m->opset > SEDGE_DLR_OPSET_MAX)
+        return sedge_err_set(p->err, SEDGE_E_UNSUPPORTED,
+                             "opset %lld; %d to %d are supported. Export or convert the model to one of these",
+                             (long long)p->m->opset, SEDGE_DLR_OPSET_MIN, SEDGE_DLR_OPSET_MAX);
+    if (enter_all(p)) return -1;
+    count_uses(p);
+    if (import_inputs(p)) return -1;
+    for (size_t i = 0; i < p->m->nnodes; i++) {
+        p->node = &p->m->nodes[i];
+        if (import_node(p)) return -1;
+    }
+    return import_outputs(p);
+}
+
+int sedge_import(struct sedge_graph *g, struct sedge_folded *folded, const struct sedge_onnx *m, struct sedge_err *err)
+{
+    struct sedge_importer p = {.m = m, .g = g, .folded = folded, .err = err};
+    int rc;
+
+    memset(g, 0, sizeof(*g));
+    memset(folded, 0, sizeof(*folded));
+    g->in = sedge_xcalloc(SEDGE_DLR_IO_MAX, sizeof(int));
+    g->out = sedge_xcalloc(SEDGE_DLR_IO_MAX, sizeof(int));
+    make_table(&p);
+    rc = import_all(&p);
+    free(p.table);
+    free(p.producer);
+    free(p.uses);
+    if (rc) {
+        sedge_graph_release(g);
+        sedge_folded_release(folded);
+    }
+    return rc;
+}
+
+void sedge_folded_release(struct sedge_folded *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        free(f->v[i]->owned);
+        free(f->v[i]);
+    }
+    free(f->v);
+    *f = (struct sedge_folded){NULL, 0};
+}

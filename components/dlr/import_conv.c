@@ -1,0 +1,361 @@
+/* Operators with weights or windows: Conv, Gemm, MatMul, pooling, batch normalisation. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "importer.h"
+
+/* ---- windows ---- */
+
+struct axis {
+    int64_t in, kernel, stride, dilation, before, after, out;
+};
+
+/* A list attribute with one number for each of `n` places; `def` where it is missing. */
+static int list_attr(struct sedge_importer *p, const char *name, int64_t def, int64_t low, size_t n, int64_t *out)
+{
+    const struct sedge_onnx_attr *a = sedge_imp_attr(p, name);
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = def;
+    if (!a) return 0;
+    if (a->nints != n)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "%s has %zu numbers, expected %zu (images only)", name, a->nints, n);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = a->ints[i];
+        if (out[i] < low || out[i] > SEDGE_DLR_WINDOW_MAX)
+            return sedge_imp_fail(p, SEDGE_E_LIMIT, "%s: %lld is outside %lld..%d", name, (long long)out[i],
+                                  (long long)low, SEDGE_DLR_WINDOW_MAX);
+    }
+    return 0;
+}
+
+static int64_t reach(const struct axis *a)
+{
+    return a->dilation * (a->kernel - 1) + 1;
+}
+
+static void pad_same(struct axis *a, bool more_before)
+{
+    int64_t out = (a->in + a->stride - 1) / a->stride;
+    int64_t total = (out - 1) * a->stride + reach(a) - a->in;
+
+    if (total < 0) total = 0;
+    a->before = more_before ? total - total / 2 : total / 2;
+    a->after = total - a->before;
+}
+
+static int slide(struct sedge_importer *p, struct axis *a, bool ceil)
+{
+    int64_t span = a->in + a->before + a->after - reach(a);
+
+    if (span < 0)
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "a window of %lld on %lld pixels", (long long)reach(a),
+                              (long long)(a->in + a->before + a->after));
+    a->out = span / a->stride + 1;
+    if (ceil && span % a->stride && a->out * a->stride < a->in + a->before) a->out++;
+    span = (a->out - 1) * a->stride + reach(a) - a->in - a->before;
+    if (span > a->after) a->after = span; /* only with `ceil` */
+    return 0;
+}
+
+static int read_window(struct sedge_importer *p, const struct sedge_shape *x, int64_t kh, int64_t kw, struct axis ax[2])
+{
+    const struct sedge_onnx_attr *mode = sedge_imp_attr(p, "auto_pad");
+    bool ceil = sedge_imp_int(p, "ceil_mode", 0) != 0;
+    int64_t strides[2], dilations[2], pads[4];
+
+    if (list_attr(p, "strides", 1, 1, 2, strides) || list_attr(p, "dilations", 1, 1, 2, dilations) ||
+        list_attr(p, "pads", 0, 0, 4, pads))
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        ax[i] = (struct axis){x->dims[2 + i], i ? kw : kh, strides[i], dilations[i], pads[i], pads[2 + i], 0};
+        if (mode && sedge_slice_is(mode->s, "VALID")) ax[i].before = ax[i].after = 0;
+        if (mode && sedge_slice_is(mode->s, "SAME_UPPER")) pad_same(&ax[i], false);
+        if (mode && sedge_slice_is(mode->s, "SAME_LOWER")) pad_same(&ax[i], true);
+        if (slide(p, &ax[i], ceil)) return -1;
+    }
+    return 0;
+}
+
+static struct sedge_window window_of(const struct axis ax[2])
+{
+    return (struct sedge_window){(uint32_t)ax[0].kernel,   (uint32_t)ax[1].kernel,   (uint32_t)ax[0].stride,
+                                 (uint32_t)ax[1].stride,   (uint32_t)ax[0].dilation, (uint32_t)ax[1].dilation,
+                                 (uint32_t)ax[0].before,   (uint32_t)ax[1].before,   (uint32_t)ax[0].after,
+                                 (uint32_t)ax[1].after};
+}
+
+static int image_in(struct sedge_importer *p, int *value, struct sedge_shape *shape)
+{
+    if (sedge_imp_value(p, 0, value)) return -1;
+    *shape = p->g->values[*value].shape;
+    if (shape->rank != 4)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "an input of %d dimensions, expected 4 (batch, channels, height, width)",
+                              shape->rank);
+    return 0;
+}
+
+/* ---- convolution ---- */
+
+static int conv_weights(struct sedge_importer *p, const struct sedge_shape *x, struct sedge_op *op)
+{
+    const struct sedge_onnx_tensor *w = sedge_imp_const(p, 1, "the kernel");
+    int64_t groups = sedge_imp_int(p, "group", 1);
+    int64_t kernel[2];
+
+    if (!w || !sedge_imp_floats(p, 1, "the kernel", w->count)) return -1;
+    if (w->shape.rank != 4 || w->count == 0)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "a kernel of %d dimensions, expected 4", w->shape.rank);
+    const int64_t *d = w->shape.dims;
+    if (groups < 1 || groups > d[0] || d[0] % groups || d[1] * groups != x->dims[1])
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "a kernel for %lld channels in %lld groups on an input of %lld channels",
+                              (long long)d[1], (long long)groups, (long long)x->dims[1]);
+    kernel[0] = d[2];
+    kernel[1] = d[3];
+    if (sedge_imp_attr(p, "kernel_shape") && list_attr(p, "kernel_shape", 1, 1, 2, kernel)) return -1;
+    if (kernel[0] != d[2] || kernel[1] != d[3] || d[2] > SEDGE_DLR_WINDOW_MAX || d[3] > SEDGE_DLR_WINDOW_MAX)
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "kernel_shape is not that of the kernel, or over %d",
+                              SEDGE_DLR_WINDOW_MAX);
+    op->weights = w;
+    op->groups = (uint32_t)groups;
+    op->ic = (size_t)d[1];
+    op->oc = (size_t)(d[0] / groups);
+    if (sedge_imp_has(p, 2)) {
+        op->bias = sedge_imp_floats(p, 2, "the bias", (size_t)d[0]);
+        if (!op->bias) return -1;
+    }
+    return 0;
+}
+
+int sedge_imp_conv(struct sedge_importer *p)
+{
+    struct sedge_op parts = {0}, *op;
+    struct sedge_shape x, y;
+    struct axis ax[2];
+    int value;
+
+    if (image_in(p, &value, &x) || conv_weights(p, &x, &parts)) return -1;
+    if (read_window(p, &x, parts.weights->shape.dims[2], parts.weights->shape.dims[3], ax)) return -1;
+    op = sedge_imp_new_op(p, SEDGE_OP_CONV, 1);
+    op->in[0] = value;
+    op->win = window_of(ax);
+    op->weights = parts.weights;
+    op->bias = parts.bias;
+    op->groups = parts.groups;
+    op->ic = parts.ic;
+    op->oc = parts.oc;
+    y = (struct sedge_shape){4, {x.dims[0], parts.weights->shape.dims[0], ax[0].out, ax[1].out}};
+    return sedge_imp_finish(p, op, &y);
+}
+
+/* ---- batch normalisation ---- */
+
+static float float_of(const struct sedge_onnx_tensor *t, size_t i)
+{
+    float v;
+    memcpy(&v, t->data.p + i * sizeof(v), sizeof(v));
+    return v;
+}
+
+/* y*s + t after what the operator does already. */
+static void compose(struct sedge_op *op, const float *s, const float *t, size_t n)
+{
+    bool fresh = op->scale == NULL;
+
+    if (fresh) {
+        op->scale = sedge_xcalloc(n, sizeof(float));
+        op->shift = sedge_xcalloc(n, sizeof(float));
+    }
+    for (size_t i = 0; i < n; i++) {
+        op->scale[i] = fresh ? s[i] : op->scale[i] * s[i];
+        op->shift[i] = fresh ? t[i] : op->shift[i] * s[i] + t[i];
+    }
+}
+
+static int norm_alone(struct sedge_importer *p, int value, const float *s, const float *t)
+{
+    const struct sedge_shape x = p->g->values[value].shape;
+    struct sedge_op *op = sedge_imp_new_op(p, SEDGE_OP_CONV, 1);
+
+    op->in[0] = value;
+    op->win = (struct sedge_window){1, 1, 1, 1, 1, 1, 0, 0, 0, 0};
+    op->groups = (uint32_t)x.dims[1];
+    op->ic = op->oc = 1;
+    compose(op, s, t, (size_t)x.dims[1]);
+    return sedge_imp_finish(p, op, &x);
+}
+
+int sedge_imp_norm(struct sedge_importer *p)
+{
+    const struct sedge_onnx_tensor *part[4]; /* scale, bias, mean, variance */
+    static const char *const what[4] = {"scale", "B", "mean", "var"};
+    sedge_auto_free float *s = NULL, *t = NULL;
+    float eps = sedge_imp_float(p, "epsilon", 1e-5f);
+    struct sedge_op *op;
+    size_t n;
+    int value;
+
+    if (sedge_imp_value(p, 0, &value)) return -1;
+    if (p->g->values[value].shape.rank != 4 && p->g->values[value].shape.rank != 2)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "an input of %d dimensions, expected 4 or 2",
+                              p->g->values[value].shape.rank);
+    n = (size_t)p->g->values[value].shape.dims[1];
+    for (size_t i = 0; i < 4; i++) {
+        part[i] = sedge_imp_floats(p, i + 1, what[i], n);
+        if (!part[i]) return -1;
+    }
+    s = sedge_xcalloc(n, sizeof(*s));
+    t = sedge_xcalloc(n, sizeof(*t));
+    for (size_t i = 0; i < n; i++) {
+        s[i] = float_of(part[0], i) / sqrtf(float_of(part[3], i) + eps);
+        t[i] = float_of(part[1], i) - float_of(part[2], i) * s[i];
+    }
+    op = sedge_imp_sole_producer(p, value);
+    if (!op || (op->kind != SEDGE_OP_CONV && op->kind != SEDGE_OP_FC) || op->min > -INFINITY || op->max < INFINITY)
+        return norm_alone(p, value, s, t);
+    compose(op, s, t, n);
+    return sedge_imp_pass(p);
+}
+
+/* ---- matrices ---- */
+
+static int fully_connected(struct sedge_importer *p, int value, bool transposed, const struct sedge_shape *y,
+                           struct sedge_op *parts)
+{
+    const struct sedge_onnx_tensor *w = sedge_imp_const(p, 1, "the matrix B");
+    const struct sedge_shape *x = &p->g->values[value].shape;
+    struct sedge_op *op;
+
+    if (!w || !sedge_imp_floats(p, 1, "the matrix B", w->count)) return -1;
+    if (w->shape.rank != 2 || w->count == 0)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "B has %d dimensions, expected 2", w->shape.rank);
+    parts->ic = (size_t)w->shape.dims[transposed ? 0 : 1];
+    parts->oc = (size_t)w->shape.dims[transposed ? 1 : 0];
+    if (x->dims[x->rank - 1] != (int64_t)parts->ic)
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "%lld columns of A on %zu rows of B",
+                              (long long)x->dims[x->rank - 1], parts->ic);
+    if (sedge_imp_has(p, 2)) {
+        const struct sedge_onnx_tensor *c = sedge_imp_const(p, 2, "C");
+        if (!c) return -1;
+        parts->bias = sedge_imp_floats(p, 2, "C", c->count == 1 ? 1 : parts->oc);
+        if (!parts->bias) return -1;
+        if (c->count > 1 && c->shape.dims[c->shape.rank - 1] != (int64_t)c->count)
+            return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "C has to be one row");
+    }
+    op = sedge_imp_new_op(p, SEDGE_OP_FC, 1);
+    op->in[0] = value;
+    op->weights = w;
+    op->bias = parts->bias;
+    op->ic = parts->ic;
+    op->oc = parts->oc;
+    op->alpha = parts->alpha;
+    op->beta = parts->beta;
+    op->transposed = transposed;
+    struct sedge_shape shape = *y;
+    shape.dims[shape.rank - 1] = (int64_t)op->oc;
+    return sedge_imp_finish(p, op, &shape);
+}
+
+int sedge_imp_gemm(struct sedge_importer *p)
+{
+    struct sedge_op parts = {.alpha = sedge_imp_float(p, "alpha", 1), .beta = sedge_imp_float(p, "beta", 1)};
+    struct sedge_shape x;
+    int value;
+
+    if (sedge_imp_value(p, 0, &value)) return -1;
+    x = p->g->values[value].shape;
+    if (x.rank != 2 || sedge_imp_int(p, "transA", 0))
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "A has to be a matrix that is not transposed");
+    return fully_connected(p, value, sedge_imp_int(p, "transB", 0) == 0, &x, &parts);
+}
+
+int sedge_imp_matmul(struct sedge_importer *p)
+{
+    struct sedge_op parts = {.alpha = 1, .beta = 1};
+    struct sedge_shape x;
+    int value;
+
+    if (sedge_imp_value(p, 0, &value)) return -1;
+    x = p->g->values[value].shape;
+    if (x.rank < 2 || x.rank == 4)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "A has %d dimensions, expected 2 or 3", x.rank);
+    return fully_connected(p, value, true, &x, &parts);
+}
+
+/* ---- pooling ---- */
+
+/* Padding that counts in the average: zeros are put around the image first. */
+static int pad_first(struct sedge_importer *p, int *value, struct axis ax[2])
+{
+    const struct sedge_shape x = p->g->values[*value].shape;
+    struct sedge_op *op = sedge_imp_new_op(p, SEDGE_OP_PAD, 1);
+    struct sedge_shape y = x;
+
+    op->in[0] = *value;
+    op->axes = sedge_value_memory(&x, op->dims);
+    for (int i = 0; i < 2; i++) {
+        op->pre[1 + i] = (size_t)ax[i].before;
+        op->post[1 + i] = (size_t)ax[i].after;
+        y.dims[2 + i] += ax[i].before + ax[i].after;
+        ax[i].before = ax[i].after = 0;
+    }
+    if (sedge_imp_new_value(p, &y, value)) return -1;
+    op->out = *value;
+    return 0;
+}
+
+static int check_pool(struct sedge_importer *p, const struct axis ax[2], bool average)
+{
+    for (int i = 0; i < 2; i++) {
+        if (ax[i].before >= reach(&ax[i]) || ax[i].after >= reach(&ax[i]))
+            return sedge_imp_fail(p, SEDGE_E_INVALID, "padding %lld as wide as the window",
+                                  (long long)(ax[i].before > ax[i].after ? ax[i].before : ax[i].after));
+        if (average && ax[i].dilation != 1)
+            return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "an average with dilation is not supported");
+    }
+    return 0;
+}
+
+int sedge_imp_pool(struct sedge_importer *p)
+{
+    bool average = sedge_slice_is(p->node->op, "AveragePool");
+    bool padded;
+    int64_t kernel[2];
+    struct sedge_shape x, y;
+    struct axis ax[2];
+    struct sedge_op *op;
+    int value;
+
+    if (image_in(p, &value, &x) || list_attr(p, "kernel_shape", 0, 1, 2, kernel)) return -1;
+    if (kernel[0] < 1) return sedge_imp_fail(p, SEDGE_E_INVALID, "kernel_shape is missing");
+    if (read_window(p, &x, kernel[0], kernel[1], ax) || check_pool(p, ax, average)) return -1;
+    y = (struct sedge_shape){4, {x.dims[0], x.dims[1], ax[0].out, ax[1].out}};
+    if (kernel[0] == 1 && kernel[1] == 1) {
+        if (memcmp(&x, &y, sizeof(x)) == 0) return sedge_imp_pass(p);
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "a window of one pixel with stride or padding");
+    }
+    padded = ax[0].before || ax[0].after || ax[1].before || ax[1].after;
+    if (average && padded && sedge_imp_int(p, "count_include_pad", 0)) {
+        if (sedge_imp_int(p, "ceil_mode", 0))
+            return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "ceil_mode together with count_include_pad");
+        if (pad_first(p, &value, ax)) return -1;
+    }
+    op = sedge_imp_new_op(p, average ? SEDGE_OP_AVGPOOL : SEDGE_OP_MAXPOOL, 1);
+    op->in[0] = value;
+    op->win = window_of(ax);
+    return sedge_imp_finish(p, op, &y);
+}
+
+int sedge_imp_global_pool(struct sedge_importer *p)
+{
+    struct sedge_shape x;
+    struct sedge_op *op;
+    int value;
+
+    if (image_in(p, &value, &x)) return -1;
+    op = sedge_imp_new_op(p, SEDGE_OP_MEAN, 1);
+    op->in[0] = value;
+    return sedge_imp_finish(p, op, &(struct sedge_shape){4, {x.dims[0], x.dims[1], 1, 1}});
+}

@@ -1,0 +1,188 @@
+#include "model.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "dlr.h"
+
+/* ---- files ---- */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* The place for a file of this name; NULL for a file that has no role. */
+static char **role_of(struct sedge_model_files *f, const char *name)
+{
+    if (sedge_str_ends(name, ".onnx")) return &f->onnx;
+    if (sedge_str_ends(name, ".meta")) return &f->meta;
+    if (sedge_str_ends(name, ".params")) return &f->params;
+    if (sedge_str_ends(name, ".ro")) return &f->bytecode;
+    if (sedge_str_ends(name, ".tensorrt")) return &f->library;
+    if (sedge_str_ends(name, ".so")) return sedge_str_ends(name, "libdlr.so") ? NULL : &f->library;
+    if (strcmp(name, "model-shapes.json") == 0 || strcmp(name, "hyperparams.json") == 0 || strcmp(name, "version.json") == 0)
+        return NULL;
+    return sedge_str_ends(name, ".json") ? &f->graph : NULL;
+}
+
+static int add_file(struct sedge_model_files *f, const char *path, struct sedge_err *err)
+{
+    char **place = role_of(f, base_name(path));
+
+    if (!place) return 0;
+    if (*place)
+        return sedge_err_set(err, SEDGE_E_CONFLICT, "two files with the same role: %s and %s; leave one of them in the folder",
+                             *place, path);
+    *place = sedge_xstrdup(path);
+    return 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int scan_folder(struct sedge_model_files *f, const char *dir, struct sedge_err *err)
+{
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, NULL, by_name), rc = 0;
+
+    if (n < 0) return sedge_err_sys(err, errno, "model folder %s", dir);
+    if (n > SEDGE_DLR_FILES_MAX)
+        rc = sedge_err_set(err, SEDGE_E_LIMIT, "%s has %d files, at most %d are looked at: is it a model folder?", dir, n,
+                           SEDGE_DLR_FILES_MAX);
+    for (int i = 0; i < n; i++) {
+        sedge_auto_free char *path = sedge_xasprintf("%s/%s", dir, list[i]->d_name);
+        if (rc == 0 && !sedge_fs_is_dir(path)) rc = add_file(f, path, err);
+        free(list[i]);
+    }
+    free(list);
+    return rc;
+}
+
+int sedge_model_scan(struct sedge_model_files *files, const char *path, struct sedge_err *err)
+{
+    sedge_auto_strv struct sedge_strv parts = {NULL, 0};
+
+    memset(files, 0, sizeof(*files));
+    sedge_strv_split(&parts, path, ":");
+    for (size_t i = 0; i < parts.n; i++) {
+        const char *part = parts.v[i];
+        int rc = 0;
+        if (part[0] == 0) continue;
+        if (sedge_fs_is_dir(part))
+            rc = scan_folder(files, part, err);
+        else if (sedge_fs_exists(part))
+            rc = add_file(files, part, err);
+        else
+            rc = sedge_err_set(err, SEDGE_E_NOT_FOUND, "%s: no such file or folder; give the folder that holds the model", part);
+        if (rc) {
+            sedge_model_files_release(files);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void sedge_model_files_release(struct sedge_model_files *f)
+{
+    free(f->onnx);
+    free(f->library);
+    free(f->graph);
+    free(f->params);
+    free(f->bytecode);
+    free(f->meta);
+    memset(f, 0, sizeof(*f));
+}
+
+/* ---- metadata ---- */
+
+struct json_object *sedge_meta_read(const char *path)
+{
+    sedge_auto_buf struct sedge_buf text = SEDGE_BUF_INIT;
+
+    if (!path || sedge_fs_read(path, SEDGE_DLR_META_MAX, &text, NULL) || !text.data) return NULL;
+    return sedge_json_parse_object(text.data, text.len, path, NULL);
+}
+
+int sedge_meta_device(struct json_object *meta)
+{
+    const char *type = sedge_json_str(sedge_json_obj(meta, "Requirements"), "TargetDeviceType", NULL);
+
+    if (!type) return -1;
+    if (strcmp(type, "cpu") == 0) return DLR_CPU;
+    if (strcmp(type, "gpu") == 0) return DLR_GPU;
+    return strcmp(type, "opencl") == 0 ? DLR_OPENCL : DLR_OTHER_DEVICE;
+}
+
+const char *sedge_meta_output(struct json_object *meta, size_t index)
+{
+    struct json_object *list = sedge_json_arr(sedge_json_obj(meta, "Model"), "Outputs");
+
+    if (!list || index >= json_object_array_length(list)) return NULL;
+    return sedge_json_str(json_object_array_get_idx(list, index), "name", NULL);
+}
+
+/* ---- loading ---- */
+
+static const struct sedge_backend *choose(const struct sedge_model_files *f, const char *path, struct sedge_err *err)
+{
+    if (f->onnx) return &sedge_backend_onnx;
+    if (f->params || f->graph || f->bytecode || f->library)
+        (void)sedge_err_set(err, SEDGE_E_UNSUPPORTED,
+                            "%s holds a compiled model (%s), which this version cannot run: export the model to ONNX", path,
+                            base_name(f->params ? f->params : f->graph ? f->graph : f->bytecode ? f->bytecode : f->library));
+    else
+        (void)sedge_err_set(err, SEDGE_E_NOT_FOUND, "%s holds no model: a file whose name ends in .onnx was expected", path);
+    return NULL;
+}
+
+static int check_device(struct json_object *meta, int dev_type, struct sedge_err *err)
+{
+    int wanted = sedge_meta_device(meta);
+
+    if (dev_type != DLR_CPU)
+        return sedge_err_set(err, SEDGE_E_UNSUPPORTED, "device type %d was asked for; only %d (cpu) is there", dev_type, DLR_CPU);
+    if (wanted != -1 && wanted != dev_type)
+        return sedge_err_set(err, SEDGE_E_UNSUPPORTED, "the model is made for device type %d, and %d (cpu) was asked for",
+                             wanted, dev_type);
+    return 0;
+}
+
+struct sedge_model *sedge_model_load(const char *path, int dev_type, struct sedge_err *err)
+{
+    struct sedge_model *m = SEDGE_NEW(struct sedge_model);
+    struct sedge_model_files files;
+
+    if (sedge_model_scan(&files, path, err) == 0) {
+        m->meta = sedge_meta_read(files.meta);
+        m->backend = check_device(m->meta, dev_type, err) ? NULL : choose(&files, path, err);
+        if (m->backend && m->backend->load(m, &files, err)) m->backend = NULL;
+        sedge_model_files_release(&files);
+    }
+    if (m->backend) return m;
+    sedge_model_free(m);
+    return NULL;
+}
+
+void sedge_model_free(struct sedge_model *m)
+{
+    if (m->backend) m->backend->free(m);
+    for (size_t i = 0; i < m->nin; i++)
+        free(m->in[i].name);
+    for (size_t i = 0; i < m->nout; i++)
+        free(m->out[i].name);
+    for (size_t i = 0; i < m->nweights; i++)
+        free(m->weights[i]);
+    free(m->weights);
+    if (m->meta) json_object_put(m->meta);
+    free(m);
+}
