@@ -23,7 +23,8 @@ static int null_argument(const char *what)
 static struct sedge_model *model_of(const DLRModelHandle *handle)
 {
     if (!handle || !*handle) {
-        (void)sedge_err_set(&last, SEDGE_E_INVALID, "the model handle is null: it was not created, or is deleted already");
+        (void)sedge_err_set(&last, SEDGE_E_INVALID,
+                            "the model handle is null: it was not created, or is deleted already");
         return NULL;
     }
     return *handle;
@@ -32,7 +33,8 @@ static struct sedge_model *model_of(const DLRModelHandle *handle)
 static const struct sedge_model_io *io_at(const struct sedge_model_io *list, size_t n, int index, const char *what)
 {
     if (index >= 0 && (size_t)index < n) return &list[index];
-    (void)sedge_err_set(&last, SEDGE_E_NOT_FOUND, "%s %d does not exist: the model has %zu, counted from 0", what, index, n);
+    (void)sedge_err_set(&last, SEDGE_E_NOT_FOUND, "%s %d does not exist: the model has %zu, counted from 0", what,
+                        index, n);
     return NULL;
 }
 
@@ -46,7 +48,8 @@ static int input_index(const struct sedge_model *m, const char *name)
     for (size_t i = m->nin; i-- > 0;)
         (void)(names.msg[0] ? sedge_err_set(&names, SEDGE_E_NOT_FOUND, "%s, %.700s", m->in[i].name, names.msg)
                             : sedge_err_set(&names, SEDGE_E_NOT_FOUND, "%s", m->in[i].name));
-    return sedge_err_set(&last, SEDGE_E_NOT_FOUND, "the model has no input \"%.200s\"; it has: %.700s", name, names.msg);
+    return sedge_err_set(&last, SEDGE_E_NOT_FOUND, "the model has no input \"%.200s\"; it has: %.700s", name,
+                         names.msg);
 }
 
 int CreateDLRModel(DLRModelHandle *handle, const char *model_path, int dev_type, int dev_id)
@@ -111,8 +114,8 @@ int GetDLRWeightName(DLRModelHandle *handle, int index, const char **weight_name
 
     if (!m) return -1;
     if (index < 0 || (size_t)index >= m->nweights)
-        return sedge_err_set(&last, SEDGE_E_NOT_FOUND, "weight %d does not exist: the model has %zu, counted from 0", index,
-                             m->nweights);
+        return sedge_err_set(&last, SEDGE_E_NOT_FOUND, "weight %d does not exist: the model has %zu, counted from 0",
+                             index, m->nweights);
     return give_text(m->weights[index], weight_name);
 }
 
@@ -193,7 +196,8 @@ int SetDLRInput(DLRModelHandle *handle, const char *name, const int64_t *shape, 
     n = count_of(shape, dim);
     if (n != (int64_t)m->in[index].count)
         return sedge_err_set(&last, SEDGE_E_INVALID, "input \"%s\" has %zu elements, the given shape has %s%lld", name,
-                             m->in[index].count, n < 0 ? "extents that are not positive or too large: " : "", (long long)n);
+                             m->in[index].count, n < 0 ? "extents that are not positive or too large: " : "",
+                             (long long)n);
     m->backend->set_input(m, (size_t)index, input);
     return 0;
 }
@@ -260,7 +264,8 @@ int GetDLRHasMetadata(DLRModelHandle *handle, bool *has_metadata)
 
 static int no_metadata(void)
 {
-    return sedge_err_set(&last, SEDGE_E_NOT_FOUND, "the model has no metadata file (*.meta), so its outputs have no names");
+    return sedge_err_set(&last, SEDGE_E_NOT_FOUND,
+                         "the model has no metadata file (*.meta), so its outputs have no names");
 }
 
 int GetDLROutputName(DLRModelHandle *handle, int index, const char **name)

@@ -32,8 +32,8 @@ static int map_file(const char *path, struct sedge_slice *out, struct sedge_err 
     if (fd < 0 || fstat(fd, &st)) return sedge_err_sys(err, errno, "%s", path);
     if (st.st_size <= 0) return sedge_err_set(err, SEDGE_E_INVALID, "%s: the file is empty", path);
     if ((unsigned long long)st.st_size > SEDGE_DLR_FILE_MAX)
-        return sedge_err_set(err, SEDGE_E_LIMIT, "%s: %lld bytes, at most %llu are allowed", path, (long long)st.st_size,
-                             SEDGE_DLR_FILE_MAX);
+        return sedge_err_set(err, SEDGE_E_LIMIT, "%s: %lld bytes, at most %llu are allowed", path,
+                             (long long)st.st_size, SEDGE_DLR_FILE_MAX);
     p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p == MAP_FAILED) return sedge_err_sys(err, errno, "%s", path);
     *out = (struct sedge_slice){p, (size_t)st.st_size};
@@ -134,7 +134,7 @@ static int load_graph(struct sedge_model *m, struct onnx_state *s, struct sedge_
 static int onnx_load(struct sedge_model *m, const struct sedge_model_files *files, struct sedge_err *err)
 {
     struct onnx_state *s;
-    struct sedge_slice file;
+    struct sedge_slice file = {NULL, 0};
     int rc;
 
     if (map_file(files->onnx, &file, err)) return -1;

@@ -13,9 +13,9 @@
 #include "onnx.h"
 
 enum sedge_op_kind {
-    SEDGE_OP_CONV,    /* also depthwise and batch normalisation that stands alone */
-    SEDGE_OP_FC,      /* rows * weights + bias */
-    SEDGE_OP_ADD,     /* the four of two operands broadcast */
+    SEDGE_OP_CONV, /* also depthwise and batch normalisation that stands alone */
+    SEDGE_OP_FC,   /* rows * weights + bias */
+    SEDGE_OP_ADD,  /* the four of two operands broadcast */
     SEDGE_OP_SUB,
     SEDGE_OP_MUL,
     SEDGE_OP_DIV,
@@ -34,10 +34,10 @@ enum sedge_op_kind {
 struct sedge_value {
     struct sedge_shape shape;
     size_t count;
-    int root;       /* itself, or the value whose memory it shares */
-    float *fixed;   /* owned content of a constant; NULL for what is computed */
+    int root;        /* itself, or the value whose memory it shares */
+    float *fixed;    /* owned content of a constant; NULL for what is computed */
     int first, last; /* operators between which a root is needed (plan.h) */
-    size_t offset;  /* of a root in the arena, in bytes (plan.h) */
+    size_t offset;   /* of a root in the arena, in bytes (plan.h) */
 };
 
 struct sedge_window {

@@ -288,7 +288,8 @@ int sedge_imp_new_value(struct sedge_importer *p, const struct sedge_shape *shap
     size_t n = g->nvalues, count;
 
     if (sedge_shape_count(shape, &count, p->err)) return p->node ? sedge_imp_wrap(p) : -1;
-    if (count == 0) return sedge_err_set(p->err, SEDGE_E_INVALID, "a tensor without elements"), p->node ? sedge_imp_wrap(p) : -1;
+    if (count == 0)
+        return sedge_err_set(p->err, SEDGE_E_INVALID, "a tensor without elements"), p->node ? sedge_imp_wrap(p) : -1;
     g->values = more(g->values, n, sizeof(*g->values));
     p->producer = more(p->producer, n, sizeof(*p->producer));
     p->uses = more(p->uses, n, sizeof(*p->uses));
@@ -305,7 +306,8 @@ struct sedge_op *sedge_imp_new_op(struct sedge_importer *p, enum sedge_op_kind k
     struct sedge_graph *g = p->g;
 
     g->ops = more(g->ops, g->nops, sizeof(*g->ops));
-    g->ops[g->nops] = (struct sedge_op){.kind = kind, .nin = nin, .min = -INFINITY, .max = INFINITY, .node = p->node->name};
+    g->ops[g->nops] =
+        (struct sedge_op){.kind = kind, .nin = nin, .min = -INFINITY, .max = INFINITY, .node = p->node->name};
     g->ops[g->nops].in = sedge_xcalloc(nin, sizeof(int));
     return &g->ops[g->nops++];
 }

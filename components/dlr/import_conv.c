@@ -21,7 +21,8 @@ static int list_attr(struct sedge_importer *p, const char *name, int64_t def, in
         out[i] = def;
     if (!a) return 0;
     if (a->nints != n)
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "%s has %zu numbers, expected %zu (images only)", name, a->nints, n);
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "%s has %zu numbers, expected %zu (images only)", name, a->nints,
+                              n);
     for (size_t i = 0; i < n; i++) {
         out[i] = a->ints[i];
         if (out[i] < low || out[i] > SEDGE_DLR_WINDOW_MAX)
@@ -81,9 +82,9 @@ static int read_window(struct sedge_importer *p, const struct sedge_shape *x, in
 
 static struct sedge_window window_of(const struct axis ax[2])
 {
-    return (struct sedge_window){(uint32_t)ax[0].kernel,   (uint32_t)ax[1].kernel,   (uint32_t)ax[0].stride,
-                                 (uint32_t)ax[1].stride,   (uint32_t)ax[0].dilation, (uint32_t)ax[1].dilation,
-                                 (uint32_t)ax[0].before,   (uint32_t)ax[1].before,   (uint32_t)ax[0].after,
+    return (struct sedge_window){(uint32_t)ax[0].kernel, (uint32_t)ax[1].kernel,   (uint32_t)ax[0].stride,
+                                 (uint32_t)ax[1].stride, (uint32_t)ax[0].dilation, (uint32_t)ax[1].dilation,
+                                 (uint32_t)ax[0].before, (uint32_t)ax[1].before,   (uint32_t)ax[0].after,
                                  (uint32_t)ax[1].after};
 }
 
@@ -92,8 +93,8 @@ static int image_in(struct sedge_importer *p, int *value, struct sedge_shape *sh
     if (sedge_imp_value(p, 0, value)) return -1;
     *shape = p->g->values[*value].shape;
     if (shape->rank != 4)
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "an input of %d dimensions, expected 4 (batch, channels, height, width)",
-                              shape->rank);
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED,
+                              "an input of %d dimensions, expected 4 (batch, channels, height, width)", shape->rank);
     return 0;
 }
 
@@ -110,8 +111,9 @@ static int conv_weights(struct sedge_importer *p, const struct sedge_shape *x, s
         return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "a kernel of %d dimensions, expected 4", w->shape.rank);
     const int64_t *d = w->shape.dims;
     if (groups < 1 || groups > d[0] || d[0] % groups || d[1] * groups != x->dims[1])
-        return sedge_imp_fail(p, SEDGE_E_INVALID, "a kernel for %lld channels in %lld groups on an input of %lld channels",
-                              (long long)d[1], (long long)groups, (long long)x->dims[1]);
+        return sedge_imp_fail(p, SEDGE_E_INVALID,
+                              "a kernel for %lld channels in %lld groups on an input of %lld channels", (long long)d[1],
+                              (long long)groups, (long long)x->dims[1]);
     kernel[0] = d[2];
     kernel[1] = d[3];
     if (sedge_imp_attr(p, "kernel_shape") && list_attr(p, "kernel_shape", 1, 1, 2, kernel)) return -1;
@@ -234,8 +236,8 @@ static int fully_connected(struct sedge_importer *p, int value, bool transposed,
     parts->ic = (size_t)w->shape.dims[transposed ? 0 : 1];
     parts->oc = (size_t)w->shape.dims[transposed ? 1 : 0];
     if (x->dims[x->rank - 1] != (int64_t)parts->ic)
-        return sedge_imp_fail(p, SEDGE_E_INVALID, "%lld columns of A on %zu rows of B",
-                              (long long)x->dims[x->rank - 1], parts->ic);
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "%lld columns of A on %zu rows of B", (long long)x->dims[x->rank - 1],
+                              parts->ic);
     if (sedge_imp_has(p, 2)) {
         const struct sedge_onnx_tensor *c = sedge_imp_const(p, 2, "C");
         if (!c) return -1;

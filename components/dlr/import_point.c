@@ -19,13 +19,15 @@ static bool takes_bounds(enum sedge_op_kind kind)
     case SEDGE_OP_CLAMP:
     case SEDGE_OP_MAXPOOL:
     case SEDGE_OP_AVGPOOL:
-    case SEDGE_OP_MEAN: return true;
+    case SEDGE_OP_MEAN:
+        return true;
     case SEDGE_OP_SIGMOID:
     case SEDGE_OP_HARDSWISH:
     case SEDGE_OP_SOFTMAX:
     case SEDGE_OP_PAD:
     case SEDGE_OP_PERMUTE:
-    case SEDGE_OP_CONCAT: return false;
+    case SEDGE_OP_CONCAT:
+        return false;
     }
     return false;
 }
@@ -35,7 +37,8 @@ static int clamp(struct sedge_importer *p, float low, float high)
     struct sedge_op *op;
     int value;
 
-    if (!(low < high)) return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "bounds %g to %g leave nothing", (double)low, (double)high);
+    if (!(low < high))
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "bounds %g to %g leave nothing", (double)low, (double)high);
     if (sedge_imp_value(p, 0, &value)) return -1;
     op = sedge_imp_sole_producer(p, value);
     if (op && takes_bounds(op->kind) && fmaxf(op->min, low) < fminf(op->max, high)) {
@@ -185,7 +188,8 @@ int sedge_imp_softmax(struct sedge_importer *p)
     if (sedge_imp_value(p, 0, &value)) return -1;
     x = p->g->values[value].shape;
     if (axis < 0) axis += x.rank;
-    if (axis < 0 || axis >= x.rank) return sedge_imp_fail(p, SEDGE_E_INVALID, "axis %lld of %d", (long long)axis, x.rank);
+    if (axis < 0 || axis >= x.rank)
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "axis %lld of %d", (long long)axis, x.rank);
     /* Older opsets take all axes from `axis` on as one. In memory, the channels of an image come last. */
     last = x.rank == 4 && one_axis ? 1 : x.rank - 1;
     if ((one_axis && axis != last) || (x.rank == 4 && axis != 1))

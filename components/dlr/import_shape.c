@@ -137,7 +137,8 @@ int sedge_imp_flatten(struct sedge_importer *p)
 
     if (input_shape(p, &old, &count)) return -1;
     if (axis < 0) axis += old.rank;
-    if (axis < 0 || axis > old.rank) return sedge_imp_fail(p, SEDGE_E_INVALID, "axis %lld of %d", (long long)axis, old.rank);
+    if (axis < 0 || axis > old.rank)
+        return sedge_imp_fail(p, SEDGE_E_INVALID, "axis %lld of %d", (long long)axis, old.rank);
     for (int i = 0; i < old.rank; i++)
         shape.dims[i >= axis] *= old.dims[i];
     return reshape_any(p, &shape, count);
@@ -317,7 +318,8 @@ int sedge_imp_concat(struct sedge_importer *p)
         if (i == 0) {
             y = *x;
             if (axis < 0) axis += y.rank;
-            if (axis < 0 || axis >= y.rank) return sedge_imp_fail(p, SEDGE_E_INVALID, "axis %lld of %d", (long long)axis, y.rank);
+            if (axis < 0 || axis >= y.rank)
+                return sedge_imp_fail(p, SEDGE_E_INVALID, "axis %lld of %d", (long long)axis, y.rank);
             continue;
         }
         for (int k = 0; k < y.rank; k++)
@@ -347,7 +349,8 @@ static int pad_amounts(struct sedge_importer *p, int rank, int64_t *pads)
     if (n != 2 * rank) return sedge_imp_fail(p, SEDGE_E_INVALID, "pads has %d numbers for %d dimensions", n, rank);
     for (int i = 0; i < n; i++)
         if (pads[i] < 0 || pads[i] > SEDGE_DLR_WINDOW_MAX)
-            return sedge_imp_fail(p, SEDGE_E_LIMIT, "pads: %lld is outside 0..%d", (long long)pads[i], SEDGE_DLR_WINDOW_MAX);
+            return sedge_imp_fail(p, SEDGE_E_LIMIT, "pads: %lld is outside 0..%d", (long long)pads[i],
+                                  SEDGE_DLR_WINDOW_MAX);
     return 0;
 }
 
@@ -362,8 +365,8 @@ int sedge_imp_pad(struct sedge_importer *p)
     int value;
 
     if (mode && !sedge_slice_is(mode->s, "constant"))
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "mode %.*s; only \"constant\" is supported", (int)(mode->s.n < 32 ? mode->s.n : 32),
-                              (const char *)mode->s.p);
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "mode %.*s; only \"constant\" is supported",
+                              (int)(mode->s.n < 32 ? mode->s.n : 32), (const char *)mode->s.p);
     if (sedge_imp_value(p, 0, &value)) return -1;
     y = p->g->values[value].shape;
     if (pad_amounts(p, y.rank, pads)) return -1;
@@ -391,7 +394,8 @@ int sedge_imp_constant(struct sedge_importer *p)
 {
     const struct sedge_onnx_attr *a = sedge_imp_attr(p, "value");
 
-    if (!a || !a->t) return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "only a tensor in the attribute \"value\" is supported");
+    if (!a || !a->t)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "only a tensor in the attribute \"value\" is supported");
     sedge_imp_bind_const(p, a->t);
     return 0;
 }

@@ -28,7 +28,8 @@ static char **role_of(struct sedge_model_files *f, const char *name)
     if (sedge_str_ends(name, ".ro")) return &f->bytecode;
     if (sedge_str_ends(name, ".tensorrt")) return &f->library;
     if (sedge_str_ends(name, ".so")) return sedge_str_ends(name, "libdlr.so") ? NULL : &f->library;
-    if (strcmp(name, "model-shapes.json") == 0 || strcmp(name, "hyperparams.json") == 0 || strcmp(name, "version.json") == 0)
+    if (strcmp(name, "model-shapes.json") == 0 || strcmp(name, "hyperparams.json") == 0 ||
+        strcmp(name, "version.json") == 0)
         return NULL;
     return sedge_str_ends(name, ".json") ? &f->graph : NULL;
 }
@@ -39,8 +40,8 @@ static int add_file(struct sedge_model_files *f, const char *path, struct sedge_
 
     if (!place) return 0;
     if (*place)
-        return sedge_err_set(err, SEDGE_E_CONFLICT, "two files with the same role: %s and %s; leave one of them in the folder",
-                             *place, path);
+        return sedge_err_set(err, SEDGE_E_CONFLICT,
+                             "two files with the same role: %s and %s; leave one of them in the folder", *place, path);
     *place = sedge_xstrdup(path);
     return 0;
 }
@@ -57,8 +58,8 @@ static int scan_folder(struct sedge_model_files *f, const char *dir, struct sedg
 
     if (n < 0) return sedge_err_sys(err, errno, "model folder %s", dir);
     if (n > SEDGE_DLR_FILES_MAX)
-        rc = sedge_err_set(err, SEDGE_E_LIMIT, "%s has %d files, at most %d are looked at: is it a model folder?", dir, n,
-                           SEDGE_DLR_FILES_MAX);
+        rc = sedge_err_set(err, SEDGE_E_LIMIT, "%s has %d files, at most %d are looked at: is it a model folder?", dir,
+                           n, SEDGE_DLR_FILES_MAX);
     for (int i = 0; i < n; i++) {
         sedge_auto_free char *path = sedge_xasprintf("%s/%s", dir, list[i]->d_name);
         if (rc == 0 && !sedge_fs_is_dir(path)) rc = add_file(f, path, err);
@@ -83,7 +84,8 @@ int sedge_model_scan(struct sedge_model_files *files, const char *path, struct s
         else if (sedge_fs_exists(part))
             rc = add_file(files, part, err);
         else
-            rc = sedge_err_set(err, SEDGE_E_NOT_FOUND, "%s: no such file or folder; give the folder that holds the model", part);
+            rc = sedge_err_set(err, SEDGE_E_NOT_FOUND,
+                               "%s: no such file or folder; give the folder that holds the model", part);
         if (rc) {
             sedge_model_files_release(files);
             return -1;
@@ -138,10 +140,15 @@ static const struct sedge_backend *choose(const struct sedge_model_files *f, con
     if (f->onnx) return &sedge_backend_onnx;
     if (f->params || f->graph || f->bytecode || f->library)
         (void)sedge_err_set(err, SEDGE_E_UNSUPPORTED,
-                            "%s holds a compiled model (%s), which this version cannot run: export the model to ONNX", path,
-                            base_name(f->params ? f->params : f->graph ? f->graph : f->bytecode ? f->bytecode : f->library));
+                            "%s holds a compiled model (%s), which this version cannot run: export the model to ONNX",
+                            path,
+                            base_name(f->params     ? f->params
+                                      : f->graph    ? f->graph
+                                      : f->bytecode ? f->bytecode
+                                                    : f->library));
     else
-        (void)sedge_err_set(err, SEDGE_E_NOT_FOUND, "%s holds no model: a file whose name ends in .onnx was expected", path);
+        (void)sedge_err_set(err, SEDGE_E_NOT_FOUND, "%s holds no model: a file whose name ends in .onnx was expected",
+                            path);
     return NULL;
 }
 
@@ -150,10 +157,11 @@ static int check_device(struct json_object *meta, int dev_type, struct sedge_err
     int wanted = sedge_meta_device(meta);
 
     if (dev_type != DLR_CPU)
-        return sedge_err_set(err, SEDGE_E_UNSUPPORTED, "device type %d was asked for; only %d (cpu) is there", dev_type, DLR_CPU);
+        return sedge_err_set(err, SEDGE_E_UNSUPPORTED, "device type %d was asked for; only %d (cpu) is there", dev_type,
+                             DLR_CPU);
     if (wanted != -1 && wanted != dev_type)
-        return sedge_err_set(err, SEDGE_E_UNSUPPORTED, "the model is made for device type %d, and %d (cpu) was asked for",
-                             wanted, dev_type);
+        return sedge_err_set(err, SEDGE_E_UNSUPPORTED,
+                             "the model is made for device type %d, and %d (cpu) was asked for", wanted, dev_type);
     return 0;
 }
 

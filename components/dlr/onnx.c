@@ -7,14 +7,47 @@
 
 /* Field numbers of onnx.proto. */
 enum {
-    MODEL_GRAPH = 7, MODEL_OPSET = 8, MODEL_FUNCTIONS = 25,
-    OPSET_DOMAIN = 1, OPSET_VERSION = 2,
-    GRAPH_NODE = 1, GRAPH_INIT = 5, GRAPH_IN = 11, GRAPH_OUT = 12, GRAPH_SPARSE = 15,
-    NODE_IN = 1, NODE_OUT = 2, NODE_NAME = 3, NODE_OP = 4, NODE_ATTR = 5, NODE_DOMAIN = 7,
-    ATTR_NAME = 1, ATTR_F = 2, ATTR_I = 3, ATTR_S = 4, ATTR_T = 5, ATTR_G = 6, ATTR_FLOATS = 7, ATTR_INTS = 8, ATTR_GRAPHS = 11,
-    TENSOR_DIMS = 1, TENSOR_TYPE = 2, TENSOR_FLOATS = 4, TENSOR_INT32 = 5, TENSOR_INT64 = 7, TENSOR_NAME = 8,
-    TENSOR_RAW = 9, TENSOR_EXTERNAL = 13, TENSOR_LOCATION = 14,
-    VALUE_NAME = 1, VALUE_TYPE = 2, TYPE_TENSOR = 1, TENSORTYPE_ELEM = 1, TENSORTYPE_SHAPE = 2, SHAPE_DIM = 1, DIM_VALUE = 1
+    MODEL_GRAPH = 7,
+    MODEL_OPSET = 8,
+    MODEL_FUNCTIONS = 25,
+    OPSET_DOMAIN = 1,
+    OPSET_VERSION = 2,
+    GRAPH_NODE = 1,
+    GRAPH_INIT = 5,
+    GRAPH_IN = 11,
+    GRAPH_OUT = 12,
+    GRAPH_SPARSE = 15,
+    NODE_IN = 1,
+    NODE_OUT = 2,
+    NODE_NAME = 3,
+    NODE_OP = 4,
+    NODE_ATTR = 5,
+    NODE_DOMAIN = 7,
+    ATTR_NAME = 1,
+    ATTR_F = 2,
+    ATTR_I = 3,
+    ATTR_S = 4,
+    ATTR_T = 5,
+    ATTR_G = 6,
+    ATTR_FLOATS = 7,
+    ATTR_INTS = 8,
+    ATTR_GRAPHS = 11,
+    TENSOR_DIMS = 1,
+    TENSOR_TYPE = 2,
+    TENSOR_FLOATS = 4,
+    TENSOR_INT32 = 5,
+    TENSOR_INT64 = 7,
+    TENSOR_NAME = 8,
+    TENSOR_RAW = 9,
+    TENSOR_EXTERNAL = 13,
+    TENSOR_LOCATION = 14,
+    VALUE_NAME = 1,
+    VALUE_TYPE = 2,
+    TYPE_TENSOR = 1,
+    TENSORTYPE_ELEM = 1,
+    TENSORTYPE_SHAPE = 2,
+    SHAPE_DIM = 1,
+    DIM_VALUE = 1
 };
 
 /* An array that grows by doubling up to a limit; sizes stay far below overflow because the limits are small. */
@@ -109,8 +142,9 @@ int sedge_shape_count(const struct sedge_shape *s, size_t *count, struct sedge_e
 
 const char *sedge_onnx_dtype_name(int64_t dtype)
 {
-    static const char *const names[] = {"undefined", "float32", "uint8",   "int8",   "uint16", "int16",     "int32",      "int64",   "string",
-                                        "bool",      "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16"};
+    static const char *const names[] = {"undefined", "float32", "uint8",     "int8",       "uint16",  "int16",
+                                        "int32",     "int64",   "string",    "bool",       "float16", "float64",
+                                        "uint32",    "uint64",  "complex64", "complex128", "bfloat16"};
     return dtype >= 0 && (size_t)dtype < SEDGE_ARRAY_LEN(names) ? names[dtype] : "unknown";
 }
 
@@ -118,10 +152,14 @@ static size_t width_of(int64_t dtype)
 {
     switch (dtype) {
     case SEDGE_ONNX_FLOAT:
-    case SEDGE_ONNX_INT32: return 4;
-    case SEDGE_ONNX_INT64: return 8;
-    case SEDGE_ONNX_BOOL: return 1;
-    default: return 0; /* kept by its shape only; whoever needs the content refuses it by name */
+    case SEDGE_ONNX_INT32:
+        return 4;
+    case SEDGE_ONNX_INT64:
+        return 8;
+    case SEDGE_ONNX_BOOL:
+        return 1;
+    default:
+        return 0; /* kept by its shape only; whoever needs the content refuses it by name */
     }
 }
 
@@ -139,9 +177,13 @@ static int tensor_field(struct sedge_onnx_tensor *t, struct tensor_parts *parts,
                         int64_t **dims, size_t *ndims, struct sedge_err *err)
 {
     switch (f->number) {
-    case TENSOR_DIMS: return ints_of(f, dims, ndims, SEDGE_DLR_RANK_MAX, err);
-    case TENSOR_TYPE: t->dtype = (int64_t)f->value; return 0;
-    case TENSOR_NAME: return name_of(f, &t->name, err);
+    case TENSOR_DIMS:
+        return ints_of(f, dims, ndims, SEDGE_DLR_RANK_MAX, err);
+    case TENSOR_TYPE:
+        t->dtype = (int64_t)f->value;
+        return 0;
+    case TENSOR_NAME:
+        return name_of(f, &t->name, err);
     case TENSOR_RAW:
         parts->has_raw = true;
         parts->raw = f->bytes;
@@ -153,7 +195,8 @@ static int tensor_field(struct sedge_onnx_tensor *t, struct tensor_parts *parts,
         }
         return sedge_err_set(err, SEDGE_E_UNSUPPORTED, "float_data in more than one piece");
     case TENSOR_INT32:
-    case TENSOR_INT64: return ints_of(f, &parts->ints, &parts->nints, SEDGE_DLR_INTS_MAX, err);
+    case TENSOR_INT64:
+        return ints_of(f, &parts->ints, &parts->nints, SEDGE_DLR_INTS_MAX, err);
     case TENSOR_EXTERNAL:
         return sedge_err_set(err, SEDGE_E_UNSUPPORTED,
                              "weights in a separate file are not supported: save the model as one file");
@@ -161,7 +204,8 @@ static int tensor_field(struct sedge_onnx_tensor *t, struct tensor_parts *parts,
         if (f->value == 0) return 0;
         return sedge_err_set(err, SEDGE_E_UNSUPPORTED,
                              "weights in a separate file are not supported: save the model as one file");
-    default: return 0;
+    default:
+        return 0;
     }
 }
 
@@ -225,23 +269,40 @@ static int attr_decode(struct sedge_onnx_attr *a, struct sedge_pb r, struct sedg
 
     while ((rc = sedge_pb_next(&r, &f, err)) == 1) {
         switch (f.number) {
-        case ATTR_NAME: rc = name_of(&f, &a->name, err); break;
+        case ATTR_NAME:
+            rc = name_of(&f, &a->name, err);
+            break;
         case ATTR_F:
             if (f.type == SEDGE_PB_FIXED32) a->f = float_at(f.bytes.p);
             rc = 0;
             break;
-        case ATTR_I: a->i = (int64_t)f.value; rc = 0; break;
-        case ATTR_S: a->s = f.bytes; rc = 0; break;
-        case ATTR_FLOATS: rc = floats_of(&f, &a->floats, &a->nfloats, SEDGE_DLR_INTS_MAX, err); break;
-        case ATTR_INTS: rc = ints_of(&f, &a->ints, &a->nints, SEDGE_DLR_INTS_MAX, err); break;
+        case ATTR_I:
+            a->i = (int64_t)f.value;
+            rc = 0;
+            break;
+        case ATTR_S:
+            a->s = f.bytes;
+            rc = 0;
+            break;
+        case ATTR_FLOATS:
+            rc = floats_of(&f, &a->floats, &a->nfloats, SEDGE_DLR_INTS_MAX, err);
+            break;
+        case ATTR_INTS:
+            rc = ints_of(&f, &a->ints, &a->nints, SEDGE_DLR_INTS_MAX, err);
+            break;
         case ATTR_G:
-        case ATTR_GRAPHS: a->has_graph = true; rc = 0; break;
+        case ATTR_GRAPHS:
+            a->has_graph = true;
+            rc = 0;
+            break;
         case ATTR_T:
             if (a->t) return sedge_err_set(err, SEDGE_E_INVALID, "an attribute with two tensors");
             a->t = SEDGE_NEW(struct sedge_onnx_tensor);
             rc = sub_of(&f, &sub, err) || tensor_decode(a->t, sub, err) ? -1 : 0;
             break;
-        default: rc = 0; break;
+        default:
+            rc = 0;
+            break;
         }
         if (rc) return -1;
     }
@@ -263,16 +324,28 @@ static int node_decode(struct sedge_onnx_node *node, struct sedge_pb r, struct s
 
     while ((rc = sedge_pb_next(&r, &f, err)) == 1) {
         switch (f.number) {
-        case NODE_IN: rc = link_add(&f, &node->in, &node->nin, err); break;
-        case NODE_OUT: rc = link_add(&f, &node->out, &node->nout, err); break;
-        case NODE_NAME: rc = name_of(&f, &node->name, err); break;
-        case NODE_OP: rc = name_of(&f, &node->op, err); break;
-        case NODE_DOMAIN: rc = name_of(&f, &node->domain, err); break;
+        case NODE_IN:
+            rc = link_add(&f, &node->in, &node->nin, err);
+            break;
+        case NODE_OUT:
+            rc = link_add(&f, &node->out, &node->nout, err);
+            break;
+        case NODE_NAME:
+            rc = name_of(&f, &node->name, err);
+            break;
+        case NODE_OP:
+            rc = name_of(&f, &node->op, err);
+            break;
+        case NODE_DOMAIN:
+            rc = name_of(&f, &node->domain, err);
+            break;
         case NODE_ATTR:
             attr = GROW(node->attrs, node->nattrs, SEDGE_DLR_ATTRS_MAX, "attributes of a node", err);
             rc = !attr || sub_of(&f, &sub, err) || attr_decode(attr, sub, err) ? -1 : 0;
             break;
-        default: rc = 0; break;
+        default:
+            rc = 0;
+            break;
         }
         if (rc) return -1;
     }
@@ -354,8 +427,10 @@ static int graph_field(struct sedge_onnx *m, const struct sedge_pb_field *f, str
     case GRAPH_OUT:
         io = GROW(m->out, m->nout, SEDGE_DLR_IO_MAX, "outputs", err);
         return !io || sub_of(f, &sub, err) || io_decode(io, sub, err) ? -1 : 0;
-    case GRAPH_SPARSE: return sedge_err_set(err, SEDGE_E_UNSUPPORTED, "sparse weights are not supported");
-    default: return 0;
+    case GRAPH_SPARSE:
+        return sedge_err_set(err, SEDGE_E_UNSUPPORTED, "sparse weights are not supported");
+    default:
+        return 0;
     }
 }
 

@@ -53,9 +53,15 @@ int sedge_pb_next(struct sedge_pb *r, struct sedge_pb_field *f, struct sedge_err
         return sedge_err_set(err, SEDGE_E_INVALID, "field number %llu does not exist", (unsigned long long)(key >> 3));
     *f = (struct sedge_pb_field){.number = (uint32_t)(key >> 3)};
     switch (key & 7) {
-    case SEDGE_PB_VARINT: f->type = SEDGE_PB_VARINT; return sedge_pb_varint(r, &f->value, err) ? -1 : 1;
-    case SEDGE_PB_FIXED64: f->type = SEDGE_PB_FIXED64; return fixed(r, 8, f, err) ? -1 : 1;
-    case SEDGE_PB_FIXED32: f->type = SEDGE_PB_FIXED32; return fixed(r, 4, f, err) ? -1 : 1;
+    case SEDGE_PB_VARINT:
+        f->type = SEDGE_PB_VARINT;
+        return sedge_pb_varint(r, &f->value, err) ? -1 : 1;
+    case SEDGE_PB_FIXED64:
+        f->type = SEDGE_PB_FIXED64;
+        return fixed(r, 8, f, err) ? -1 : 1;
+    case SEDGE_PB_FIXED32:
+        f->type = SEDGE_PB_FIXED32;
+        return fixed(r, 4, f, err) ? -1 : 1;
     case SEDGE_PB_BYTES:
         f->type = SEDGE_PB_BYTES;
         return sedge_pb_varint(r, &length, err) || take(r, length, &f->bytes, err) ? -1 : 1;

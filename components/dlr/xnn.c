@@ -23,13 +23,17 @@ struct sedge_xnn {
 
 static int check(enum xnn_status status, const struct sedge_op *op, struct sedge_err *err)
 {
-    static const char *const why[] = {"",        "XNNPACK is not initialised", "a parameter that XNNPACK refuses", "a wrong state",
-                                      "a parameter that XNNPACK does not support", "this processor is not supported by XNNPACK",
+    static const char *const why[] = {"",
+                                      "XNNPACK is not initialised",
+                                      "a parameter that XNNPACK refuses",
+                                      "a wrong state",
+                                      "a parameter that XNNPACK does not support",
+                                      "this processor is not supported by XNNPACK",
                                       "out of memory"};
 
     if (status == xnn_status_success) return 0;
-    return sedge_err_set(err, status == xnn_status_out_of_memory ? SEDGE_E_LIMIT : SEDGE_E_UNSUPPORTED, "node \"%.*s\": %s",
-                         (int)op->node.n, (const char *)op->node.p,
+    return sedge_err_set(err, status == xnn_status_out_of_memory ? SEDGE_E_LIMIT : SEDGE_E_UNSUPPORTED,
+                         "node \"%.*s\": %s", (int)op->node.n, (const char *)op->node.p,
                          (size_t)status < SEDGE_ARRAY_LEN(why) ? why[status] : "XNNPACK failed");
 }
 
@@ -64,7 +68,8 @@ static float *conv_kernel(const struct sedge_op *op, size_t outputs)
         size_t base = o * op->ic * pixels;
         for (size_t c = 0; c < op->ic; c++)
             for (size_t x = 0; x < pixels; x++)
-                k[base + x * op->ic + c] = scale * (op->weights ? weight_at(op->weights->data.p, base + c * pixels + x) : 1);
+                k[base + x * op->ic + c] =
+                    scale * (op->weights ? weight_at(op->weights->data.p, base + c * pixels + x) : 1);
     }
     return k;
 }
@@ -103,9 +108,9 @@ static enum xnn_status make_conv(const struct sedge_op *op, struct sedge_slice f
     const struct sedge_window *w = &op->win;
 
     if (op->weights) give_back(file, op->weights);
-    return xnn_create_convolution2d_nhwc_f32(w->top, w->right, w->bottom, w->left, w->kh, w->kw, w->sh, w->sw, w->dh, w->dw,
-                                             op->groups, op->ic, op->oc, op->groups * op->ic, outputs, kernel, bias,
-                                             op->min, op->max, 0, out);
+    return xnn_create_convolution2d_nhwc_f32(w->top, w->right, w->bottom, w->left, w->kh, w->kw, w->sh, w->sw, w->dh,
+                                             w->dw, op->groups, op->ic, op->oc, op->groups * op->ic, outputs, kernel,
+                                             bias, op->min, op->max, 0, out);
 }
 
 static enum xnn_status make_fc(const struct sedge_op *op, struct sedge_slice file, xnn_operator_t *out)
@@ -128,10 +133,10 @@ static enum xnn_status make_pool(const struct sedge_graph *g, const struct sedge
     size_t c = channels_of(g, op->in[0]);
 
     if (op->kind == SEDGE_OP_AVGPOOL)
-        return xnn_create_average_pooling2d_nhwc_f32(w->top, w->right, w->bottom, w->left, w->kh, w->kw, w->sh, w->sw, c, c,
-                                                     c, op->min, op->max, 0, out);
-    return xnn_create_max_pooling2d_nhwc_f32(w->top, w->right, w->bottom, w->left, w->kh, w->kw, w->sh, w->sw, w->dh, w->dw,
-                                             c, c, c, op->min, op->max, 0, out);
+        return xnn_create_average_pooling2d_nhwc_f32(w->top, w->right, w->bottom, w->left, w->kh, w->kw, w->sh, w->sw,
+                                                     c, c, c, op->min, op->max, 0, out);
+    return xnn_create_max_pooling2d_nhwc_f32(w->top, w->right, w->bottom, w->left, w->kh, w->kw, w->sh, w->sw, w->dh,
+                                             w->dw, c, c, c, op->min, op->max, 0, out);
 }
 
 static enum xnn_status make(const struct sedge_graph *g, const struct sedge_op *op, struct sedge_slice file,
@@ -140,24 +145,37 @@ static enum xnn_status make(const struct sedge_graph *g, const struct sedge_op *
     size_t n = g->values[op->in[0]].count;
 
     switch (op->kind) {
-    case SEDGE_OP_CONV: return make_conv(op, file, out);
-    case SEDGE_OP_FC: return make_fc(op, file, out);
-    case SEDGE_OP_ADD: return xnn_create_add_nd_f32(op->min, op->max, 0, out);
-    case SEDGE_OP_SUB: return xnn_create_subtract_nd_f32(op->min, op->max, 0, out);
-    case SEDGE_OP_MUL: return xnn_create_multiply_nd_f32(op->min, op->max, 0, out);
-    case SEDGE_OP_DIV: return xnn_create_divide_nd_f32(op->min, op->max, 0, out);
-    case SEDGE_OP_CLAMP: return xnn_create_clamp_nc_f32(n, n, n, op->min, op->max, 0, out);
-    case SEDGE_OP_SIGMOID: return xnn_create_sigmoid_nc_f32(n, n, n, 0, out);
-    case SEDGE_OP_HARDSWISH: return xnn_create_hardswish_nc_f32(n, n, n, 0, out);
+    case SEDGE_OP_CONV:
+        return make_conv(op, file, out);
+    case SEDGE_OP_FC:
+        return make_fc(op, file, out);
+    case SEDGE_OP_ADD:
+        return xnn_create_add_nd_f32(op->min, op->max, 0, out);
+    case SEDGE_OP_SUB:
+        return xnn_create_subtract_nd_f32(op->min, op->max, 0, out);
+    case SEDGE_OP_MUL:
+        return xnn_create_multiply_nd_f32(op->min, op->max, 0, out);
+    case SEDGE_OP_DIV:
+        return xnn_create_divide_nd_f32(op->min, op->max, 0, out);
+    case SEDGE_OP_CLAMP:
+        return xnn_create_clamp_nc_f32(n, n, n, op->min, op->max, 0, out);
+    case SEDGE_OP_SIGMOID:
+        return xnn_create_sigmoid_nc_f32(n, n, n, 0, out);
+    case SEDGE_OP_HARDSWISH:
+        return xnn_create_hardswish_nc_f32(n, n, n, 0, out);
     case SEDGE_OP_MAXPOOL:
-    case SEDGE_OP_AVGPOOL: return make_pool(g, op, out);
+    case SEDGE_OP_AVGPOOL:
+        return make_pool(g, op, out);
     case SEDGE_OP_MEAN:
         n = channels_of(g, op->in[0]);
         return xnn_create_global_average_pooling_nwc_f32(n, n, n, op->min, op->max, 0, out);
-    case SEDGE_OP_SOFTMAX: return xnn_create_softmax_nc_f32(op->cols, op->cols, op->cols, 0, out);
-    case SEDGE_OP_PAD: return xnn_create_constant_pad_nd_x32(&op->fill, 0, out);
+    case SEDGE_OP_SOFTMAX:
+        return xnn_create_softmax_nc_f32(op->cols, op->cols, op->cols, 0, out);
+    case SEDGE_OP_PAD:
+        return xnn_create_constant_pad_nd_x32(&op->fill, 0, out);
     case SEDGE_OP_PERMUTE:
-    case SEDGE_OP_CONCAT: break; /* move_data() */
+    case SEDGE_OP_CONCAT:
+        break; /* move_data() */
     }
     return xnn_status_success;
 }
@@ -225,23 +243,34 @@ static enum xnn_status setup(struct sedge_xnn *x, const struct sedge_op *op, xnn
     float *y = at(x, op->out);
 
     switch (op->kind) {
-    case SEDGE_OP_CONV: return xnn_setup_convolution2d_nhwc_f32(k, e.n, e.h, e.w, p, y, x->pool);
-    case SEDGE_OP_FC: return xnn_setup_fully_connected_nc_f32(k, in->count / op->ic, p, y, x->pool);
+    case SEDGE_OP_CONV:
+        return xnn_setup_convolution2d_nhwc_f32(k, e.n, e.h, e.w, p, y, x->pool);
+    case SEDGE_OP_FC:
+        return xnn_setup_fully_connected_nc_f32(k, in->count / op->ic, p, y, x->pool);
     case SEDGE_OP_ADD:
     case SEDGE_OP_SUB:
     case SEDGE_OP_MUL:
-    case SEDGE_OP_DIV: return setup_binary(x, op, k);
-    case SEDGE_OP_CLAMP: return xnn_setup_clamp_nc_f32(k, 1, p, y, x->pool);
-    case SEDGE_OP_SIGMOID: return xnn_setup_sigmoid_nc_f32(k, 1, p, y, x->pool);
-    case SEDGE_OP_HARDSWISH: return xnn_setup_hardswish_nc_f32(k, 1, p, y, x->pool);
-    case SEDGE_OP_MAXPOOL: return xnn_setup_max_pooling2d_nhwc_f32(k, e.n, e.h, e.w, p, y, x->pool);
-    case SEDGE_OP_AVGPOOL: return xnn_setup_average_pooling2d_nhwc_f32(k, e.n, e.h, e.w, p, y, x->pool);
-    case SEDGE_OP_MEAN: return xnn_setup_global_average_pooling_nwc_f32(k, e.n, e.h * e.w, p, y, x->pool);
-    case SEDGE_OP_SOFTMAX: return xnn_setup_softmax_nc_f32(k, op->rows, p, y, x->pool);
+    case SEDGE_OP_DIV:
+        return setup_binary(x, op, k);
+    case SEDGE_OP_CLAMP:
+        return xnn_setup_clamp_nc_f32(k, 1, p, y, x->pool);
+    case SEDGE_OP_SIGMOID:
+        return xnn_setup_sigmoid_nc_f32(k, 1, p, y, x->pool);
+    case SEDGE_OP_HARDSWISH:
+        return xnn_setup_hardswish_nc_f32(k, 1, p, y, x->pool);
+    case SEDGE_OP_MAXPOOL:
+        return xnn_setup_max_pooling2d_nhwc_f32(k, e.n, e.h, e.w, p, y, x->pool);
+    case SEDGE_OP_AVGPOOL:
+        return xnn_setup_average_pooling2d_nhwc_f32(k, e.n, e.h, e.w, p, y, x->pool);
+    case SEDGE_OP_MEAN:
+        return xnn_setup_global_average_pooling_nwc_f32(k, e.n, e.h * e.w, p, y, x->pool);
+    case SEDGE_OP_SOFTMAX:
+        return xnn_setup_softmax_nc_f32(k, op->rows, p, y, x->pool);
     case SEDGE_OP_PAD:
         return xnn_setup_constant_pad_nd_x32(k, (size_t)op->axes, op->dims, op->pre, op->post, p, y, x->pool);
     case SEDGE_OP_PERMUTE:
-    case SEDGE_OP_CONCAT: break;
+    case SEDGE_OP_CONCAT:
+        break;
     }
     return xnn_status_success;
 }
@@ -336,12 +365,12 @@ struct pin {
     size_t arrived; /* atomic */
 };
 
-static int nth_cpu(const cpu_set_t *set, size_t n)
+static size_t nth_cpu(const cpu_set_t *set, size_t n)
 {
     size_t count = (size_t)CPU_COUNT(set);
 
     n = count ? n % count : 0;
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
         if (CPU_ISSET(cpu, set) && n-- == 0) return cpu;
     return 0;
 }

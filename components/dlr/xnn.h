@@ -2,8 +2,8 @@
  * xnn - computes a graph with XNNPACK. The only file that knows that library: its interface differs between
  * distributions.
  *
- *   struct sedge_xnn *x = sedge_xnn_new(&graph, file, err);   packs the weights; the model file is not needed after this
- *   sedge_xnn_bind(x, arena, threads, err);                   again whenever the number of threads changes
+ *   struct sedge_xnn *x = sedge_xnn_new(&graph, file, err);   packs the weights; the model file is not needed after
+ * this sedge_xnn_bind(x, arena, threads, err);                   again whenever the number of threads changes
  *   sedge_xnn_run(x, err);
  *   sedge_xnn_free(x);
  *

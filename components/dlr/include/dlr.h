@@ -27,9 +27,9 @@
 extern "C" {
 #endif
 
-#define DLR_MAJOR 1
-#define DLR_MINOR 10
-#define DLR_PATCH 0
+#define DLR_MAJOR   1
+#define DLR_MINOR   10
+#define DLR_PATCH   0
 #define DLR_VERSION (DLR_MAJOR * 10000 + DLR_MINOR * 100 + DLR_PATCH)
 
 #ifndef DLR_DLL

@@ -276,7 +276,7 @@ float32 `[1,10]`, softmax probabilities of the digits 0 to 9. ONNX opset 13: Con
 
 **Data.** The 1797 handwritten digits of scikit-learn ({n_train} for training, {n_held} held out: a stratified split with
 seed {seed}). They are a part of the "Optical Recognition of Handwritten Digits" set (E. Alpaydin, C. Kaynak; UCI Machine
-Learning Repository, CC BY 4.0): test set, 43 writers other than those of its training set. The file tells nothing about who
+Learning Repository, CC BY 4.0): its test part, by 13 writers. The file tells nothing about who
 wrote which digit, so both parts of our split may hold digits of the same writer.
 
 **Training.** `train.py` (numpy, fixed seed, some minutes): Adam, shifts, rotations, scale, shear, brightness, noise.
