@@ -1,0 +1,90 @@
+#include "query.h"
+
+#include <stdarg.h>
+
+#include "base/mem.h"
+
+static sqlite3_stmt *prepare(struct sedge_db *db, struct sedge_err *err, const char *sql, const char *types, va_list ap)
+{
+    sqlite3_stmt *q = sedge_db_prepare(db, sql, err);
+
+    if (!q) return NULL;
+    for (int i = 0; types[i]; i++) {
+        if (types[i] == 't')
+            sedge_db_bind_text(q, i + 1, va_arg(ap, const char *));
+        else
+            sedge_db_bind_i64(q, i + 1, va_arg(ap, int64_t));
+    }
+    return q;
+}
+
+sqlite3_stmt *sedge_q(struct sedge_db *db, struct sedge_err *err, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *q;
+    va_list ap;
+
+    va_start(ap, types);
+    q = prepare(db, err, sql, types, ap);
+    va_end(ap);
+    return q;
+}
+
+int sedge_q_run(struct sedge_db *db, struct sedge_err *err, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *q;
+    va_list ap;
+    int rc = -1;
+
+    va_start(ap, types);
+    q = prepare(db, err, sql, types, ap);
+    va_end(ap);
+    if (!q) return -1;
+    while ((rc = sedge_db_step(db, q, err)) == 1) {
+    }
+    (void)sqlite3_finalize(q);
+    return rc;
+}
+
+int sedge_q_i64(struct sedge_db *db, struct sedge_err *err, int64_t *out, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *q;
+    va_list ap;
+    int rc;
+
+    va_start(ap, types);
+    q = prepare(db, err, sql, types, ap);
+    va_end(ap);
+    if (!q) return -1;
+    rc = sedge_db_step(db, q, err);
+    if (rc == 1) *out = sqlite3_column_int64(q, 0);
+    (void)sqlite3_finalize(q);
+    return rc;
+}
+
+int sedge_q_text(struct sedge_db *db, struct sedge_err *err, char **out, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *q;
+    va_list ap;
+    int rc;
+
+    va_start(ap, types);
+    q = prepare(db, err, sql, types, ap);
+    va_end(ap);
+    if (!q) return -1;
+    rc = sedge_db_step(db, q, err);
+    if (rc == 1) *out = sedge_xstrdup(sedge_db_text(q, 0));
+    (void)sqlite3_finalize(q);
+    return rc;
+}
+
+int sedge_q_begin(struct sedge_db *db, struct sedge_err *err)
+{
+    return sedge_db_exec(db, "BEGIN IMMEDIATE", err);
+}
+
+int sedge_q_end(struct sedge_db *db, int rc, struct sedge_err *err)
+{
+    if (rc == 0 && sedge_db_exec(db, "COMMIT", err) == 0) return 0;
+    (void)sedge_db_exec(db, "ROLLBACK", NULL);
+    return -1;
+}
