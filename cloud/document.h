@@ -1,0 +1,61 @@
+/*
+ * document - deployment documents: the operator's form in, the device's form out, and differences. Pure: no database,
+ * no clock.
+ *
+ * Operator's form: input of `aws greengrassv2 create-deployment --cli-input-json` (componentVersion, merge as JSON
+ * text, timeoutInSeconds). It becomes `content`: the device's form without what identifies one revision, so that two
+ * revisions with equal content compare equal. sedge_doc_device adds ids, ARN and time.
+ */
+#ifndef SEDGE_CLOUD_DOCUMENT_H
+#define SEDGE_CLOUD_DOCUMENT_H
+
+#include <json-c/json.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define SEDGE_DOC_INPUT_MAX  (10 * 1024 * 1024)
+#define SEDGE_DOC_INLINE_MAX (31 * 1024) /* bytes of a device document inside a job */
+
+struct sedge_doc {
+    int kind; /* SEDGE_TARGET_..., -1: the document names no target */
+    char *target;
+    char *name;                  /* deploymentName or NULL */
+    char *client_token;          /* or NULL */
+    int64_t in_progress_minutes; /* 0: not given */
+    struct json_object *content;
+};
+
+/* `what` names the source in messages. INVALID with place and reason. Release in any case. */
+int sedge_doc_parse(const char *text, size_t n, const char *what, struct sedge_doc *out, struct sedge_err *err);
+void sedge_doc_release(struct sedge_doc *d);
+
+/* "group:NAME", "thing:NAME", or an ARN that ends in thinggroup/NAME or thing/NAME. */
+int sedge_doc_parse_target(const char *text, int *kind, char **name, struct sedge_err *err);
+
+/* Content of a deployment without components and with the default policies. New reference. */
+struct json_object *sedge_doc_empty(void);
+
+/* Changes of `deploy revise`, applied to content: each text as the user typed it. */
+int sedge_doc_set_component(struct json_object *content, const char *name_at_version, struct sedge_err *err);
+int sedge_doc_rm_component(struct json_object *content, const char *name, struct sedge_err *err);
+int sedge_doc_merge(struct json_object *content, const char *name_is_json, struct sedge_err *err);
+int sedge_doc_reset(struct json_object *content, const char *name_is_pointer, struct sedge_err *err);
+
+struct sedge_doc_ids {
+    const char *deployment_id, *name, *arn;
+    int64_t creation_ms;
+};
+/* Compact text of the device document. */
+void sedge_doc_device(struct json_object *content, const struct sedge_doc_ids *ids, struct sedge_buf *out);
+/* Content of a stored device document: the reverse of sedge_doc_device. New reference. */
+struct json_object *sedge_doc_content(const char *device_doc, struct sedge_err *err);
+/* SHA-256 over the sorted text, hex. */
+void sedge_doc_hash(struct json_object *content, struct sedge_buf *hex);
+
+/* One line for each difference, "+ name@version", "- ...", "~ name 1.0.0 -> 1.0.1", "~ name merge: ..."; nothing when
+ * equal. `old` may be NULL. */
+void sedge_doc_diff(struct json_object *old, struct json_object *now, struct sedge_buf *out);
+
+#endif

@@ -1,0 +1,214 @@
+#include "exec.h"
+
+#include "base/mem.h"
+#include "query.h"
+
+#define EXPIRE_BATCH 1000
+#define COLUMNS                                                                                                        \
+    "SELECT e.thing_id, e.deployment_id, e.exec_no, e.status, e.version, e.queued_at, e.started_at, e.updated_at,"     \
+    " e.deadline_at, e.step_deadline_at, e.details, d.job_id, d.device_doc, d.policy, d.state"                         \
+    " FROM execution e JOIN deployment d ON d.id = e.deployment_id "
+
+void sedge_exec_release_row(struct sedge_exec *e)
+{
+    free(e->details);
+    free(e->job_id);
+    free(e->document);
+    free(e->policy);
+    *e = (struct sedge_exec){0};
+}
+
+static void read_row(sqlite3_stmt *q, struct sedge_exec *e)
+{
+    *e = (struct sedge_exec){
+        .thing_id = sqlite3_column_int64(q, 0),
+        .deployment_id = sqlite3_column_int64(q, 1),
+        .exec_no = sqlite3_column_int64(q, 2),
+        .status = sqlite3_column_int64(q, 3),
+        .version = sqlite3_column_int64(q, 4),
+        .queued_at = sqlite3_column_int64(q, 5),
+        .started_at = sqlite3_column_int64(q, 6),
+        .updated_at = sqlite3_column_int64(q, 7),
+        .deadline_at = sqlite3_column_int64(q, 8),
+        .step_deadline_at = sqlite3_column_int64(q, 9),
+        .deployment_state = sqlite3_column_int64(q, 14),
+    };
+    if (sqlite3_column_type(q, 10) != SQLITE_NULL) e->details = sedge_xstrdup(sedge_db_text(q, 10));
+    e->job_id = sedge_xstrdup(sedge_db_text(q, 11));
+    e->document = sedge_xstrdup(sedge_db_text(q, 12));
+    e->policy = sedge_xstrdup(sedge_db_text(q, 13));
+}
+
+bool sedge_exec_terminal(int64_t status)
+{
+    return status != SEDGE_EXEC_QUEUED && status != SEDGE_EXEC_IN_PROGRESS;
+}
+
+int sedge_exec_mark_dirty(struct sedge_db *db, int64_t thing_id, struct sedge_err *err)
+{
+    return sedge_q_run(db, err,
+                       "INSERT INTO dirty(thing_id,ns,seq) VALUES(?1,?2,1)"
+                       " ON CONFLICT(thing_id,ns) DO UPDATE SET seq=seq+1",
+                       "ii", thing_id, (int64_t)SEDGE_EXEC_NS_DEPLOY);
+}
+
+static int reopen(struct sedge_db *db, int64_t deployment_id, struct sedge_err *err)
+{
+    return sedge_q_run(db, err, "UPDATE deployment SET state=?2 WHERE id=?1 AND state=?3", "iii", deployment_id,
+                       (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE);
+}
+
+int sedge_exec_offer(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t deployment_id, struct sedge_err *err)
+{
+    if (sedge_q_run(db, err, "UPDATE thing SET last_queued_at=MAX(?2,last_queued_at+1) WHERE id=?1", "ii", thing_id,
+                    now) != 0)
+        return -1;
+    if (sedge_q_run(db, err,
+                    "INSERT INTO execution(thing_id,deployment_id,exec_no,status,version,queued_at,updated_at)"
+                    " SELECT ?1, ?2, (SELECT COALESCE(MAX(exec_no),0)+1 FROM execution WHERE thing_id=?1 AND"
+                    " deployment_id=?2), ?3, 1, last_queued_at, last_queued_at FROM thing WHERE id=?1",
+                    "iii", thing_id, deployment_id, (int64_t)SEDGE_EXEC_QUEUED) != 0)
+        return -1;
+    if (reopen(db, deployment_id, err) != 0) return -1;
+    return sedge_exec_mark_dirty(db, thing_id, err);
+}
+
+int sedge_exec_offer_group(struct sedge_db *db, int64_t now, int64_t group_id, int64_t deployment_id,
+                           struct sedge_err *err)
+{
+    if (sedge_q_run(db, err,
+                    "UPDATE thing SET last_queued_at=MAX(?2,last_queued_at+1)"
+                    " WHERE state=?3 AND id IN (SELECT thing_id FROM member WHERE group_id=?1)",
+                    "iii", group_id, now, (int64_t)SEDGE_THING_ACTIVE) != 0)
+        return -1;
+    if (sedge_q_run(db, err,
+                    "INSERT INTO execution(thing_id,deployment_id,exec_no,status,version,queued_at,updated_at)"
+                    " SELECT t.id, ?2, 1, ?3, 1, t.last_queued_at, t.last_queued_at FROM member m"
+                    " JOIN thing t ON t.id=m.thing_id WHERE m.group_id=?1 AND t.state=?4",
+                    "iiii", group_id, deployment_id, (int64_t)SEDGE_EXEC_QUEUED, (int64_t)SEDGE_THING_ACTIVE) != 0)
+        return -1;
+    return sedge_q_run(db, err,
+                       "INSERT INTO dirty(thing_id,ns,seq) SELECT thing_id, ?2, 1 FROM execution"
+                       " WHERE deployment_id=?1 ON CONFLICT(thing_id,ns) DO UPDATE SET seq=seq+1",
+                       "ii", deployment_id, (int64_t)SEDGE_EXEC_NS_DEPLOY);
+}
+
+int sedge_exec_end(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t deployment_id, bool force,
+                   enum sedge_exec_state to, struct sedge_err *err)
+{
+    int64_t last = force ? SEDGE_EXEC_IN_PROGRESS : SEDGE_EXEC_QUEUED;
+
+    if (sedge_q_run(db, err,
+                    "INSERT INTO dirty(thing_id,ns,seq) SELECT DISTINCT thing_id, ?4, 1 FROM execution"
+                    " WHERE deployment_id=?1 AND status<=?2 AND (?3=0 OR thing_id=?3)"
+                    " ON CONFLICT(thing_id,ns) DO UPDATE SET seq=seq+1",
+                    "iiii", deployment_id, last, thing_id, (int64_t)SEDGE_EXEC_NS_DEPLOY) != 0)
+        return -1;
+    return sedge_q_run(db, err,
+                       "UPDATE execution SET status=?4, version=version+1, updated_at=?5, deadline_at=NULL,"
+                       " step_deadline_at=NULL WHERE deployment_id=?1 AND status<=?2 AND (?3=0 OR thing_id=?3)",
+                       "iiiii", deployment_id, last, thing_id, (int64_t)to, now);
+}
+
+int sedge_exec_settle(struct sedge_db *db, int64_t deployment_id, struct sedge_err *err)
+{
+    return sedge_q_run(db, err,
+                       "UPDATE deployment SET state=CASE WHEN EXISTS(SELECT 1 FROM execution WHERE deployment_id=?1"
+                       " AND status IN (0,1)) THEN ?2 ELSE ?3 END WHERE id=?1 AND state IN (?2,?3)",
+                       "iii", deployment_id, (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE);
+}
+
+struct expired {
+    int64_t thing, deployment, no;
+};
+
+static int expire_one(struct sedge_db *db, int64_t now, const struct expired *x, struct sedge_err *err)
+{
+    if (sedge_q_run(db, err,
+                    "UPDATE execution SET status=?4, version=version+1, updated_at=?5, deadline_at=NULL,"
+                    " step_deadline_at=NULL WHERE thing_id=?1 AND deployment_id=?2 AND exec_no=?3 AND status=?6",
+                    "iiiiii", x->thing, x->deployment, x->no, (int64_t)SEDGE_EXEC_TIMED_OUT, now,
+                    (int64_t)SEDGE_EXEC_IN_PROGRESS) != 0)
+        return -1;
+    if (sedge_exec_settle(db, x->deployment, err) != 0) return -1;
+    return sedge_exec_mark_dirty(db, x->thing, err);
+}
+
+int sedge_exec_expire(struct sedge_db *db, int64_t now, int *n, struct sedge_err *err)
+{
+    sedge_auto_free struct expired *rows = sedge_xcalloc(EXPIRE_BATCH, sizeof(*rows));
+    sqlite3_stmt *q = sedge_q(db, err,
+                              "SELECT thing_id, deployment_id, exec_no FROM execution WHERE deadline_at IS NOT NULL AND"
+                              " (deadline_at<=?1 OR step_deadline_at<=?1) LIMIT ?2",
+                              "ii", now, (int64_t)EXPIRE_BATCH);
+    int found = 0, rc;
+
+    *n = 0;
+    if (!q) return -1;
+    while ((rc = sedge_db_step(db, q, err)) == 1 && found < EXPIRE_BATCH)
+        rows[found++] =
+            (struct expired){sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2)};
+    (void)sqlite3_finalize(q);
+    for (int i = 0; rc >= 0 && i < found; i++)
+        rc = expire_one(db, now, &rows[i], err);
+    *n = found;
+    return rc < 0 ? -1 : 0;
+}
+
+int sedge_exec_pending(struct sedge_db *db, int64_t thing_id, struct sedge_exec *rows, int max, struct sedge_err *err)
+{
+    /* An open execution of a superseded deployment, or a queued one of a cancelled deployment, is never offered. */
+    sqlite3_stmt *q = sedge_q(db, err,
+                              COLUMNS "WHERE e.thing_id=?1 AND e.status IN (0,1) AND (e.flags & 1)=0 AND"
+                                      " (d.state IN (?2,?3) OR (d.state=?4 AND e.status=1))"
+                                      " ORDER BY e.status DESC, e.queued_at, e.deployment_id LIMIT ?5",
+                              "iiiii", thing_id, (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE,
+                              (int64_t)SEDGE_DEP_CANCELED, (int64_t)max);
+    int n = 0, rc = -1;
+
+    while (q && (rc = sedge_db_step(db, q, err)) == 1 && n < max)
+        read_row(q, &rows[n++]);
+    (void)sqlite3_finalize(q);
+    if (rc >= 0) return n;
+    while (n > 0)
+        sedge_exec_release_row(&rows[--n]);
+    return -1;
+}
+
+int sedge_exec_find(struct sedge_db *db, int64_t thing_id, const char *job_id, int64_t exec_no, struct sedge_exec *out,
+                    struct sedge_err *err)
+{
+    sqlite3_stmt *q = sedge_q(db, err,
+                              COLUMNS "WHERE e.thing_id=?1 AND d.job_id=?2 AND (?3=0 OR e.exec_no=?3)"
+                                      " ORDER BY e.exec_no DESC LIMIT 1",
+                              "iti", thing_id, job_id, exec_no);
+    int rc = q ? sedge_db_step(db, q, err) : -1;
+
+    if (rc == 1) read_row(q, out);
+    (void)sqlite3_finalize(q);
+    return rc;
+}
+
+int sedge_exec_late(struct sedge_db *db, int64_t now, int64_t thing_id, int *offered, struct sedge_err *err)
+{
+    int64_t missing[SEDGE_CLOUD_GROUPS_OF_THING + 1];
+    sqlite3_stmt *q = sedge_q(
+        db, err,
+        "SELECT d.id FROM target g JOIN deployment d ON d.id=g.current_deployment"
+        " WHERE d.state IN (?2,?3) AND ((g.kind=?4 AND g.ref_name IN (SELECT r.name FROM member m JOIN grp r"
+        " ON r.id=m.group_id WHERE m.thing_id=?1)) OR (g.kind=?5 AND g.ref_name=(SELECT name FROM thing WHERE id=?1)))"
+        " AND NOT EXISTS(SELECT 1 FROM execution e WHERE e.thing_id=?1 AND e.deployment_id=d.id)"
+        " ORDER BY d.creation_ms, d.id LIMIT ?6",
+        "iiiiii", thing_id, (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE, (int64_t)SEDGE_TARGET_GROUP,
+        (int64_t)SEDGE_TARGET_THING, (int64_t)SEDGE_ARRAY_LEN(missing));
+    int n = 0, rc = -1;
+
+    *offered = 0;
+    while (q && (rc = sedge_db_step(db, q, err)) == 1 && n < (int)SEDGE_ARRAY_LEN(missing))
+        missing[n++] = sqlite3_column_int64(q, 0);
+    (void)sqlite3_finalize(q);
+    for (int i = 0; rc >= 0 && i < n; i++)
+        rc = sedge_exec_offer(db, now, thing_id, missing[i], err);
+    *offered = n;
+    return rc < 0 ? -1 : 0;
+}

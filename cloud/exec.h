@@ -1,0 +1,52 @@
+/*
+ * exec - job executions: one row for each thing and deployment revision that was released to it.
+ *
+ * All functions run inside the caller's transaction. `now` is wall time in seconds; queued_at never goes back for one
+ * thing, whatever the clock does. Functions that change what a device should see mark the thing dirty; `serve` then
+ * publishes notify and notify-next (plane.h).
+ */
+#ifndef SEDGE_CLOUD_EXEC_H
+#define SEDGE_CLOUD_EXEC_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "cloud.h"
+
+#define SEDGE_EXEC_PENDING_MAX 10 /* summaries in one notify */
+#define SEDGE_EXEC_NS_DEPLOY   1  /* dirty.ns, notified.ns */
+
+struct sedge_exec {
+    int64_t thing_id, deployment_id, exec_no, status, version, queued_at, started_at, updated_at, deadline_at,
+        step_deadline_at;
+    char *details; /* JSON text or NULL */
+    char *job_id, *document, *policy;
+    int64_t deployment_state;
+};
+void sedge_exec_release_row(struct sedge_exec *e);
+
+bool sedge_exec_terminal(int64_t status);
+int sedge_exec_mark_dirty(struct sedge_db *db, int64_t thing_id, struct sedge_err *err);
+/* Offers the deployment to one thing (execution number + 1 if it had it before) or to all members of a group. */
+int sedge_exec_offer(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t deployment_id, struct sedge_err *err);
+int sedge_exec_offer_group(struct sedge_db *db, int64_t now, int64_t group_id, int64_t deployment_id,
+                           struct sedge_err *err);
+/* Ends open executions of a deployment: of one thing, or of all with thing_id 0; QUEUED, and with `force` also
+ * IN_PROGRESS. */
+int sedge_exec_end(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t deployment_id, bool force,
+                   enum sedge_exec_state to, struct sedge_err *err);
+/* ROLLING while executions are open, otherwise ACTIVE; other states stay. */
+int sedge_exec_settle(struct sedge_db *db, int64_t deployment_id, struct sedge_err *err);
+/* Executions whose time is over become TIMED_OUT. *n counts them. */
+int sedge_exec_expire(struct sedge_db *db, int64_t now, int *n, struct sedge_err *err);
+
+/* The pending list of a thing, head first (IN_PROGRESS before QUEUED, oldest first), at most max rows; returns how
+ * many, -1 on failure. */
+int sedge_exec_pending(struct sedge_db *db, int64_t thing_id, struct sedge_exec *rows, int max, struct sedge_err *err);
+/* One execution by job id; exec_no 0: the newest. 1, 0 or -1. */
+int sedge_exec_find(struct sedge_db *db, int64_t thing_id, const char *job_id, int64_t exec_no, struct sedge_exec *out,
+                    struct sedge_err *err);
+/* Offers current revisions that the thing should have and has no execution of. */
+int sedge_exec_late(struct sedge_db *db, int64_t now, int64_t thing_id, int *offered, struct sedge_err *err);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * plane - the device plane: answers to what devices send, and the notifications they get (cloud-protocol sections 2-6).
+ *
+ * It knows topics and payloads, not sockets: messages in, messages out. `serve` connects it to the broker.
+ *
+ *   struct sedge_plane *p = sedge_plane_new(db);
+ *   begin transaction; savepoint; sedge_plane_handle(p, now_ms, topic, data, n, &out, &err); commit;
+ *   publish what is in `out` only after the commit; sedge_plane_out_release(&out);
+ *
+ * Requests are idempotent: a device that got no answer asks again. The thing's name is taken from the topic, which the
+ * broker's ACL ties to the certificate, never from the payload.
+ */
+#ifndef SEDGE_CLOUD_PLANE_H
+#define SEDGE_CLOUD_PLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/db.h"
+#include "base/err.h"
+
+#define SEDGE_PLANE_PAYLOAD_MAX 131072
+#define SEDGE_PLANE_TOKEN_MAX   64
+#define SEDGE_PLANE_RATE        10 /* requests a second of one thing */
+#define SEDGE_PLANE_BURST       50
+#define SEDGE_PLANE_POISON_MS   60000 /* one log line for bad payloads per thing in this time */
+#define SEDGE_PLANE_DETAILS_MAX 1024  /* bytes of one statusDetails value */
+#define SEDGE_PLANE_FLEET_LATE  16    /* sequence numbers that a late fleet status may lag */
+
+struct sedge_plane;
+struct sedge_plane_msg {
+    char *topic, *payload;
+    size_t len;
+    bool notification; /* may expire; answers do not */
+};
+struct sedge_plane_out {
+    struct sedge_plane_msg *v;
+    size_t n;
+};
+
+struct sedge_plane *sedge_plane_new(struct sedge_db *db); /* db is borrowed */
+void sedge_plane_free(struct sedge_plane *p);
+void sedge_plane_out_release(struct sedge_plane_out *out);
+
+/* The topic filters to subscribe to; NULL ends the list. */
+const char *const *sedge_plane_filters(void);
+
+/* Handles one message and appends the answers. -1: our own fault (database); `out` then has an InternalError answer if
+ * the request has answers, and the caller rolls back to its savepoint. Bad input is answered or dropped, and is 0. */
+int sedge_plane_handle(struct sedge_plane *p, int64_t now_ms, const char *topic, const void *payload, size_t n,
+                       struct sedge_plane_out *out, struct sedge_err *err);
+
+/* notify, and notify-next when `force_next` or the head differs from what was told last. *head: the head's name for
+ * sedge_plane_told, heap. -1 on failure; 0 also when the thing is gone (nothing appended). */
+int sedge_plane_notify(struct sedge_plane *p, int64_t now_ms, int64_t thing_id, bool force_next,
+                       struct sedge_plane_out *out, char **head, struct sedge_err *err);
+/* The notification of dirty row (thing_id, seq) has reached the broker: remember the head, delete the row if nothing
+ * has changed since. */
+int sedge_plane_told(struct sedge_plane *p, int64_t thing_id, int64_t seq, const char *head, struct sedge_err *err);
+
+#endif
