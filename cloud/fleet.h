@@ -8,8 +8,8 @@
 
 #define SEDGE_COMPONENT_STATES(X)                                                                                      \
     X(NEW)                                                                                                             \
-    X(INSTALLED) X(STARTING) X(RUNNING) X(STOPPING) X(ERRORED) X(BROKEN) X(FINISHED) X(STATELESS) X(UNINSTALLING)      \
-        X(UNINSTALLED)
+    X(INSTALLED)                                                                                                       \
+    X(STARTING) X(RUNNING) X(STOPPING) X(ERRORED) X(BROKEN) X(FINISHED) X(STATELESS) X(UNINSTALLING) X(UNINSTALLED)
 enum sedge_component_state {
 #define X(s) SEDGE_COMPONENT_##s,
     SEDGE_COMPONENT_STATES(X)

@@ -1,0 +1,256 @@
+#include "deploy.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "document.h"
+#include "exec.h"
+#include "query.h"
+#include "registry.h"
+
+#define VERSIONS_SHOWN 12
+
+/* Part of every device of ours: deployed without being published. */
+static const char *const built_in[] = {"aws.greengrass.Nucleus", "aws.greengrass.Cli"};
+
+static bool is_built_in(const char *name)
+{
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(built_in); i++) {
+        if (strcmp(name, built_in[i]) == 0) return true;
+    }
+    return false;
+}
+
+static int not_published(struct sedge_cloud *c, const char *name, const char *version, struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf have = SEDGE_BUF_INIT;
+    sqlite3_stmt *q =
+        sedge_q(c->db, NULL, "SELECT version FROM component_version WHERE name=?1 ORDER BY id DESC LIMIT ?2", "ti",
+                name, (int64_t)VERSIONS_SHOWN);
+
+    while (q && sedge_db_step(c->db, q, NULL) == 1)
+        sedge_buf_printf(&have, "%s%s", have.len ? ", " : "", sedge_db_text(q, 0));
+    (void)sqlite3_finalize(q);
+    if (have.len)
+        return sedge_err_set(err, SEDGE_E_NOT_FOUND, "component %s@%s is not published; published versions: %s", name,
+                             version, have.data);
+    return sedge_err_set(err, SEDGE_E_NOT_FOUND,
+                         "component %s@%s is not published, nor any other version of it; publish it with: sedge-cloud "
+                         "component publish FOLDER",
+                         name, version);
+}
+
+int sedge_deploy_check_components(struct sedge_cloud *c, struct json_object *content, struct sedge_err *err)
+{
+    struct json_object *all = sedge_json_obj(content, "components");
+
+    json_object_object_foreach (all, name, v) {
+        const char *version = sedge_json_str(v, "version", "");
+        int64_t id = 0;
+        int rc;
+
+        if (is_built_in(name)) continue;
+        rc = sedge_q_i64(c->db, err, &id, "SELECT id FROM component_version WHERE name=?1 AND version=?2", "tt", name,
+                         version);
+        if (rc < 0) return -1;
+        if (rc == 0) return not_published(c, name, version, err);
+    }
+    return 0;
+}
+
+struct target {
+    int64_t id, last_revision, last_creation_ms, current, member_id; /* member_id: group or thing */
+};
+
+static int find_target(struct sedge_cloud *c, const struct sedge_deploy_request *rq, struct target *t,
+                       struct sedge_err *err)
+{
+    sqlite3_stmt *q;
+    int rc = rq->kind == SEDGE_TARGET_GROUP ? sedge_group_id(c, rq->target, &t->member_id, err)
+                                            : sedge_thing_id(c, rq->target, &t->member_id, err);
+
+    if (rc != 0) return -1;
+    if (sedge_q_run(c->db, err, "INSERT INTO target(kind,ref_name) VALUES(?1,?2) ON CONFLICT(kind,ref_name) DO NOTHING",
+                    "it", (int64_t)rq->kind, rq->target) != 0)
+        return -1;
+    q = sedge_q(
+        c->db, err,
+        "SELECT id, last_revision, last_creation_ms, current_deployment FROM target WHERE kind=?1 AND ref_name=?2",
+        "it", (int64_t)rq->kind, rq->target);
+    rc = q ? sedge_db_step(c->db, q, err) : -1;
+    if (rc == 1) {
+        t->id = sqlite3_column_int64(q, 0);
+        t->last_revision = sqlite3_column_int64(q, 1);
+        t->last_creation_ms = sqlite3_column_int64(q, 2);
+        t->current = sqlite3_column_int64(q, 3);
+    }
+    (void)sqlite3_finalize(q);
+    return rc == 1 ? 0 : -1;
+}
+
+static struct json_object *result(struct sedge_cloud *c, int64_t deployment, bool unchanged, struct sedge_err *err)
+{
+    struct json_object *o = sedge_deploy_show(c, deployment, false, err);
+
+    if (o && unchanged) sedge_json_add_bool(o, "unchanged", true);
+    return o;
+}
+
+static int supersede(struct sedge_cloud *c, int64_t old, int64_t now, struct sedge_err *err)
+{
+    if (!old) return 0;
+    if (sedge_exec_end(c->db, now, 0, old, true, SEDGE_EXEC_CANCELED, err) != 0) return -1;
+    return sedge_q_run(c->db, err, "UPDATE deployment SET state=?2 WHERE id=?1 AND state IN (0,1)", "ii", old,
+                       (int64_t)SEDGE_DEP_INACTIVE);
+}
+
+static int insert(struct sedge_cloud *c, const struct sedge_deploy_request *rq, const struct target *t,
+                  const char *hash, int64_t now_ms, int64_t *id, struct sedge_err *err)
+{
+    char uuid[SEDGE_UUID_LEN + 1], job[SEDGE_UUID_LEN + 1];
+    int64_t revision = t->last_revision + 1;
+    int64_t created = now_ms > t->last_creation_ms ? now_ms : t->last_creation_ms + 1;
+    int64_t minutes = rq->in_progress_minutes ? rq->in_progress_minutes : c->set.in_progress_minutes;
+    sedge_auto_free char *arn =
+        sedge_xasprintf("arn:aws:greengrass:%s:%s:configuration:%s/%s:%lld", c->set.region, c->set.account,
+                        rq->kind == SEDGE_TARGET_GROUP ? "thinggroup" : "thing", rq->target, (long long)revision);
+    sedge_auto_free char *policy = sedge_xasprintf("{\"inProgressTimeoutInMinutes\":%lld}", (long long)minutes);
+    sedge_auto_buf struct sedge_buf doc = SEDGE_BUF_INIT;
+
+    sedge_uuid4(uuid);
+    sedge_uuid4(job);
+    sedge_doc_device(rq->content, &(struct sedge_doc_ids){uuid, rq->name, arn, created}, &doc);
+    if (doc.len > SEDGE_DOC_INLINE_MAX)
+        return sedge_err_set(
+            err, SEDGE_E_LIMIT,
+            "the deployment document has %zu bytes; %d are possible. Move long texts from merge into the "
+            "components' default configuration",
+            doc.len, SEDGE_DOC_INLINE_MAX);
+    if (sedge_q_run(
+            c->db, err,
+            "INSERT INTO deployment(uuid,job_id,target_id,revision,name,creation_ms,state,device_doc,content_hash,"
+            "request,policy) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+            "ttiitiitttt", (const char *)uuid, (const char *)job, t->id, revision, rq->name, created,
+            (int64_t)SEDGE_DEP_ROLLING, (const char *)doc.data, hash, rq->request ? rq->request : "",
+            (const char *)policy) != 0)
+        return -1;
+    *id = sqlite3_last_insert_rowid(sedge_db_handle(c->db));
+    if (sedge_audit(c->db, now_ms, "deploy-create", uuid, hash, err) != 0) return -1;
+    return sedge_q_run(c->db, err,
+                       "UPDATE target SET last_revision=?2, last_creation_ms=?3, current_deployment=?4 WHERE id=?1",
+                       "iiii", t->id, revision, created, *id);
+}
+
+static struct json_object *create(struct sedge_cloud *c, const struct sedge_deploy_request *rq, int64_t now_ms,
+                                  struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf hash = SEDGE_BUF_INIT;
+    sedge_auto_free char *current_hash = NULL;
+    struct target t = {0};
+    int64_t id = 0, now = now_ms / 1000;
+    int rc;
+
+    if (find_target(c, rq, &t, err) != 0) return NULL;
+    if (!rq->skip_resolve && sedge_deploy_check_components(c, rq->content, err) != 0) return NULL;
+    sedge_doc_hash(rq->content, &hash);
+    if (t.current &&
+        sedge_q_text(c->db, err, &current_hash, "SELECT content_hash FROM deployment WHERE id=?1 AND state IN (0,1)",
+                     "i", t.current) < 0)
+        return NULL;
+    if (!rq->force && sedge_str_eq(current_hash, hash.data)) return result(c, t.current, true, err);
+    if (supersede(c, t.current, now, err) != 0 || insert(c, rq, &t, hash.data, now_ms, &id, err) != 0) return NULL;
+    rc = rq->kind == SEDGE_TARGET_GROUP ? sedge_exec_offer_group(c->db, now, t.member_id, id, err)
+                                        : sedge_exec_offer(c->db, now, t.member_id, id, err);
+    if (rc != 0 || sedge_exec_settle(c->db, id, err) != 0) return NULL;
+    return result(c, id, false, err);
+}
+
+/* Hash of what the operator asked for, to tell a repeated request from another one with the same token. */
+static void request_hash(const struct sedge_deploy_request *rq, struct sedge_buf *out)
+{
+    sedge_auto_free char *content = sedge_json_text_sorted(rq->content);
+    sedge_auto_free char *all = sedge_xasprintf("%d/%s/%s/%lld/%s", rq->kind, rq->target, rq->name ? rq->name : "",
+                                                (long long)rq->in_progress_minutes, content);
+
+    sedge_sha256_hex(all, strlen(all), out);
+}
+
+/* The answer that was given to this token. NULL with err->code OK: none yet. */
+static struct json_object *recall(struct sedge_cloud *c, const char *token, const char *hash, int64_t now,
+                                  struct sedge_err *err)
+{
+    sedge_auto_free char *had = NULL;
+    sedge_auto_free char *answer = NULL;
+    int rc;
+
+    if (sedge_q_run(c->db, err, "DELETE FROM idem WHERE expires_at<=?1", "i", now) != 0) return NULL;
+    rc = sedge_q_text(c->db, err, &had, "SELECT request_hash FROM idem WHERE token=?1", "t", token);
+    if (rc <= 0) return NULL;
+    if (strcmp(had, hash) != 0) {
+        (void)sedge_err_set(err, SEDGE_E_CONFLICT, "token \"%s\" was used for another request; use a new one", token);
+        return NULL;
+    }
+    if (sedge_q_text(c->db, err, &answer, "SELECT response FROM idem WHERE token=?1", "t", token) != 1) return NULL;
+    return sedge_json_parse_object(answer, strlen(answer), "stored answer", err);
+}
+
+static struct json_object *create_once(struct sedge_cloud *c, const struct sedge_deploy_request *rq, int64_t now_ms,
+                                       struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf hash = SEDGE_BUF_INIT;
+    struct json_object *o;
+
+    if (!rq->token) return create(c, rq, now_ms, err);
+    request_hash(rq, &hash);
+    err->code = SEDGE_OK;
+    o = recall(c, rq->token, hash.data, now_ms / 1000, err);
+    if (o || err->code != SEDGE_OK) return o;
+    o = create(c, rq, now_ms, err);
+    if (o &&
+        sedge_q_run(c->db, err, "INSERT INTO idem(token,request_hash,response,expires_at) VALUES(?1,?2,?3,?4)", "ttti",
+                    rq->token, (const char *)hash.data, sedge_json_text(o), now_ms / 1000 + SEDGE_IDEM_SECONDS) != 0) {
+        json_object_put(o);
+        return NULL;
+    }
+    return o;
+}
+
+struct json_object *sedge_deploy_create(struct sedge_cloud *c, const struct sedge_deploy_request *rq, int64_t now_ms,
+                                        struct sedge_err *err)
+{
+    struct json_object *o;
+
+    if (sedge_q_begin(c->db, err) != 0) return NULL;
+    o = create_once(c, rq, now_ms, err);
+    if (sedge_q_end(c->db, o ? 0 : -1, err) == 0) return o;
+    json_object_put(o);
+    return NULL;
+}
+
+static int cancel(struct sedge_cloud *c, int64_t id, bool force, int64_t now_ms, struct sedge_err *err)
+{
+    int64_t state = 0;
+
+    if (sedge_q_i64(c->db, err, &state, "SELECT state FROM deployment WHERE id=?1", "i", id) != 1) return -1;
+    if (state == SEDGE_DEP_INACTIVE)
+        return sedge_err_set(err, SEDGE_E_CONFLICT, "this deployment was superseded by a newer revision");
+    if (sedge_exec_end(c->db, now_ms / 1000, 0, id, force, SEDGE_EXEC_CANCELED, err) != 0 ||
+        sedge_q_run(c->db, err, "UPDATE deployment SET state=?2 WHERE id=?1", "ii", id, (int64_t)SEDGE_DEP_CANCELED) !=
+            0)
+        return -1;
+    return sedge_q_run(c->db, err, "UPDATE target SET current_deployment=NULL WHERE current_deployment=?1", "i", id);
+}
+
+int sedge_deploy_cancel(struct sedge_cloud *c, int64_t id, bool force, int64_t now_ms, struct sedge_err *err)
+{
+    int rc;
+
+    if (sedge_q_begin(c->db, err) != 0) return -1;
+    rc = cancel(c, id, force, now_ms, err);
+    if (rc == 0) rc = sedge_audit(c->db, now_ms, "deploy-cancel", NULL, NULL, err);
+    return sedge_q_end(c->db, rc, err);
+}

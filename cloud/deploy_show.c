@@ -1,0 +1,234 @@
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "deploy.h"
+#include "document.h"
+#include "query.h"
+
+/* Only the newest execution of each thing counts. */
+#define NEWEST                                                                                                         \
+    " AND NOT EXISTS(SELECT 1 FROM execution n WHERE n.thing_id=e.thing_id AND n.deployment_id=e.deployment_id AND "   \
+    "n.exec_no>e.exec_no) "
+
+static int find_revision(struct sedge_cloud *c, const char *text, int64_t revision, int64_t *id, struct sedge_err *err)
+{
+    sedge_auto_free char *name = NULL;
+    int kind = 0, rc;
+
+    if (sedge_doc_parse_target(text, &kind, &name, err) != 0) return -1;
+    rc = sedge_q_i64(c->db, err, id,
+                     "SELECT d.id FROM target t JOIN deployment d ON d.target_id=t.id WHERE t.kind=?1 AND t.ref_name=?2"
+                     " AND (?3=0 OR d.revision=?3) ORDER BY d.id=COALESCE(t.current_deployment,0) DESC, d.revision DESC"
+                     " LIMIT 1",
+                     "iti", (int64_t)kind, name, revision);
+    if (rc != 0) return rc == 1 ? 0 : -1;
+    if (revision) return sedge_err_set(err, SEDGE_E_NOT_FOUND, "%s has no revision %lld", text, (long long)revision);
+    return sedge_err_set(err, SEDGE_E_NOT_FOUND,
+                         "there is no deployment for %s; make one with: sedge-cloud deploy create --target %s -f FILE",
+                         text, text);
+}
+
+int sedge_deploy_find(struct sedge_cloud *c, const char *text, int64_t *id, struct sedge_err *err)
+{
+    const char *colon = strrchr(text, ':');
+    sedge_auto_free char *target = NULL;
+    int64_t revision = 0;
+    int rc;
+
+    if (sedge_str_starts(text, "group:") || sedge_str_starts(text, "thing:")) {
+        if (colon && colon != strchr(text, ':') && sedge_str_to_i64(colon + 1, 1, INT64_MAX, &revision, NULL) == 0)
+            target = sedge_xstrndup(text, (size_t)(colon - text));
+        return find_revision(c, target ? target : text, revision, id, err);
+    }
+    rc = sedge_q_i64(c->db, err, id, "SELECT id FROM deployment WHERE uuid=?1 OR job_id=?1", "t", text);
+    if (rc == 0)
+        return sedge_err_set(err, SEDGE_E_NOT_FOUND,
+                             "there is no deployment \"%s\"; expected a deployment id, group:NAME, thing:NAME or "
+                             "group:NAME:REVISION (sedge-cloud deploy list shows them)",
+                             text);
+    return rc == 1 ? 0 : -1;
+}
+
+struct json_object *sedge_deploy_content(struct sedge_cloud *c, int64_t id, char **name, int64_t *minutes,
+                                         struct sedge_err *err)
+{
+    sqlite3_stmt *q = sedge_q(c->db, err, "SELECT device_doc, name, policy FROM deployment WHERE id=?1", "i", id);
+    struct json_object *o = NULL;
+
+    if (q && sedge_db_step(c->db, q, err) == 1) {
+        const char *policy = sedge_db_text(q, 2);
+        sedge_auto_put struct json_object *p = sedge_json_parse_object(policy, strlen(policy), "policy", NULL);
+
+        o = sedge_doc_content(sedge_db_text(q, 0), err);
+        *name = sqlite3_column_type(q, 1) == SQLITE_NULL ? NULL : sedge_xstrdup(sedge_db_text(q, 1));
+        *minutes = sedge_json_i64(p, "inProgressTimeoutInMinutes", 0);
+    }
+    (void)sqlite3_finalize(q);
+    return o;
+}
+
+static int add_counters(struct sedge_cloud *c, int64_t id, struct json_object *out, int64_t n[SEDGE_EXEC_COUNT],
+                        struct sedge_err *err)
+{
+    struct json_object *o = json_object_new_object();
+    sqlite3_stmt *q = sedge_q(
+        c->db, err, "SELECT e.status, COUNT(*) FROM execution e WHERE e.deployment_id=?1" NEWEST "GROUP BY 1", "i", id);
+    int rc = -1;
+    int64_t total = 0;
+
+    while (q && (rc = sedge_db_step(c->db, q, err)) == 1) {
+        int64_t s = sqlite3_column_int64(q, 0);
+
+        if (s >= 0 && s < SEDGE_EXEC_COUNT) n[s] = sqlite3_column_int64(q, 1);
+    }
+    (void)sqlite3_finalize(q);
+    for (int s = 0; s < SEDGE_EXEC_COUNT; s++) {
+        total += n[s];
+        if (n[s]) sedge_json_add_i64(o, sedge_exec_state_name(s), n[s]);
+    }
+    sedge_json_add_i64(out, "things", total);
+    (void)json_object_object_add(out, "counters", o); /* takes o */
+    return rc < 0 ? -1 : 0;
+}
+
+/* How well it went, apart from whether it is over. */
+static const char *outcome(const int64_t n[SEDGE_EXEC_COUNT])
+{
+    int64_t bad = n[SEDGE_EXEC_FAILED] + n[SEDGE_EXEC_REJECTED] + n[SEDGE_EXEC_TIMED_OUT];
+    int64_t open = n[SEDGE_EXEC_QUEUED] + n[SEDGE_EXEC_IN_PROGRESS];
+
+    if (bad && !n[SEDGE_EXEC_SUCCEEDED]) return "BAD";
+    if (bad) return "DEGRADED";
+    return n[SEDGE_EXEC_SUCCEEDED] && !open ? "OK" : "UNKNOWN";
+}
+
+/* The stack and cause that a device reported, from statusDetails. */
+static void add_failure(struct json_object *o, const char *details)
+{
+    sedge_auto_put struct json_object *d = sedge_json_parse_object(details, strlen(details), "details", NULL);
+    const char *stack = sedge_json_str(d, "deployment-error-stack", NULL);
+
+    sedge_json_add_str(o, "detailedStatus", sedge_json_str(d, "detailed-deployment-status", NULL));
+    sedge_json_add_str(o, "cause", sedge_json_str(d, "deployment-failure-cause", NULL));
+    if (stack) {
+        struct json_object *list = sedge_json_parse(stack, strlen(stack), "stack", NULL);
+
+        if (json_object_is_type(list, json_type_array))
+            (void)json_object_object_add(o, "errorStack", list); /* takes list */
+        else
+            json_object_put(list);
+    }
+}
+
+static int add_devices(struct sedge_cloud *c, int64_t id, struct json_object *out, struct sedge_err *err)
+{
+    struct json_object *list = json_object_new_array();
+    sqlite3_stmt *q =
+        sedge_q(c->db, err,
+                "SELECT t.name, e.status, e.exec_no, e.updated_at, t.last_seen, e.details, e.late_status,"
+                " t.ggc_version FROM execution e JOIN thing t ON t.id=e.thing_id WHERE e.deployment_id=?1" NEWEST
+                "ORDER BY t.name",
+                "i", id);
+    int rc = -1;
+
+    (void)json_object_object_add(out, "devices", list); /* takes list */
+    while (q && (rc = sedge_db_step(c->db, q, err)) == 1) {
+        struct json_object *o = json_object_new_object();
+
+        sedge_json_add_str(o, "thingName", sedge_db_text(q, 0));
+        sedge_json_add_str(o, "status", sedge_exec_state_name(sqlite3_column_int64(q, 1)));
+        sedge_json_add_i64(o, "executionNumber", sqlite3_column_int64(q, 2));
+        sedge_json_add_i64(o, "since", sqlite3_column_int64(q, 3));
+        if (sqlite3_column_type(q, 4) != SQLITE_NULL) sedge_json_add_i64(o, "lastSeen", sqlite3_column_int64(q, 4));
+        if (sqlite3_column_type(q, 6) != SQLITE_NULL)
+            sedge_json_add_str(o, "lateStatus", sedge_exec_state_name(sqlite3_column_int64(q, 6)));
+        if (sqlite3_column_type(q, 5) != SQLITE_NULL) add_failure(o, sedge_db_text(q, 5));
+        (void)json_object_array_add(list, o); /* takes o */
+    }
+    (void)sqlite3_finalize(q);
+    return rc < 0 ? -1 : 0;
+}
+
+static void add_head(sqlite3_stmt *q, struct json_object *o)
+{
+    sedge_auto_free char *target = sedge_xasprintf(
+        "%s:%s", sqlite3_column_int(q, 2) == SEDGE_TARGET_GROUP ? "group" : "thing", sedge_db_text(q, 3));
+
+    sedge_json_add_str(o, "deploymentId", sedge_db_text(q, 0));
+    sedge_json_add_str(o, "jobId", sedge_db_text(q, 1));
+    sedge_json_add_str(o, "target", target);
+    sedge_json_add_i64(o, "revision", sqlite3_column_int64(q, 4));
+    if (sqlite3_column_type(q, 5) != SQLITE_NULL) sedge_json_add_str(o, "deploymentName", sedge_db_text(q, 5));
+    sedge_json_add_i64(o, "creationTimestamp", sqlite3_column_int64(q, 6));
+    sedge_json_add_str(o, "state", sedge_dep_state_name(sqlite3_column_int64(q, 7)));
+}
+#define HEAD                                                                                                           \
+    "SELECT d.uuid, d.job_id, t.kind, t.ref_name, d.revision, d.name, d.creation_ms, d.state, d.device_doc, d.id "     \
+    "FROM deployment d JOIN target t ON t.id=d.target_id "
+
+struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, bool devices, struct sedge_err *err)
+{
+    struct json_object *o = json_object_new_object();
+    int64_t n[SEDGE_EXEC_COUNT] = {0};
+    sqlite3_stmt *q = sedge_q(c->db, err, HEAD "WHERE d.id=?1", "i", id);
+    int rc = q ? sedge_db_step(c->db, q, err) : -1;
+
+    if (rc == 1) {
+        sedge_auto_put struct json_object *content = sedge_doc_content(sedge_db_text(q, 8), err);
+
+        add_head(q, o);
+        rc = add_counters(c, id, o, n, err);
+        sedge_json_add_str(o, "outcome", outcome(n));
+        if (content)
+            (void)json_object_object_add(o, "components", json_object_get(sedge_json_obj(content, "components")));
+        if (rc == 0 && devices) rc = add_devices(c, id, o, err);
+    } else if (rc == 0)
+        rc = sedge_err_set(err, SEDGE_E_NOT_FOUND, "there is no such deployment");
+    (void)sqlite3_finalize(q);
+    if (rc == 0) return o;
+    json_object_put(o);
+    return NULL;
+}
+
+struct json_object *sedge_deploy_list(struct sedge_cloud *c, const char *target, bool latest, struct sedge_err *err)
+{
+    struct json_object *list = json_object_new_array();
+    sedge_auto_free char *name = NULL;
+    int kind = -1, rc = -1;
+    sqlite3_stmt *q = NULL;
+
+    if (!target || sedge_doc_parse_target(target, &kind, &name, err) == 0)
+        q = sedge_q(c->db, err,
+                    HEAD "WHERE (?1 IS NULL OR (t.ref_name=?1 AND t.kind=?2)) AND (?3=0 OR d.revision=t.last_revision)"
+                         " ORDER BY d.creation_ms DESC, d.id DESC",
+                    "tii", (const char *)name, (int64_t)kind, (int64_t)latest);
+    while (q && (rc = sedge_db_step(c->db, q, err)) == 1) {
+        struct json_object *o = json_object_new_object();
+        int64_t n[SEDGE_EXEC_COUNT] = {0};
+
+        (void)json_object_array_add(list, o); /* takes o */
+        add_head(q, o);
+        if (add_counters(c, sqlite3_column_int64(q, 9), o, n, err) != 0) break;
+        sedge_json_add_str(o, "outcome", outcome(n));
+    }
+    (void)sqlite3_finalize(q);
+    if (rc == 0) return list;
+    json_object_put(list);
+    return NULL;
+}
+
+int sedge_deploy_progress(struct sedge_cloud *c, int64_t id, int64_t *open, int64_t *failed, int64_t *state,
+                          struct sedge_err *err)
+{
+    if (sedge_q_i64(c->db, err, open,
+                    "SELECT COUNT(*) FROM execution e WHERE e.deployment_id=?1 AND e.status IN (0,1)" NEWEST, "i",
+                    id) < 0 ||
+        sedge_q_i64(c->db, err, failed,
+                    "SELECT COUNT(*) FROM execution e WHERE e.deployment_id=?1 AND e.status IN (3,4,5)" NEWEST, "i",
+                    id) < 0)
+        return -1;
+    return sedge_q_i64(c->db, err, state, "SELECT state FROM deployment WHERE id=?1", "i", id) == 1 ? 0 : -1;
+}
