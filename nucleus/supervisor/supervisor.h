@@ -44,7 +44,6 @@
 #define SEDGE_OUTPUT_BYTES_PER_SEC (1024u * 1024u) /* of log for one component; more is dropped and counted */
 #define SEDGE_OUTPUT_BURST         (8u * 1024u * 1024u)
 #define SEDGE_KILL_GRACE_MS        5000
-#define SEDGE_COMPONENT_NAME_MAX   128
 
 struct sedge_supervisor;
 
@@ -117,7 +116,7 @@ struct sedge_supervisor_ops {
     void (*environment)(void *env, const char *component, struct sedge_strv *out);
 };
 
-struct sedge_dependency {
+struct sedge_service_dep {
     const char *name;
     bool hard;
 };
@@ -126,7 +125,7 @@ struct sedge_service_spec {
     const char *name;
     const char *version;
     struct json_object *lifecycle; /* for this platform, interpolated; NULL: nothing to do */
-    const struct sedge_dependency *deps;
+    const struct sedge_service_dep *deps;
     size_t ndeps;
     const char *run_user; /* runWith.posixUser; NULL: the default */
     struct sedge_limits limits;
