@@ -183,7 +183,7 @@ static void restore_node(const struct restoring *r, struct sedge_node *node, str
     json_object_object_foreach (children, key, v) {
         restore_child(r, node, key, v);
     }
-    if (node->parent) sedge_tree_stamp(r->t, node, sedge_json_i64(stamped, "t", 0));
+    sedge_tree_stamp(r->t, node, sedge_json_i64(stamped, "t", 0));
 }
 
 int sedge_config_restore(struct sedge_config *cfg, struct json_object *snapshot, const char *const *keep, size_t nkeep,

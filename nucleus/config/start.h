@@ -19,8 +19,8 @@
 #include "base/db.h"
 #include "config.h"
 
-#define SEDGE_CONFIG_FILE_MAX (4u * 1024 * 1024) /* .yaml, .yml, .json */
-#define SEDGE_CONFIG_TLOG_MAX (256u * 1024 * 1024)
+#define SEDGE_CONFIG_FILE_MAX (4u << 20) /* .yaml, .yml, .json */
+#define SEDGE_CONFIG_TLOG_MAX (256u << 20)
 
 struct sedge_config_start {
     const char *root;                   /* absolute */

@@ -147,7 +147,7 @@ static struct sedge_node *add_child(struct sedge_tree *t, struct sedge_node *par
     n->ts = ts;
     if (parent->nchildren == parent->cap) {
         parent->cap = parent->cap ? parent->cap * 2 : 4;
-        parent->child = sedge_xrealloc(parent->child, parent->cap, sizeof(*parent->child));
+        parent->child = sedge_xrealloc(parent->child, parent->cap, sizeof(struct sedge_node *));
     }
     parent->child[parent->nchildren++] = n;
     t->nnodes++;
@@ -185,7 +185,7 @@ void sedge_tree_remove(struct sedge_tree *t, struct sedge_node *n)
     tell(t, n, SEDGE_NODE_REMOVED);
     while (parent->child[i] != n)
         i++;
-    memmove(parent->child + i, parent->child + i + 1, (parent->nchildren - i - 1) * sizeof(*parent->child));
+    memmove(parent->child + i, parent->child + i + 1, (parent->nchildren - i - 1) * sizeof(struct sedge_node *));
     parent->nchildren--;
     t->nnodes -= count_below(n) + 1;
     free_node(n);

@@ -147,7 +147,7 @@ static void every_row_of_the_table_holds_together(void **st)
 
     (void)st;
     for (size_t i = 0; i < n; i++) {
-        sedge_auto_put struct json_object *o = json_object_new_object(), *leaf = NULL;
+        sedge_auto_put struct json_object *o = json_object_new_object();
         struct json_object *inner = o;
         sedge_auto_strv struct sedge_strv names = {0};
         struct sedge_err err = SEDGE_ERR_INIT;

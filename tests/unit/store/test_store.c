@@ -195,7 +195,7 @@ static void the_folder_of_an_archive_is_its_name_without_the_last_extension(void
 static void a_recipe_directory_is_imported_with_its_folders(void **st)
 {
     struct bench *b = *st;
-    sedge_auto_free char *yaml = recipe("A", "1.0.0"), *dir = sedge_xasprintf("%s/user", b->root), *text = NULL;
+    sedge_auto_free char *yaml = recipe("A", "1.0.0"), *dir = sedge_xasprintf("%s/user", b->root);
     size_t count = 0;
     struct sedge_err err = SEDGE_ERR_INIT;
 

@@ -1,0 +1,2 @@
+sedge_fuzz_target(config_tlog DEPS sedge_config)
+sedge_fuzz_target(config_update DEPS sedge_config)
