@@ -251,8 +251,9 @@ char *sedge_json_text_sorted(struct json_object *v)
 struct json_object *sedge_json_copy(struct json_object *v)
 {
     struct json_object *out = NULL;
+    int rc = v ? json_object_deep_copy(v, &out, NULL) : 0;
 
-    if (v && json_object_deep_copy(v, &out, NULL) != 0) sedge_assert(!"json_object_deep_copy");
+    sedge_assert(rc == 0);
     return out;
 }
 
