@@ -54,7 +54,8 @@ struct sedge_path {
 /* `loop` may be NULL (tools, tests): then nothing happens by itself and sedge_config_dispatch delivers. */
 struct sedge_config *sedge_config_new(uv_loop_t *loop);
 /* Stops timers; when the last submission to the database is done too, frees and calls on_closed (may be NULL).
- * With a NULL loop it frees at once. Flush first: what has not been submitted is not written any more. */
+ * Watches that are still there end with it: do not unwatch them afterwards. With a NULL loop it frees at once. Flush
+ * first: what has not been submitted is not written any more. */
 void sedge_config_close(struct sedge_config *cfg, void (*on_closed)(void *user), void *user);
 
 /* ---- reading ---- */

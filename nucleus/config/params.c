@@ -299,20 +299,27 @@ enum sedge_param_reload sedge_nucleus_params_diff(struct json_object *before, st
 
 /* ---- reading ---- */
 
-/* The configured value if it fits the row; *n is its node. */
-static const struct sedge_node *valid_node(struct sedge_config *cfg, const char *name, const struct sedge_param **row)
+/* What is configured under a name of the table or of a section of it. */
+static const struct sedge_node *node_at(struct sedge_config *cfg, const char *name)
 {
     sedge_auto_free char *nucleus = sedge_config_nucleus_name(cfg);
     sedge_auto_strv struct sedge_strv names = {0};
     const struct sedge_node *n = sedge_tree_find(&cfg->tree, SEDGE_PATH("services", nucleus, "configuration"));
 
-    *row = sedge_nucleus_param_find(name);
-    sedge_assert(*row != NULL);
     sedge_strv_split(&names, name, ".");
     for (size_t i = 0; n && i < names.n; i++)
         n = n->leaf ? NULL : sedge_node_child(n, names.v[i]);
-    if (!n || (*row)->type == SEDGE_P_MAP) return n;
-    return n->leaf && n->value && check_value(*row, n->value, NULL) == 0 ? n : NULL;
+    return n;
+}
+
+/* The node of a row if its value fits the row. */
+static const struct sedge_node *valid_node(struct sedge_config *cfg, const char *name, const struct sedge_param **row)
+{
+    const struct sedge_node *n = node_at(cfg, name);
+
+    *row = sedge_nucleus_param_find(name);
+    sedge_assert(*row != NULL);
+    return n && n->leaf && n->value && check_value(*row, n->value, NULL) == 0 ? n : NULL;
 }
 
 const char *sedge_nucleus_param_str(struct sedge_config *cfg, const char *name)
@@ -320,7 +327,7 @@ const char *sedge_nucleus_param_str(struct sedge_config *cfg, const char *name)
     const struct sedge_param *p;
     const struct sedge_node *n = valid_node(cfg, name, &p);
 
-    if (!n || !n->leaf) return p->def;
+    if (!n) return p->def;
     return sedge_json_is_str(n->value) ? json_object_get_string(n->value) : sedge_json_text(n->value);
 }
 
@@ -358,8 +365,9 @@ bool sedge_nucleus_param_bool(struct sedge_config *cfg, const char *name)
 
 struct json_object *sedge_nucleus_param_map(struct sedge_config *cfg, const char *name)
 {
-    const struct sedge_param *p;
-    const struct sedge_node *n = valid_node(cfg, name, &p);
+    const struct sedge_param *p = sedge_nucleus_param_find(name);
+    const struct sedge_node *n = node_at(cfg, name);
 
+    sedge_assert(p ? p->type == SEDGE_P_MAP : is_section(name));
     return n && !n->leaf ? sedge_node_json(n, 0) : NULL;
 }

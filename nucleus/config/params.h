@@ -47,7 +47,8 @@ const char *sedge_nucleus_param_str(struct sedge_config *cfg, const char *name);
 int64_t sedge_nucleus_param_i64(struct sedge_config *cfg, const char *name);
 double sedge_nucleus_param_number(struct sedge_config *cfg, const char *name);
 bool sedge_nucleus_param_bool(struct sedge_config *cfg, const char *name);
-/* A MAP as plain object, new reference; NULL when absent. */
+/* A MAP, or a whole section ("mqtt", "objectStore"), as plain object as it is configured, without defaults and
+ * unchecked; new reference. NULL when absent. */
 struct json_object *sedge_nucleus_param_map(struct sedge_config *cfg, const char *name);
 
 /* Checks a configuration object (plain) against the table. -1 INVALID for the first bad value: "mqtt.port: 70000 is

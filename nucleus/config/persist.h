@@ -23,7 +23,8 @@
 extern const char sedge_config_schema[];
 
 /* sedge_db_open with a check of the whole file. A damaged one is logged, moved to "<path>.bad" (replacing an older
- * .bad) and an empty one is made; *moved says so. */
+ * .bad) and an empty one is made; *moved says so: the start then goes on with
+ * config/bootstrap.tlog (start.h). */
 struct sedge_db *sedge_config_open_db(const char *path, const char *schema, int version, bool *moved,
                                       struct sedge_err *err);
 /* Reads the rows into the (empty) tree. 1 there was something, 0 no rows, -1 CORRUPT or IO. Blocking. */

@@ -175,6 +175,10 @@ static int take_base(struct sedge_config *cfg, const struct sedge_config_start *
     if (o->db) stored = sedge_config_load(cfg, o->db, err);
     if (stored == 0) stored = take_tlog(cfg, o->root, err);
     if (stored < 0) return -1;
+    if (o->db_was_bad)
+        sedge_log(SEDGE_WARN, "config", "configuration-fell-back", "%s",
+                  stored ? "it is that of the first start; deploy again to bring the components back"
+                         : "nothing of it is left; it starts empty, or with config/config.yaml");
     if (o->init_config_file) return sedge_config_merge_file(cfg, o->init_config_file, err);
     return stored ? 0 : take_first_config(cfg, o->root, err);
 }

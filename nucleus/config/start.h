@@ -25,7 +25,7 @@
 struct sedge_config_start {
     const char *root;                   /* absolute */
     struct sedge_db *db;                /* NULL: nothing stored (tests) */
-    bool db_was_bad;                    /* from sedge_config_open_db */
+    bool db_was_bad;                    /* from sedge_config_open_db: says in the log what the start fell back to */
     const char *config_file;            /* --config, or NULL */
     const char *init_config_file;       /* --init-config, or NULL */
     const char *aws_region;             /* --aws-region, or NULL */

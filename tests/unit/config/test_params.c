@@ -111,6 +111,11 @@ static void getters_give_the_default_for_what_is_absent_or_wrong(void **st)
     map = sedge_nucleus_param_map(cfg, "platformOverride");
     assert_string_equal(sedge_json_text(map), "{\"os\":\"x\"}");
     (void)json_object_put(map);
+    map = sedge_nucleus_param_map(cfg, "runWithDefault.systemResourceLimits"); /* a section is a map too */
+    assert_string_equal(sedge_json_text(map), "{\"cpus\":1.5}");
+    (void)json_object_put(map);
+    assert_null(sedge_nucleus_param_map(cfg, "logging"));
+    assert_null(sedge_nucleus_param_map(cfg, "telemetry"));
     sedge_config_close(cfg, NULL, NULL);
 }
 

@@ -152,6 +152,70 @@ static void config_file_replaces_everything_that_is_stored(void **st)
     assert_false(sedge_config_has(b->cfg, SEDGE_PATH("system", "old")));
 }
 
+/* A start with the database, up to the moment when everything is on the disk. */
+static void start_with_database(struct bench *b, bool *moved)
+{
+    sedge_auto_free char *path = sedge_xasprintf("%s/nucleus.db", b->root);
+    struct sedge_db *db = sedge_config_open_db(path, sedge_config_schema, 1, moved, NULL);
+    struct sedge_dbw *w;
+    uv_loop_t loop;
+
+    assert_non_null(db);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    sedge_config_close(b->cfg, NULL, NULL);
+    b->cfg = sedge_config_new(&loop);
+    b->options.db = db;
+    b->options.db_was_bad = *moved;
+    begin(b);
+    w = sedge_dbw_new(&loop, db);
+    sedge_config_attach(b->cfg, w);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    sedge_auto_put struct json_object *snapshot = sedge_config_snapshot(b->cfg);
+    sedge_config_close(b->cfg, NULL, NULL);
+    sedge_dbw_close(w);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    b->cfg = sedge_config_new(NULL);
+    assert_int_equal(sedge_config_restore(b->cfg, snapshot, NULL, 0, NULL), 0);
+}
+
+static void the_stored_configuration_counts_from_the_second_start_on(void **st)
+{
+    struct bench *b = *st;
+    char path[128], base[128];
+    bool moved;
+
+    (void)put_file(b, path, "config/config.yaml", "system: {thingName: first, gone: 1}\n");
+    start_with_database(b, &moved);
+    assert_string_equal(thing(b), "first");
+    (void)put_file(b, path, "config/config.yaml", "system: {thingName: edited}\n");
+    start_with_database(b, &moved);
+    assert_string_equal(thing(b), "first"); /* editing it on an installed device has no effect */
+    b->options.config_file = put_file(b, base, "base.yaml", "system: {thingName: base}\n");
+    start_with_database(b, &moved);
+    b->options.config_file = NULL;
+    start_with_database(b, &moved);
+    assert_string_equal(thing(b), "base");
+    assert_false(sedge_config_has(b->cfg, SEDGE_PATH("system", "gone")));
+}
+
+static void a_damaged_database_leads_back_to_the_first_configuration(void **st)
+{
+    struct bench *b = *st;
+    char path[128], junk[8192];
+    bool moved;
+
+    (void)put_file(b, path, "config/config.yaml", "system: {thingName: first}\n");
+    start_with_database(b, &moved);
+    memset(junk, 'x', sizeof(junk) - 1);
+    junk[sizeof(junk) - 1] = '\0';
+    (void)put_file(b, path, "nucleus.db", junk);
+    (void)put_file(b, path, "config/config.yaml", "system: {thingName: edited}\n");
+    start_with_database(b, &moved);
+    assert_true(moved);
+    assert_string_equal(thing(b), "first");
+}
+
 static void a_transaction_log_is_applied_line_by_line(void **st)
 {
     struct bench *b = *st;
@@ -302,6 +366,8 @@ int main(void)
         T(the_first_configuration_file_is_read_on_a_first_start),
         T(init_config_is_merged_on_top_of_the_stored_values_by_its_age),
         T(config_file_replaces_everything_that_is_stored),
+        T(the_stored_configuration_counts_from_the_second_start_on),
+        T(a_damaged_database_leads_back_to_the_first_configuration),
         T(a_transaction_log_is_applied_line_by_line),
         T(a_torn_transaction_log_gives_way_to_the_next_one),
         T(a_dump_reads_back_as_the_same_tree),
