@@ -1,4 +1,5 @@
 /* sedge-fetch - see ../protocol.h. */
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,7 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--version") == 0) return puts("sedge-fetch " SEDGE_VERSION) < 0;
     if (argc == 2 && strcmp(argv[1], "--help") == 0) return usage(stdout, 0);
     if (argc != 1) return usage(stderr, 2);
+    (void)setlocale(LC_CTYPE, "C.UTF-8"); /* without it libarchive gives no name that is not ASCII */
     (void)signal(SIGPIPE, SIG_IGN); /* a broken connection is an error of the transfer, not our end */
     return sedge_engine_run(STDIN_FILENO);
 }

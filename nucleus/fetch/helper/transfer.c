@@ -358,7 +358,7 @@ enum sedge_verdict sedge_transfer_end(struct sedge_job *job, CURLcode rc, int64_
     o.os_errno = (int)sys;
     if (job->gave_up) return job->restart ? SEDGE_VERDICT_HEAL : SEDGE_VERDICT_FINAL;
     /* A connection that broke inside an error answer: the answer counts. */
-    if (o.status >= 300) o.curl = CURLE_OK;
+    if (o.status >= 400) o.curl = CURLE_OK;
     if (rc == CURLE_OK && !job->in.begun && begin_body(job)) return SEDGE_VERDICT_FINAL; /* an empty file */
     if (o.status == 416 && job->start > 0) {
         job->restart = true;

@@ -1,0 +1,64 @@
+"""TCP proxy on loopback that misbehaves on request: cuts a connection after so many bytes, answers with an error first."""
+import socket
+import threading
+
+
+class CuttingProxy:
+    """with CuttingProxy(port) as p: p.cuts = [100000, 5000]; ... p.port ...
+
+    Each connection to it takes the next number of `cuts`: after so many bytes from the server both sides are reset.
+    When the list is empty, connections are left alone. `requests` holds the first bytes of each connection."""
+
+    def __init__(self, target_port):
+        self.target = ("127.0.0.1", target_port)
+        self.cuts, self.requests, self.closing = [], [], False
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc):
+        self.closing = True
+        self.listener.close()
+
+    def _accept(self):
+        while not self.closing:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            limit = self.cuts.pop(0) if self.cuts else None
+            threading.Thread(target=self._serve, args=(client, limit), daemon=True).start()
+
+    def _serve(self, client, limit):
+        server = socket.create_connection(self.target)
+        threading.Thread(target=self._up, args=(client, server), daemon=True).start()
+        left = limit
+        try:
+            while left is None or left > 0:
+                data = server.recv(65536 if left is None else min(65536, left))
+                if not data:
+                    break
+                client.sendall(data)
+                left = None if left is None else left - len(data)
+        except OSError:
+            pass
+        for s in (client, server):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+
+    def _up(self, client, server):
+        first = True
+        try:
+            while data := client.recv(65536):
+                if first:
+                    self.requests.append(data.decode("latin-1"))
+                    first = False
+                server.sendall(data)
+        except OSError:
+            pass
