@@ -1,8 +1,8 @@
-"""A broker as the fleet uses it (spec: mutual TLS, name = certificate CN, ACL), and processes that speak lines of JSON."""
+"""A broker as the fleet uses it (mutual TLS, name = certificate CN, ACL), and processes that speak lines of JSON."""
 
+import getpass
 import json
 import os
-import getpass
 import pathlib
 import queue
 import shutil
@@ -10,6 +10,8 @@ import socket
 import subprocess
 import threading
 import time
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SEDGE_BIN", ROOT / "build/dev/bin"))
@@ -158,3 +160,38 @@ class Driver:
     def kill(self):
         self.process.kill()
         self.process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    ca = CA(tmp_path_factory.mktemp("ca"))
+    other = CA(tmp_path_factory.mktemp("other"), "other CA")
+    return {"ca": ca, "server": ca.issue("server", "DNS:localhost,IP:127.0.0.1"), "thing": ca.issue("cam-1"),
+            "other": other, "stranger": other.issue("cam-1"), "wrong-name": ca.issue("elsewhere", "DNS:elsewhere.example")}
+
+
+@pytest.fixture
+def broker(pki, tmp_path):
+    b = Broker(tmp_path / "broker", pki["ca"], pki["server"]).start()
+    yield b
+    b.stop()
+
+
+@pytest.fixture
+def start(pki):
+    running = []
+
+    def begin(broker, **options):
+        crt, key = pki["thing"]
+        o = {"host": "localhost", "port": broker.port, "thing": "cam-1", "ca": str(pki["ca"].crt), "cert": str(crt),
+             "key": str(key)}
+        o.update(options)
+        d = Driver(**{k: v for k, v in o.items() if v is not None})
+        running.append(d)
+        return d
+
+    begin.cloud = lambda broker, name="cloud": begin(broker, host="127.0.0.1", port=broker.plain, thing=name, ca=None,
+                                                     cert=None, key=None)
+    yield begin
+    for d in running:
+        d.close()

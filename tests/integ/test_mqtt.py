@@ -1,46 +1,9 @@
 """The session against a real broker."""
 
-import subprocess
-
 import pytest
-from mqtt_bench import CA, DRIVER, MOSQUITTO, Broker, Driver, free_port
+from mqtt_bench import DRIVER, Broker, broker, free_port, pki, start  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.skipif(not DRIVER.exists(), reason=f"{DRIVER} has not been built")
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory):
-    ca = CA(tmp_path_factory.mktemp("ca"))
-    other = CA(tmp_path_factory.mktemp("other"), "other CA")
-    return {"ca": ca, "server": ca.issue("server", "DNS:localhost,IP:127.0.0.1"), "thing": ca.issue("cam-1"),
-            "other": other, "stranger": other.issue("cam-1"), "wrong-name": ca.issue("elsewhere", "DNS:elsewhere.example")}
-
-
-@pytest.fixture
-def broker(pki, tmp_path):
-    b = Broker(tmp_path / "broker", pki["ca"], pki["server"]).start()
-    yield b
-    b.stop()
-
-
-@pytest.fixture
-def start(pki):
-    running = []
-
-    def begin(broker, **options):
-        crt, key = pki["thing"]
-        o = {"host": "localhost", "port": broker.port, "thing": "cam-1", "ca": str(pki["ca"].crt), "cert": str(crt),
-             "key": str(key)}
-        o.update(options)
-        d = Driver(**{k: v for k, v in o.items() if v is not None})
-        running.append(d)
-        return d
-
-    begin.cloud = lambda broker, name="cloud": begin(broker, host="127.0.0.1", port=broker.plain, thing=name, ca=None,
-                                                     cert=None, key=None)
-    yield begin
-    for d in running:
-        d.close()
 
 
 def test_connects_with_mutual_tls_and_mqtt_5(broker, start):
