@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/semver.h"
 #include "base/str.h"
 #include "cloud.h"
 
@@ -84,27 +85,16 @@ int sedge_doc_parse_target(const char *text, int *kind, char **name, struct sedg
                          text);
 }
 
-/* Strict MAJOR.MINOR.PATCH[-pre]. */
-static int check_version(const char *where, const char *v, struct sedge_err *err)
+static int check_version(const char *where, const char *text, struct sedge_err *err)
 {
-    const char *p = v;
+    struct sedge_version v;
 
-    for (int part = 0; part < 3; part++) {
-        size_t digits = strspn(p, "0123456789");
-
-        if (digits == 0 || (digits > 1 && p[0] == '0') || (part < 2 && p[digits] != '.')) goto bad;
-        p += digits + (part < 2 ? 1 : 0);
-    }
-    if (p[0] == 0) return 0;
-    if (p[0] == '-' && p[1] &&
-        strspn(p + 1, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.") == strlen(p + 1))
-        return 0;
-bad:
+    if (sedge_version_parse(text, &v, NULL) == 0) return 0;
     return sedge_err_set(
         err, SEDGE_E_INVALID,
         "%s: \"%s\" is not a version: expected MAJOR.MINOR.PATCH such as 1.0.3 (a deployment names exact "
         "versions, not ranges)",
-        where, v);
+        where, text);
 }
 
 static struct json_object *parse_merge(struct json_object *merge, const char *where, struct sedge_err *err)

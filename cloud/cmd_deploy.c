@@ -1,0 +1,335 @@
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "commands.h"
+#include "deploy.h"
+#include "document.h"
+
+#define WAIT_POLL_US   100000
+#define WAIT_MAX_S     604800
+#define EXAMPLES_SHOWN 3
+
+static int read_document(const struct sedge_run *r, struct sedge_buf *text, struct sedge_doc *doc,
+                         struct sedge_err *err)
+{
+    const char *file = sedge_run_opt(r, "file", NULL);
+
+    if (sedge_str_starts(file, "file://")) file += 7; /* as the AWS CLI writes it */
+    if (sedge_fs_read(file, SEDGE_DOC_INPUT_MAX, text, err) != 0) return -1;
+    return sedge_doc_parse(text->data, text->len, file, doc, err);
+}
+
+static void print_summary(struct json_object *o)
+{
+    printf("%s %s:%lld  deployment %s\n  for %lld %s; follow it with: sedge-cloud deploy show %s --devices\n",
+           sedge_json_bool(o, "unchanged", false) ? "Nothing changes; current is" : "Created",
+           sedge_json_str(o, "target", ""), (long long)sedge_json_i64(o, "revision", 0),
+           sedge_json_str(o, "deploymentId", ""), (long long)sedge_json_i64(o, "things", 0),
+           sedge_json_i64(o, "things", 0) == 1 ? "thing" : "things", sedge_json_str(o, "target", ""));
+}
+
+static void print_devices(struct json_object *o)
+{
+    struct json_object *list = sedge_json_arr(o, "devices");
+    struct sedge_table t = {.columns = 5};
+
+    if (!list || json_object_array_length(list) == 0) {
+        puts("\nNo device has been offered this revision.");
+        return;
+    }
+    puts("");
+    sedge_table_row(&t, (const char *const[]){"THING", "STATUS", "SINCE", "DETAIL", "CAUSE"});
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *d = json_object_array_get_idx(list, i);
+        char since[32];
+
+        sedge_ago(sedge_json_i64(d, "since", 0), since);
+        sedge_table_row(&t, (const char *const[]){sedge_json_str(d, "thingName", ""), sedge_json_str(d, "status", ""),
+                                                  since, sedge_json_str(d, "detailedStatus", ""),
+                                                  sedge_json_str(d, "cause", "")});
+    }
+    sedge_table_print(&t, stdout);
+}
+
+/* One block for each different error stack: how many devices, which, and the cause that the first one gave. */
+static void print_errors(struct json_object *o)
+{
+    struct json_object *list = sedge_json_arr(o, "devices");
+    size_t n = list ? json_object_array_length(list) : 0;
+    sedge_auto_strv struct sedge_strv shown = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *d = json_object_array_get_idx(list, i), *stack = sedge_json_arr(d, "errorStack");
+        int count = 0;
+
+        if (!stack || sedge_strv_has(&shown, sedge_json_text(stack))) continue;
+        sedge_strv_add(&shown, sedge_json_text(stack));
+        printf("\nErrors:  ");
+        for (size_t k = 0; k < json_object_array_length(stack); k++)
+            printf("%s%s", k ? " > " : "", json_object_get_string(json_object_array_get_idx(stack, k)));
+        printf("\nCause:   %s\nThings:  ", sedge_json_str(d, "cause", "-"));
+        for (size_t k = i; k < n; k++) {
+            struct json_object *other = json_object_array_get_idx(list, k);
+            struct json_object *s = sedge_json_arr(other, "errorStack");
+
+            if (!s || strcmp(sedge_json_text(s), shown.v[shown.n - 1]) != 0) continue;
+            if (count++ < EXAMPLES_SHOWN) printf("%s%s", count > 1 ? ", " : "", sedge_json_str(other, "thingName", ""));
+        }
+        printf("%s (%d)\n", count > EXAMPLES_SHOWN ? ", ..." : "", count);
+    }
+    if (shown.n == 0) puts("\nNo device has reported an error.");
+}
+
+static void print_show(struct json_object *o, bool devices, bool errors)
+{
+    struct json_object *counters = sedge_json_obj(o, "counters"), *components = sedge_json_obj(o, "components");
+    char when[SEDGE_TIME_LEN];
+
+    sedge_time_cli(sedge_json_i64(o, "creationTimestamp", 0), when);
+    printf("Deployment:  %s\nTarget:      %s, revision %lld\nName:        %s\nCreated:     %s\nState:       %s\n"
+           "Outcome:     %s\nThings:      %lld",
+           sedge_json_str(o, "deploymentId", ""), sedge_json_str(o, "target", ""),
+           (long long)sedge_json_i64(o, "revision", 0), sedge_json_str(o, "deploymentName", "-"), when,
+           sedge_json_str(o, "state", ""), sedge_json_str(o, "outcome", ""), (long long)sedge_json_i64(o, "things", 0));
+    json_object_object_foreach (counters, state, n) {
+        printf(", %s %s", sedge_json_text(n), state);
+    }
+    puts("\nComponents:");
+    json_object_object_foreach (components, name, c) {
+        struct json_object *update = sedge_json_obj(c, "configurationUpdate");
+        struct json_object *merge = sedge_json_get(update, "merge"), *reset = sedge_json_get(update, "reset");
+
+        printf("  %s@%s", name, sedge_json_str(c, "version", ""));
+        if (merge) printf("  merge %s", sedge_json_text(merge));
+        if (reset) printf("  reset %s", sedge_json_text(reset));
+        puts("");
+    }
+    if (devices) print_devices(o);
+    if (errors) print_errors(o);
+}
+
+/* Until no execution is open. Exit status 5 when one failed or the time is over. */
+static int wait_for(struct sedge_run *r, int64_t id, struct sedge_err *err)
+{
+    int64_t seconds = 0, open = 1, failed = 0, state = 0, end;
+    sedge_auto_put struct json_object *o = NULL;
+
+    if (sedge_run_int(r, "timeout", 1, WAIT_MAX_S, &seconds, err) != 0) return -1;
+    end = seconds ? sedge_mono_ms() + seconds * 1000 : INT64_MAX;
+    while (open && sedge_mono_ms() < end) {
+        if (sedge_deploy_progress(&r->cloud, id, &open, &failed, &state, err) != 0) return -1;
+        if (open) (void)usleep(WAIT_POLL_US);
+    }
+    r->exit_code = open || failed || state == SEDGE_DEP_CANCELED || state == SEDGE_DEP_INACTIVE ? SEDGE_EXIT_FAILED : 0;
+    o = sedge_deploy_show(&r->cloud, id, true, err);
+    if (!o) return -1;
+    if (r->json)
+        sedge_print_json(o);
+    else {
+        print_show(o, true, failed > 0);
+        if (open)
+            printf("\nGave up waiting after %lld s; %lld things are not done.\n", (long long)seconds, (long long)open);
+    }
+    return 0;
+}
+
+static int finish(struct sedge_run *r, const struct sedge_deploy_request *rq, struct sedge_err *err)
+{
+    sedge_auto_put struct json_object *o = sedge_deploy_create(&r->cloud, rq, sedge_wall_ms(), err);
+    int64_t id = 0;
+
+    if (!o) return -1;
+    if (!sedge_run_has(r, "wait")) {
+        if (r->json)
+            sedge_print_json(o);
+        else
+            print_summary(o);
+        return 0;
+    }
+    if (!r->json) print_summary(o);
+    (void)fflush(stdout);
+    if (sedge_deploy_find(&r->cloud, sedge_json_str(o, "deploymentId", ""), &id, err) != 0) return -1;
+    return wait_for(r, id, err);
+}
+
+static int create(struct sedge_run *r, struct sedge_buf *text, struct sedge_doc *doc, struct sedge_err *err)
+{
+    const char *target = sedge_run_opt(r, "target", NULL);
+    struct sedge_deploy_request rq;
+
+    if (read_document(r, text, doc, err) != 0) return -1;
+    if (target) {
+        free(doc->target);
+        doc->target = NULL;
+        if (sedge_doc_parse_target(target, &doc->kind, &doc->target, err) != 0) return -1;
+    }
+    if (!doc->target)
+        return sedge_err_set(err, SEDGE_E_INVALID, "%s names no targetArn; add it, or say --target group:NAME",
+                             sedge_run_opt(r, "file", ""));
+    rq = (struct sedge_deploy_request){
+        .kind = doc->kind,
+        .target = doc->target,
+        .name = sedge_run_opt(r, "name", doc->name),
+        .content = doc->content,
+        .in_progress_minutes = doc->in_progress_minutes,
+        .token = sedge_run_opt(r, "token", doc->client_token),
+        .request = text->data,
+        .skip_resolve = sedge_run_has(r, "skip-resolve"),
+        .force = sedge_run_has(r, "force"),
+    };
+    return finish(r, &rq, err);
+}
+
+int sedge_cmd_deploy_create(struct sedge_run *r, struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf text = SEDGE_BUF_INIT;
+    struct sedge_doc doc = {0};
+    int rc;
+
+    if (!sedge_run_has(r, "file"))
+        return sedge_err_set(err, SEDGE_E_INVALID,
+                             "deploy create needs -f FILE; see: sedge-cloud deploy create --help");
+    rc = create(r, &text, &doc, err);
+    sedge_doc_release(&doc);
+    return rc;
+}
+
+static int apply_options(const struct sedge_run *r, struct json_object *content, struct sedge_err *err)
+{
+    static const struct {
+        const char *option;
+        int (*apply)(struct json_object *content, const char *text, struct sedge_err *err);
+    } steps[] = {
+        {"rm-component", sedge_doc_rm_component},
+        {"set-component", sedge_doc_set_component},
+        {"reset", sedge_doc_reset},
+        {"merge", sedge_doc_merge},
+    };
+
+    for (size_t s = 0; s < SEDGE_ARRAY_LEN(steps); s++) {
+        for (size_t i = 0; i < r->names.n; i++) {
+            if (strcmp(r->names.v[i], steps[s].option) == 0 && steps[s].apply(content, r->values.v[i], err) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* The content to start from: the file if there is one, else the current revision, else nothing. */
+static int start_from(struct sedge_run *r, struct sedge_doc *doc, struct json_object *old, struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf text = SEDGE_BUF_INIT;
+
+    if (sedge_run_has(r, "file")) return read_document(r, &text, doc, err);
+    doc->content = old ? sedge_json_copy(old) : sedge_doc_empty();
+    return 0;
+}
+
+static int revise(struct sedge_run *r, const char *target, int kind, struct json_object *old, struct sedge_doc *doc,
+                  struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf diff = SEDGE_BUF_INIT;
+    struct sedge_deploy_request rq;
+
+    if (apply_options(r, doc->content, err) != 0) return -1;
+    sedge_doc_diff(old, doc->content, &diff);
+    if (!r->json) printf("%s", diff.len ? diff.data : "(no difference)\n");
+    if (sedge_run_has(r, "dry-run")) {
+        if (!sedge_run_has(r, "skip-resolve")) return sedge_deploy_check_components(&r->cloud, doc->content, err);
+        return 0;
+    }
+    rq = (struct sedge_deploy_request){
+        .kind = kind,
+        .target = target,
+        .name = sedge_run_opt(r, "name", doc->name),
+        .content = doc->content,
+        .in_progress_minutes = doc->in_progress_minutes,
+        .token = sedge_run_opt(r, "token", NULL),
+        .request = diff.data,
+        .skip_resolve = sedge_run_has(r, "skip-resolve"),
+        .force = sedge_run_has(r, "force"),
+    };
+    return finish(r, &rq, err);
+}
+
+int sedge_cmd_deploy_revise(struct sedge_run *r, struct sedge_err *err)
+{
+    sedge_auto_put struct json_object *old = NULL;
+    sedge_auto_free char *target = NULL;
+    struct sedge_err none = SEDGE_ERR_INIT;
+    struct sedge_doc doc = {0};
+    int64_t id = 0;
+    int kind = 0, rc;
+
+    if (sedge_doc_parse_target(r->operands.v[0], &kind, &target, err) != 0) return -1;
+    if (sedge_deploy_find(&r->cloud, r->operands.v[0], &id, &none) == 0) {
+        old = sedge_deploy_content(&r->cloud, id, &doc.name, &doc.in_progress_minutes, err);
+        if (!old) return -1;
+    }
+    rc = start_from(r, &doc, old, err);
+    if (rc == 0) rc = revise(r, target, kind, old, &doc, err);
+    sedge_doc_release(&doc);
+    return rc;
+}
+
+int sedge_cmd_deploy_show(struct sedge_run *r, struct sedge_err *err)
+{
+    bool errors = sedge_run_has(r, "errors"), devices = sedge_run_has(r, "devices");
+    sedge_auto_put struct json_object *o = NULL;
+    int64_t id = 0;
+
+    if (sedge_deploy_find(&r->cloud, r->operands.v[0], &id, err) != 0) return -1;
+    o = sedge_deploy_show(&r->cloud, id, errors || devices || r->json, err);
+    if (!o) return -1;
+    if (r->json)
+        sedge_print_json(o);
+    else
+        print_show(o, devices, errors);
+    return 0;
+}
+
+int sedge_cmd_deploy_list(struct sedge_run *r, struct sedge_err *err)
+{
+    const char *history = sedge_run_opt(r, "history", "all");
+    sedge_auto_put struct json_object *list = NULL;
+    struct sedge_table t = {.columns = 6};
+
+    if (strcmp(history, "all") != 0 && strcmp(history, "latest") != 0)
+        return sedge_err_set(err, SEDGE_E_INVALID, "--history %s: expected all or latest", history);
+    list = sedge_deploy_list(&r->cloud, sedge_run_opt(r, "target", NULL), strcmp(history, "latest") == 0, err);
+    if (!list) return -1;
+    if (r->json) {
+        sedge_print_json(list);
+        return 0;
+    }
+    if (json_object_array_length(list) == 0) {
+        puts("There are no deployments yet; make one with: sedge-cloud deploy create -f FILE");
+        return 0;
+    }
+    sedge_table_row(&t, (const char *const[]){"TARGET", "REVISION", "STATE", "OUTCOME", "THINGS", "DEPLOYMENT"});
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *o = json_object_array_get_idx(list, i);
+
+        sedge_table_row(&t, (const char *const[]){
+                                sedge_json_str(o, "target", ""), sedge_json_text(sedge_json_get(o, "revision")),
+                                sedge_json_str(o, "state", ""), sedge_json_str(o, "outcome", ""),
+                                sedge_json_text(sedge_json_get(o, "things")), sedge_json_str(o, "deploymentId", "")});
+    }
+    sedge_table_print(&t, stdout);
+    return 0;
+}
+
+int sedge_cmd_deploy_cancel(struct sedge_run *r, struct sedge_err *err)
+{
+    int64_t id = 0;
+
+    if (sedge_deploy_find(&r->cloud, r->operands.v[0], &id, err) != 0 ||
+        sedge_deploy_cancel(&r->cloud, id, sedge_run_has(r, "force"), sedge_wall_ms(), err) != 0)
+        return -1;
+    printf("Cancelled %s; devices that applied it stay as they are\n", r->operands.v[0]);
+    return 0;
+}

@@ -1,0 +1,80 @@
+#include "commands.h"
+
+#define MANY 10000
+
+const struct sedge_command sedge_commands[] = {
+    {"init",
+     "--broker-host HOST [--broker-port N] [--service-host HOST] [--service-port N] [--region R] [--account A]\n"
+     "    [--s3-endpoint URL] [--s3-region R] [--bucket B] [--prefix P] [--virtual-host-style]\n"
+     "    [--s3-access-key K] [--s3-secret-key S] [--s3-device-access-key K] [--s3-device-secret-key S]\n"
+     "    [--in-progress-minutes N] [--create-bucket]\n\n"
+     "--broker-host and --broker-port: where devices reach the broker; --service-...: where this program does.\n"
+     "A secret written as @FILE is read from that file. Run again, it changes only what is given.",
+     "Make the state folder: settings, database, certificate authority",
+     "broker-host= broker-port= service-host= service-port= region= account= s3-endpoint= s3-region= bucket= prefix= "
+     "virtual-host-style s3-access-key= s3-secret-key= s3-device-access-key= s3-device-secret-key= "
+     "in-progress-minutes= create-bucket",
+     0, 0, true, sedge_cmd_init},
+    {"broker-config",
+     "--out DIR [--names HOST,ADDRESS...] [--bind ADDRESS] [--user NAME]\n"
+     "    [--device-topic PATTERN]... [--reader NAME]...\n\n"
+     "--device-topic: a topic that devices may publish to besides dt/THING/# (%u stands for the thing's name).\n"
+     "--reader: a user of the service listener who may read these topics; the password goes to "
+     "DIR/reader-NAME.password.",
+     "Write the files that mosquitto needs", "out= names= bind= user= device-topic= reader=", 0, 0, false,
+     sedge_cmd_broker_config},
+    {"serve", "[--verbose]", "Answer devices, until Ctrl-C", "verbose", 0, 0, false, sedge_cmd_serve},
+    {"thing create",
+     "NAME [--out DIR] [--install-dir DIR] [--root DIR]\n\n"
+     "Writes device.key, device.crt, ca.crt and config.yaml into DIR (default: ./NAME) for\n"
+     "sedge-nucleus --init-config DIR/config.yaml. --install-dir: where the device will have the folder, if it is "
+     "copied.",
+     "Register a device: key, certificate, configuration", "out= install-dir= root=", 1, 1, false,
+     sedge_cmd_thing_create},
+    {"thing list", "", "Show all things", "", 0, 0, false, sedge_cmd_thing_list},
+    {"thing show", "NAME", "Show a thing: components, deployments, last error", "", 1, 1, false, sedge_cmd_thing_show},
+    {"thing delete", "NAME", "Forget a thing", "", 1, 1, false, sedge_cmd_thing_delete},
+    {"group create", "NAME", "Make a thing group", "", 1, 1, false, sedge_cmd_group_create},
+    {"group list", "", "Show all groups", "", 0, 0, false, sedge_cmd_group_list},
+    {"group show", "NAME", "Show the members of a group", "", 1, 1, false, sedge_cmd_group_show},
+    {"group add-thing",
+     "GROUP THING... [--create]\n\nA thing that joins gets the group's current deployment. --create: make the group "
+     "when "
+     "there is none.",
+     "Put things into a group", "create", 2, MANY, false, sedge_cmd_group_add},
+    {"group rm-thing", "GROUP THING...", "Take things out of a group", "", 2, MANY, false, sedge_cmd_group_rm},
+    {"group delete", "NAME [--cascade]", "Delete a group", "cascade", 1, 1, false, sedge_cmd_group_delete},
+    {"component publish",
+     "FOLDER|RECIPE [--artifact-dir DIR] [--dry-run]\n\n"
+     "FOLDER holds recipe.yaml or recipe.json (or the only recipe file) and the artifacts. An artifact's URI in the "
+     "recipe\n"
+     "may be a plain file name or s3://BUCKET/NAME; digests and the stored location are filled in.",
+     "Check and upload a component version", "artifact-dir= dry-run", 1, 1, false, sedge_cmd_component_publish},
+    {"component list", "", "Show published components", "", 0, 0, false, sedge_cmd_component_list},
+    {"component show", "NAME[@VERSION]", "Show a published component", "", 1, 1, false, sedge_cmd_component_show},
+    {"deploy create",
+     "-f FILE [--target group:NAME|thing:NAME] [--name TEXT] [--token T] [--force] [--skip-resolve]\n"
+     "    [--wait] [--timeout SECONDS]\n\n"
+     "FILE is the input of: aws greengrassv2 create-deployment --cli-input-json. --target goes before its targetArn.\n"
+     "--token: the same request with the same token makes one revision only. --skip-resolve: do not ask whether the\n"
+     "components are published. --force: a new revision even if nothing changes.",
+     "Create a deployment revision", "file= target= name= token= force skip-resolve wait timeout=", 0, 0, false,
+     sedge_cmd_deploy_create},
+    {"deploy revise",
+     "TARGET [-f FILE] [--set-component NAME@VERSION]... [--rm-component NAME]...\n"
+     "    [--merge NAME=JSON]... [--reset NAME=/pointer]... [--dry-run] [--token T] [--force] [--skip-resolve]\n"
+     "    [--wait] [--timeout SECONDS]\n\n"
+     "Starts from the target's current revision, prints the difference, and creates the next revision.",
+     "Change a target's deployment",
+     "file= set-component= rm-component= merge= reset= dry-run token= force skip-resolve wait timeout= name=", 1, 1,
+     false, sedge_cmd_deploy_revise},
+    {"deploy show", "ID|TARGET[:REVISION] [--devices] [--errors]", "Show a deployment and how its devices fare",
+     "devices errors", 1, 1, false, sedge_cmd_deploy_show},
+    {"deploy list", "[--target TARGET] [--history all|latest]", "Show deployments", "target= history=", 0, 0, false,
+     sedge_cmd_deploy_list},
+    {"deploy cancel",
+     "ID|TARGET [--force]\n\n--force: also for devices that work on it. Devices that applied it stay as they are.",
+     "Cancel a deployment", "force", 1, 1, false, sedge_cmd_deploy_cancel},
+    {"device status", "NAME", "The same as thing show", "", 1, 1, false, sedge_cmd_thing_show},
+    {0},
+};

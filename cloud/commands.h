@@ -1,0 +1,32 @@
+/* commands - the functions behind the command table (commands.c), one file for each family. */
+#ifndef SEDGE_CLOUD_COMMANDS_H
+#define SEDGE_CLOUD_COMMANDS_H
+
+#include "args.h"
+
+int sedge_cmd_init(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_broker_config(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_serve(struct sedge_run *r, struct sedge_err *err);
+
+int sedge_cmd_thing_create(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_thing_list(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_thing_show(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_thing_delete(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_group_create(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_group_list(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_group_show(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_group_add(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_group_rm(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_group_delete(struct sedge_run *r, struct sedge_err *err);
+
+int sedge_cmd_component_publish(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_component_list(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_component_show(struct sedge_run *r, struct sedge_err *err);
+
+int sedge_cmd_deploy_create(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_deploy_revise(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_deploy_show(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_deploy_list(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_deploy_cancel(struct sedge_run *r, struct sedge_err *err);
+
+#endif

@@ -1,0 +1,6 @@
+#include "args.h"
+
+int main(int argc, char **argv)
+{
+    return sedge_cloud_main(argc, argv);
+}

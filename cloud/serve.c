@@ -1,0 +1,403 @@
+#include "serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mosquitto.h>
+#include <mqtt_protocol.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "exec.h"
+#include "plane.h"
+#include "query.h"
+
+#define KEEPALIVE_S 30
+
+struct incoming {
+    char *topic;
+    void *data;
+    size_t n;
+};
+
+/* A notification on its way: its dirty row goes when the broker has it. */
+struct unconfirmed {
+    int mid;
+    int64_t thing_id, seq;
+    char *head;
+    bool done;
+};
+
+struct serve {
+    struct sedge_cloud *c;
+    struct sedge_plane *plane;
+    struct mosquitto *m;
+    int signals, lock;
+    bool connected, ever, refused;
+    int64_t retry_at, retry_ms, dirty_at, timers_at;
+    struct incoming in[SEDGE_SERVE_BATCH];
+    size_t nin;
+    struct unconfirmed sent[SEDGE_SERVE_NOTIFY_BATCH];
+    size_t nsent;
+};
+
+static void subscribe(struct serve *s)
+{
+    for (const char *const *f = sedge_plane_filters(); *f; f++) {
+        int rc = mosquitto_subscribe_v5(s->m, NULL, *f, 1, 0, NULL);
+
+        if (rc != MOSQ_ERR_SUCCESS)
+            sedge_log(SEDGE_ERROR, "serve", "subscribe-failed", "filter=%s: %s", *f, mosquitto_strerror(rc));
+    }
+}
+
+static void on_connect(struct mosquitto *m, void *user, int rc, int flags, const mosquitto_property *props)
+{
+    struct serve *s = user;
+
+    (void)m;
+    (void)flags;
+    (void)props;
+    if (rc != 0) {
+        s->refused = rc == MQTT_RC_NOT_AUTHORIZED || rc == MQTT_RC_BAD_USERNAME_OR_PASSWORD;
+        sedge_log(SEDGE_ERROR, "serve", "refused", "the broker refused the connection: %s",
+                  mosquitto_reason_string(rc));
+        return;
+    }
+    s->connected = true;
+    s->retry_ms = SEDGE_SERVE_RETRY_MIN_MS;
+    subscribe(s);
+}
+
+static void on_subscribe(struct mosquitto *m, void *user, int mid, int n, const int *granted,
+                         const mosquitto_property *props)
+{
+    struct serve *s = user;
+
+    (void)m;
+    (void)mid;
+    (void)props;
+    for (int i = 0; i < n; i++) {
+        if (granted[i] > 2)
+            sedge_log(SEDGE_ERROR, "serve", "subscription-refused",
+                      "the broker does not let user %s subscribe to what devices send: %s; see service.acl",
+                      s->c->set.service_user, mosquitto_reason_string(granted[i]));
+    }
+    if (s->ever) return;
+    s->ever = true;
+    printf("sedge-cloud: ready, connected to the broker at %s:%lld\n", s->c->set.service_host,
+           (long long)s->c->set.service_port);
+    (void)fflush(stdout);
+}
+
+static void on_message(struct mosquitto *m, void *user, const struct mosquitto_message *msg,
+                       const mosquitto_property *props)
+{
+    struct serve *s = user;
+    struct incoming *in;
+
+    (void)m;
+    (void)props;
+    if (s->nin == SEDGE_SERVE_BATCH) {
+        sedge_log(SEDGE_WARN, "serve", "overload", "topic=%s: dropped, the device repeats it", msg->topic);
+        return;
+    }
+    in = &s->in[s->nin++];
+    in->topic = sedge_xstrdup(msg->topic);
+    in->n = msg->payloadlen > 0 ? (size_t)msg->payloadlen : 0;
+    in->data = sedge_xcalloc(in->n + 1, 1);
+    if (in->n) memcpy(in->data, msg->payload, in->n);
+}
+
+static void on_publish(struct mosquitto *m, void *user, int mid, int reason, const mosquitto_property *props)
+{
+    struct serve *s = user;
+
+    (void)m;
+    (void)props;
+    if (reason >= 0x80)
+        sedge_log(SEDGE_ERROR, "serve", "publish-refused", "the broker refused a message: %s; see service.acl",
+                  mosquitto_reason_string(reason));
+    for (size_t i = 0; i < s->nsent; i++) {
+        if (s->sent[i].mid == mid) s->sent[i].done = true;
+    }
+}
+
+static int publish(struct serve *s, const struct sedge_plane_msg *msg, int *mid)
+{
+    mosquitto_property *props = NULL;
+    int rc;
+
+    if (msg->notification && mosquitto_property_add_int32(&props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
+                                                          SEDGE_SERVE_NOTIFY_EXPIRY_S) != MOSQ_ERR_SUCCESS)
+        return -1;
+    rc = mosquitto_publish_v5(s->m, mid, msg->topic, (int)msg->len, msg->payload, 1, false, props);
+    mosquitto_property_free_all(&props);
+    if (rc == MOSQ_ERR_SUCCESS) return 0;
+    sedge_log(SEDGE_WARN, "serve", "publish-failed", "topic=%s: %s", msg->topic, mosquitto_strerror(rc));
+    return -1;
+}
+
+static int handle_all(struct serve *s, struct sedge_plane_out *out, struct sedge_err *err)
+{
+    int64_t now = sedge_wall_ms();
+
+    for (size_t i = 0; i < s->nin; i++) {
+        struct sedge_err one = SEDGE_ERR_INIT;
+
+        if (sedge_db_exec(s->c->db, "SAVEPOINT message", err) != 0) return -1;
+        if (sedge_plane_handle(s->plane, now, s->in[i].topic, s->in[i].data, s->in[i].n, out, &one) != 0) {
+            sedge_log(SEDGE_ERROR, "serve", "message-failed", "topic=%s: %s", s->in[i].topic, one.msg);
+            if (sedge_db_exec(s->c->db, "ROLLBACK TO message", err) != 0) return -1;
+        }
+        if (sedge_db_exec(s->c->db, "RELEASE message", err) != 0) return -1;
+    }
+    return 0;
+}
+
+static void take_in(struct serve *s)
+{
+    struct sedge_plane_out out = {0};
+    struct sedge_err err = SEDGE_ERR_INIT;
+    int rc;
+
+    if (s->nin == 0) return;
+    rc = sedge_q_begin(s->c->db, &err);
+    if (rc == 0) rc = sedge_q_end(s->c->db, handle_all(s, &out, &err), &err);
+    if (rc != 0)
+        sedge_log(SEDGE_ERROR, "serve", "database", "%zu messages lost, devices repeat them: %s", s->nin, err.msg);
+    for (size_t i = 0; rc == 0 && i < out.n; i++)
+        (void)publish(s, &out.v[i], NULL);
+    sedge_plane_out_release(&out);
+    for (size_t i = 0; i < s->nin; i++) {
+        free(s->in[i].topic);
+        free(s->in[i].data);
+    }
+    s->nin = 0;
+    s->dirty_at = 0;
+}
+
+static void forget(struct serve *s, size_t i)
+{
+    free(s->sent[i].head);
+    s->sent[i] = s->sent[--s->nsent];
+}
+
+/* Notifications that reached the broker: their dirty rows go. */
+static void confirm(struct serve *s)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+    int rc = 0, any = 0;
+
+    for (size_t i = 0; i < s->nsent; i++)
+        any |= s->sent[i].done;
+    if (!any || sedge_q_begin(s->c->db, &err) != 0) return;
+    for (size_t i = 0; rc == 0 && i < s->nsent; i++) {
+        if (s->sent[i].done)
+            rc = sedge_plane_told(s->plane, s->sent[i].thing_id, s->sent[i].seq, s->sent[i].head, &err);
+    }
+    if (sedge_q_end(s->c->db, rc, &err) != 0) {
+        sedge_log(SEDGE_ERROR, "serve", "database", "%s", err.msg);
+        return; /* they stay dirty and are sent again */
+    }
+    for (size_t i = s->nsent; i-- > 0;) {
+        if (s->sent[i].done) forget(s, i);
+    }
+}
+
+static bool under_way(const struct serve *s, int64_t thing_id, int64_t seq)
+{
+    for (size_t i = 0; i < s->nsent; i++) {
+        if (s->sent[i].thing_id == thing_id && s->sent[i].seq == seq) return true;
+    }
+    return false;
+}
+
+static void notify(struct serve *s, int64_t thing_id, int64_t seq)
+{
+    struct sedge_plane_out out = {0};
+    struct sedge_err err = SEDGE_ERR_INIT;
+    struct unconfirmed u = {.thing_id = thing_id, .seq = seq};
+    int rc = sedge_plane_notify(s->plane, sedge_wall_ms(), thing_id, false, &out, &u.head, &err);
+
+    if (rc < 0) sedge_log(SEDGE_ERROR, "serve", "database", "%s", err.msg);
+    for (size_t i = 0; rc == 0 && i < out.n; i++)
+        rc = publish(s, &out.v[i], &u.mid);
+    if (rc == 0 && out.n == 0) { /* the thing is gone, so is what it should be told */
+        u.head = u.head ? u.head : sedge_xstrdup("");
+        u.done = true;
+    }
+    sedge_plane_out_release(&out);
+    if (rc == 0)
+        s->sent[s->nsent++] = u;
+    else
+        free(u.head);
+}
+
+static void publish_dirty(struct serve *s)
+{
+    int64_t rows[SEDGE_SERVE_NOTIFY_BATCH][2];
+    struct sedge_err err = SEDGE_ERR_INIT;
+    sqlite3_stmt *q = sedge_q(s->c->db, &err, "SELECT thing_id, seq FROM dirty WHERE ns=?1 LIMIT ?2", "ii",
+                              (int64_t)SEDGE_EXEC_NS_DEPLOY, (int64_t)SEDGE_SERVE_NOTIFY_BATCH);
+    size_t n = 0;
+
+    while (q && n < SEDGE_SERVE_NOTIFY_BATCH && sedge_db_step(s->c->db, q, &err) == 1) {
+        rows[n][0] = sqlite3_column_int64(q, 0);
+        rows[n++][1] = sqlite3_column_int64(q, 1);
+    }
+    (void)sqlite3_finalize(q);
+    if (err.code != SEDGE_OK) sedge_log(SEDGE_ERROR, "serve", "database", "%s", err.msg);
+    for (size_t i = 0; i < n && s->nsent < SEDGE_SERVE_NOTIFY_BATCH; i++) {
+        if (!under_way(s, rows[i][0], rows[i][1])) notify(s, rows[i][0], rows[i][1]);
+    }
+}
+
+static void expire(struct serve *s)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+    int n = 0, rc = sedge_q_begin(s->c->db, &err);
+
+    if (rc == 0) rc = sedge_q_end(s->c->db, sedge_exec_expire(s->c->db, sedge_wall_ms() / 1000, &n, &err), &err);
+    if (rc != 0) sedge_log(SEDGE_ERROR, "serve", "database", "%s", err.msg);
+    if (n) sedge_log(SEDGE_WARN, "serve", "timed-out", "executions=%d", n);
+}
+
+static void lost(struct serve *s, const char *why)
+{
+    if (s->connected) sedge_log(SEDGE_WARN, "serve", "disconnected", "%s", why);
+    s->connected = false;
+    while (s->nsent)
+        forget(s, s->nsent - 1); /* still dirty: sent again after the connection is back */
+    s->retry_at = sedge_mono_ms() + s->retry_ms;
+    s->retry_ms = s->retry_ms * 2 > SEDGE_SERVE_RETRY_MAX_MS ? SEDGE_SERVE_RETRY_MAX_MS : s->retry_ms * 2;
+}
+
+static void try_connect(struct serve *s)
+{
+    const struct sedge_cloud_settings *set = &s->c->set;
+    mosquitto_property *props = NULL;
+    int rc;
+
+    if (sedge_mono_ms() < s->retry_at) return;
+    rc = mosquitto_property_add_int32(&props, MQTT_PROP_SESSION_EXPIRY_INTERVAL, SEDGE_SERVE_SESSION_S);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_connect_bind_v5(s->m, set->service_host, (int)set->service_port, KEEPALIVE_S, NULL, props);
+    mosquitto_property_free_all(&props);
+    if (rc == MOSQ_ERR_SUCCESS) {
+        s->retry_at = INT64_MAX; /* until the connection is lost */
+        return;
+    }
+    if (s->retry_ms == SEDGE_SERVE_RETRY_MIN_MS)
+        sedge_log(SEDGE_WARN, "serve", "no-broker",
+                  "%s:%lld: %s; is mosquitto running with the configuration of sedge-cloud broker-config? trying again",
+                  set->service_host, (long long)set->service_port,
+                  rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
+    lost(s, "");
+}
+
+/* 1: a signal says stop. */
+static int turn(struct serve *s)
+{
+    struct pollfd fd = {.fd = s->signals, .events = POLLIN};
+    int64_t now;
+    int rc;
+
+    if (s->retry_at == INT64_MAX) {
+        rc = mosquitto_loop(s->m, SEDGE_SERVE_TURN_MS, 1);
+        if (rc != MOSQ_ERR_SUCCESS) lost(s, mosquitto_strerror(rc));
+    } else
+        try_connect(s);
+    take_in(s);
+    confirm(s);
+    now = sedge_mono_ms();
+    if (s->connected && now >= s->dirty_at) {
+        publish_dirty(s);
+        s->dirty_at = now + SEDGE_SERVE_DIRTY_MS;
+    }
+    if (now >= s->timers_at) {
+        expire(s);
+        s->timers_at = now + SEDGE_SERVE_TIMERS_MS;
+    }
+    return poll(&fd, 1, s->retry_at == INT64_MAX ? 0 : SEDGE_SERVE_TURN_MS) > 0;
+}
+
+static int lock_folder(struct serve *s, struct sedge_err *err)
+{
+    sedge_auto_free char *path = sedge_xasprintf("%s/serve.lock", s->c->dir);
+
+    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock < 0) return sedge_err_sys(err, errno, "%s", path);
+    if (flock(s->lock, LOCK_EX | LOCK_NB) == 0) return 0;
+    return sedge_err_set(err, SEDGE_E_CONFLICT, "another sedge-cloud serve is running on %s; stop it first", s->c->dir);
+}
+
+static int set_up(struct serve *s, struct sedge_err *err)
+{
+    sigset_t set;
+
+    if (lock_folder(s, err) != 0) return -1;
+    if (!s->c->set.service_password)
+        return sedge_err_set(err, SEDGE_E_INVALID,
+                             "the settings hold no password for the service; run sedge-cloud init");
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->m = mosquitto_new(s->c->set.service_user, false, s);
+    if (s->signals < 0 || !s->m) return sedge_err_sys(err, errno, "serve");
+    if (mosquitto_int_option(s->m, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5) != MOSQ_ERR_SUCCESS ||
+        mosquitto_username_pw_set(s->m, s->c->set.service_user, s->c->set.service_password) != MOSQ_ERR_SUCCESS)
+        return sedge_err_set(err, SEDGE_E_IO, "MQTT client: out of memory");
+    mosquitto_connect_v5_callback_set(s->m, on_connect);
+    mosquitto_subscribe_v5_callback_set(s->m, on_subscribe);
+    mosquitto_message_v5_callback_set(s->m, on_message);
+    mosquitto_publish_v5_callback_set(s->m, on_publish);
+    s->plane = sedge_plane_new(s->c->db);
+    s->retry_ms = SEDGE_SERVE_RETRY_MIN_MS;
+    return 0;
+}
+
+static void tear_down(struct serve *s)
+{
+    if (s->m && s->connected) (void)mosquitto_disconnect_v5(s->m, 0, NULL);
+    if (s->m) mosquitto_destroy(s->m);
+    while (s->nsent)
+        forget(s, s->nsent - 1);
+    sedge_plane_free(s->plane);
+    if (s->signals >= 0) (void)close(s->signals);
+    if (s->lock >= 0) (void)close(s->lock);
+    free(s);
+    (void)mosquitto_lib_cleanup();
+}
+
+int sedge_serve(struct sedge_cloud *c, struct sedge_err *err)
+{
+    struct serve *s = SEDGE_NEW(struct serve);
+    int rc;
+
+    (void)mosquitto_lib_init();
+    s->c = c;
+    s->signals = s->lock = -1;
+    rc = set_up(s, err);
+    while (rc == 0 && turn(s) == 0) {
+        if (s->refused && !s->ever)
+            rc = sedge_err_set(
+                err, SEDGE_E_DENIED,
+                "the broker at %s:%lld refused user %s: the password in %s/cloud.json is not the one in its "
+                "service.pw. Write the broker's files again with sedge-cloud broker-config and restart the "
+                "broker",
+                c->set.service_host, (long long)c->set.service_port, c->set.service_user, c->dir);
+    }
+    tear_down(s);
+    return rc;
+}

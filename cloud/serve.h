@@ -1,0 +1,27 @@
+/*
+ * serve - the device plane on a broker: one thread, one MQTT 5 connection with a persistent session.
+ *
+ * Each turn: network, then everything that arrived as one transaction (a savepoint for each message), then the answers,
+ * then notifications for dirty things, then timers. A broker that is away is tried again for ever with back-off; the
+ * commands of the operator work meanwhile, and what they changed is published when the connection is back.
+ */
+#ifndef SEDGE_CLOUD_SERVE_H
+#define SEDGE_CLOUD_SERVE_H
+
+#include "cloud.h"
+
+#define SEDGE_SERVE_TURN_MS         50   /* longest wait for the network */
+#define SEDGE_SERVE_DIRTY_MS        200  /* how soon changes of the operator are seen */
+#define SEDGE_SERVE_TIMERS_MS       5000 /* how often time limits are looked at */
+#define SEDGE_SERVE_BATCH           500  /* messages in one transaction */
+#define SEDGE_SERVE_NOTIFY_BATCH    100  /* things notified in one turn, and unconfirmed at most */
+#define SEDGE_SERVE_RETRY_MIN_MS    250  /* first wait before connecting again */
+#define SEDGE_SERVE_RETRY_MAX_MS    10000
+#define SEDGE_SERVE_SESSION_S       86400 /* the broker keeps our session so long */
+#define SEDGE_SERVE_NOTIFY_EXPIRY_S 3600
+
+/* Runs until SIGTERM or SIGINT: 0. -1: could not start; another serve on the same folder is CONFLICT, a broker that
+ * refuses our password on the first connection is DENIED. */
+int sedge_serve(struct sedge_cloud *c, struct sedge_err *err);
+
+#endif
