@@ -266,6 +266,16 @@ void sedge_lc_close(struct sedge_lc *lc, bool uninstall)
         (void)set_goals(lc, goals, lc->uninstall ? 2 : 1);
 }
 
+void sedge_lc_force(struct sedge_lc *lc)
+{
+    lc->from = lc->state;
+    lc->state = lc->uninstall ? SEDGE_LC_UNINSTALLED : SEDGE_LC_FINISHED;
+    lc->ngoals = 0;
+    lc->closed = true;
+    lc->busy = false;
+    lc->done = true;
+}
+
 bool sedge_lc_is_settled(const struct sedge_lc *lc)
 {
     if (!lc->closed || lc->busy) return false;

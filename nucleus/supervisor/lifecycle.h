@@ -157,6 +157,8 @@ bool sedge_lc_want_uninstall(struct sedge_lc *lc);
 /* The nucleus ends or the component is removed: stops, with `uninstall` goes on to UNINSTALLED, and takes no further
  * requests. */
 void sedge_lc_close(struct sedge_lc *lc, bool uninstall);
+/* Its processes have been killed without asking: closed and FINISHED. */
+void sedge_lc_force(struct sedge_lc *lc);
 /* Closed, and arrived where closing leads. */
 bool sedge_lc_is_settled(const struct sedge_lc *lc);
 /* -1: refused, because the component is being closed or has never been asked to start. Otherwise as above. */

@@ -1,0 +1,65 @@
+/*
+ * prepare - what has to be known and made before a script can run: the user, the work folder, owners of artifacts,
+ * control groups, whether the step is to be skipped. Blocks (name services, file system): for a work item.
+ */
+#ifndef SEDGE_SUPERVISOR_PREPARE_H
+#define SEDGE_SUPERVISOR_PREPARE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/cgroup.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "supervisor.h"
+
+#define SEDGE_SUPPLEMENTARY_GROUPS_MAX 64
+
+struct sedge_prepare {
+    const char *root;
+    const char *component;
+    const char *version;
+    const char *user_text;   /* runWith.posixUser or the default; NULL or "": none configured */
+    const char *skipif;      /* NULL: none */
+    const char *search_path; /* for skipif onpath */
+    const char *home;        /* of the nucleus' user */
+    bool privileged;
+    bool is_root;
+    struct sedge_cgroups *cgroups;
+    struct sedge_limits limits;
+    bool set_limits;
+};
+
+enum sedge_prepared {
+    SEDGE_PREPARED,
+    SEDGE_PREPARED_SKIP,
+    SEDGE_PREPARED_BAD_CONFIG,
+    SEDGE_PREPARED_BAD_IO,
+    SEDGE_PREPARED_NO_USER
+};
+
+struct sedge_run_as {
+    bool switch_user;
+    uid_t uid;
+    gid_t gid;
+    gid_t groups[SEDGE_SUPPLEMENTARY_GROUPS_MAX];
+    size_t ngroups;
+    char *name; /* for USER and LOGNAME */
+    char *home;
+};
+
+struct sedge_prepare_out {
+    struct sedge_run_as run_as;
+    char *work_dir;
+    struct sedge_strv cgroup_dirs;
+    struct sedge_strv warnings;
+    struct sedge_err err; /* for BAD_* and NO_USER */
+};
+
+enum sedge_prepared sedge_prepare(const struct sedge_prepare *in, struct sedge_prepare_out *out);
+void sedge_prepare_release(struct sedge_prepare_out *out);
+/* "user[:group]", names or numbers. Fills all but switch_user. */
+enum sedge_prepared sedge_run_as_resolve(const char *text, struct sedge_run_as *out, struct sedge_err *err);
+void sedge_run_as_release(struct sedge_run_as *r);
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * service - inside of the supervisor: one component, its steps and its processes. Nobody outside includes this.
+ *
+ * service.c drives the state machine, step.c runs a step (work item, process, output), supervisor.c holds all of them.
+ */
+#ifndef SEDGE_SUPERVISOR_SERVICE_H
+#define SEDGE_SUPERVISOR_SERVICE_H
+
+#include "base/cgroup.h"
+#include "lifecycle.h"
+#include "output.h"
+#include "prepare.h"
+#include "process.h"
+#include "supervisor.h"
+
+#define SERVICE_TOKEN_LEN 32 /* 128 bits as hexadecimal digits */
+
+enum step_kind {
+    STEP_BOOTSTRAP,
+    STEP_INSTALL,
+    STEP_STARTUP,
+    STEP_RUN,
+    STEP_SHUTDOWN,
+    STEP_RECOVER,
+    STEP_UNINSTALL,
+    NSTEPS
+};
+
+enum step_outcome {
+    STEP_NOTHING,    /* absent, empty or skipped */
+    STEP_BAD_CONFIG, /* the recipe's step makes no sense */
+    STEP_BAD_IO,     /* it could not be set up or launched */
+    STEP_NO_USER,
+    STEP_LAUNCHED, /* and more will come */
+    STEP_EXITED
+};
+
+struct step_result {
+    enum step_kind kind;
+    enum step_outcome outcome;
+    struct sedge_process_exit exit;
+    struct sedge_err err; /* for the three failures */
+};
+
+struct service;
+
+struct script { /* a process of a service, running or being killed */
+    struct script *next;
+    struct service *s;
+    struct sedge_process *process;
+    enum step_kind kind;
+    unsigned gen;
+    struct sedge_err launch; /* why it could not be executed */
+    bool doomed;             /* has been told to end */
+};
+
+struct service {
+    struct sedge_supervisor *sup;
+    struct service *next; /* in order of addition */
+    char *name;
+    char *version;
+    struct json_object *lifecycle;
+    struct json_object *setenv;
+    struct sedge_service_dep *deps; /* names owned */
+    size_t ndeps;
+    char *run_user;
+    struct sedge_limits limits;
+    bool has_limits;
+
+    struct sedge_lc lc;
+    bool builtin;
+    bool dirty;     /* a turn is due */
+    bool closing;   /* to be closed as soon as no dependent needs it */
+    bool uninstall; /* on closing */
+    bool removing;  /* forget it when settled */
+    bool detached;  /* of a bootstrap: not in the table */
+    bool closed;
+    int refs; /* timers, work items, scripts; the memory goes with the last one */
+    sedge_supervisor_done removed;
+    void *removed_arg;
+    sedge_bootstrap_done bootstrapped;
+    void *bootstrap_arg;
+
+    char token[SERVICE_TOKEN_LEN + 1];
+    struct sedge_output *output;
+    struct script *scripts;
+    unsigned gen;      /* of the step under way: what comes from an older one is only noted */
+    uv_timer_t timer;  /* the step's time */
+    uv_timer_t killer; /* TERM, then KILL */
+    int kill_round;
+    bool forced; /* no grace: KILL at once */
+    void (*after_kill)(struct service *s);
+    enum step_kind main_kind;          /* startup or run, of this launch */
+    struct json_object *old_lifecycle; /* whose shutdown step belongs to what runs now; NULL: the current one */
+    char *old_version;
+    struct sedge_last_exit last_exit;
+    char *user;
+    char *reason;
+    bool limited; /* limits were set in its control group */
+    bool warned_limits;
+    int64_t since, broken_since;
+    int mark; /* for the topological order */
+};
+
+struct pending_event {
+    char *name;
+    enum sedge_lc_state old_state, state;
+    enum sedge_status_code code;
+    char *reason;
+};
+
+struct sedge_supervisor {
+    uv_loop_t *loop;
+    struct sedge_supervisor_ops ops;
+    void *env;
+    char *root, *exec_path, *default_user, *shell, *logs;
+    struct sedge_limits default_limits;
+    struct sedge_log_settings log;
+    struct sedge_cgroups *cgroups;
+    bool is_root;
+    struct sedge_strv base_env; /* of the nucleus, without its secrets */
+    char *search_path, *home;
+    char *chunk;
+    struct service *services;
+    struct service *detached; /* bootstraps */
+    uv_idle_t idle;           /* runs while something is due */
+    uv_timer_t deadline;      /* of stop_all */
+    int nopen;
+    struct pending_event *events;
+    size_t nevents;
+    int updates;   /* begin_update without its end */
+    bool sweeping; /* leftovers of a previous life are being killed */
+    int refs;      /* work items of our own */
+    bool stopping, freeing, closed;
+    sedge_supervisor_done stopped;
+    void *stopped_arg;
+    void (*freed)(void *arg);
+    void *freed_arg;
+};
+
+/* supervisor.c */
+struct service *service_find(struct sedge_supervisor *sup, const char *name);
+void supervisor_wake(struct sedge_supervisor *sup);
+/* A service's state changed: queues the event, wakes its dependents and dependencies. */
+void supervisor_moved(struct service *s, enum sedge_lc_state old);
+bool service_deps_ready(const struct service *s);
+void supervisor_unref(struct sedge_supervisor *sup);
+void supervisor_check_freed(struct sedge_supervisor *sup);
+
+/* service.c */
+struct service *service_new(struct sedge_supervisor *sup, const struct sedge_service_spec *spec);
+void service_assign(struct service *s, const struct sedge_service_spec *spec);
+void service_dirty(struct service *s);
+/* Turns the machine until it rests. */
+void service_turn(struct service *s);
+void service_event(struct service *s, enum sedge_lc_event event, enum sedge_status_code code);
+/* TERM to all its processes, KILL after the grace; then `after` (once; at once when there is none). */
+void service_kill(struct service *s, void (*after)(struct service *s));
+/* For a detached service: runs its bootstrap step; the result goes to `bootstrapped`. */
+void service_begin_bootstrap(struct service *s);
+/* KILL now; no shutdown step, no waiting. */
+void service_force(struct service *s);
+void service_on_step(struct service *s, const struct step_result *r);
+void service_script_gone(struct service *s);
+/* Closes timers; the memory goes when nothing refers to it any more. */
+void service_close(struct service *s);
+void service_unref(struct service *s);
+void service_note(struct service *s, enum sedge_level level, const char *event, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+struct sedge_limits service_limits(const struct service *s);
+
+/* step.c */
+const char *step_name(enum step_kind kind);
+/* Starts the step under a new generation; results come through service_on_step, for NOTHING and BAD_CONFIG at once.
+ * Returns the step's timeout in seconds (SEDGE_STEP_NO_TIMEOUT for none). */
+int64_t step_begin(struct service *s, enum step_kind kind);
+/* What is under way no longer counts. */
+void step_cancel(struct service *s);
+
+/* sweep.c: kills what a previous life of this nucleus has left; blocks. */
+void sweep_leftovers(const char *root, struct sedge_cgroups *cgroups);
+#define SWEEP_VARIABLE "SEDGE_SUPERVISED_BY"
+
+/* depend.c: services in dependency order, dependencies first. */
+struct service **depend_order(struct sedge_supervisor *sup, size_t *n);
+
+#endif
