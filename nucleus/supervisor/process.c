@@ -373,10 +373,11 @@ struct sedge_process *sedge_process_spawn(uv_loop_t *loop, const struct sedge_pr
 void sedge_process_signal(struct sedge_process *p, enum sedge_process_signal which)
 {
     char byte = (char)which;
-    uv_buf_t b = uv_buf_init(&byte, 1);
+    uv_os_fd_t fd;
 
-    /* a socket with room for thousands of these; without a reader the monitor is gone and with it the reason */
-    if (!p->closing && !p->monitor_gone) (void)uv_try_write((uv_stream_t *)&p->control, &b, 1);
+    if (p->closing || uv_fileno((uv_handle_t *)&p->control, &fd) != 0) return;
+    /* room for thousands of these; without a reader the monitor is gone, and with it the reason to write */
+    (void)send(fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 pid_t sedge_process_pid(const struct sedge_process *p)
