@@ -519,7 +519,7 @@ static void a_token_names_its_component_and_is_new_at_each_start(void **st)
     (void)st;
     rig_open(&r, NULL);
     rig_start(&r, "a", "{'startup':'printf %s $SVCUID > t'}");
-    rig_start(&r, "b", "{'startup':'true'}");
+    (void)rig_put(&r, "b", "1.0.0", "{'startup':'true'}", NULL);
     rig_wait(&r, "a:RUNNING");
     first = rig_file(&r, "work/a/t");
     assert_string_equal(sedge_supervisor_owner_of_token(r.sup, first), "a");
