@@ -1,0 +1,114 @@
+#include "args.h"
+
+#include "base/mem.h"
+
+#include <limits.h>
+#include <string.h>
+
+static bool is_name(const char *name, const char *word, size_t n)
+{
+    return name && strlen(name) == n && strncmp(name, word, n) == 0;
+}
+
+/* The row of a word; *value is what follows "=" or a short name, or NULL. */
+static const struct sedge_arg *find(const char *word, const struct sedge_arg *rows, size_t n, const char **value)
+{
+    size_t len = strcspn(word, "=");
+    const struct sedge_arg *best = NULL;
+
+    *value = word[len] ? word + len + 1 : NULL;
+    for (size_t i = 0; i < n; i++)
+        if (is_name(rows[i].name, word, len) || is_name(rows[i].alias, word, len)) return &rows[i];
+    for (size_t i = 0; i < n && word[0] == '-' && word[1] != '-'; i++) { /* -nvalue: the longest short name that fits */
+        if (!rows[i].alias || rows[i].type == SEDGE_ARG_FLAG || !sedge_str_starts(word, rows[i].alias)) continue;
+        if (!best || strlen(rows[i].alias) > strlen(best->alias)) best = &rows[i];
+    }
+    if (best) *value = word + strlen(best->alias);
+    return best;
+}
+
+static int unknown(const char *word, const struct sedge_arg *rows, size_t n, struct sedge_err *err)
+{
+    sedge_auto_free const char **names = sedge_xcalloc(n, sizeof *names);
+    const char *near;
+
+    for (size_t i = 0; i < n; i++)
+        names[i] = rows[i].name;
+    near = sedge_str_nearest(word, names, n);
+    return sedge_err_set(err, SEDGE_E_INVALID, "Unknown option: '%s'%s%s%s", word, near ? "; did you mean '" : "",
+                         near ? near : "", near ? "'?" : "");
+}
+
+static int store(const struct sedge_arg *row, const char *value, char *slot, struct sedge_err *err)
+{
+    int64_t number;
+    int small;
+
+    switch (row->type) {
+    case SEDGE_ARG_FLAG:
+        *(bool *)(void *)slot = true;
+        return 0;
+    case SEDGE_ARG_TEXT:
+        memcpy(slot, &value, sizeof value);
+        return 0;
+    case SEDGE_ARG_LIST:
+        sedge_strv_add((struct sedge_strv *)(void *)slot, value);
+        return 0;
+    case SEDGE_ARG_INT:
+        if (sedge_str_to_i64(value, 0, INT_MAX, &number, err) != 0) return sedge_err_wrap(err, "option %s", row->name);
+        small = (int)number;
+        memcpy(slot, &small, sizeof small);
+        return 0;
+    }
+    return 0;
+}
+
+static int check_required(const struct sedge_arg *rows, size_t n, const bool *seen, struct sedge_err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].required && !seen[i])
+            return sedge_err_set(err, SEDGE_E_INVALID, "Missing required option: '%s=%s'", rows[i].name, rows[i].value);
+    return 0;
+}
+
+int sedge_args_parse(int argc, char **argv, const struct sedge_arg *rows, size_t n, void *out, bool *help,
+                     struct sedge_err *err)
+{
+    sedge_auto_free bool *seen = sedge_xcalloc(n, sizeof *seen);
+
+    *help = false;
+    for (int i = 0; i < argc; i++) {
+        const char *value;
+        const struct sedge_arg *row = find(argv[i], rows, n, &value);
+
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            *help = true;
+            return 0;
+        }
+        if (!row) return unknown(argv[i], rows, n, err);
+        if (row->type != SEDGE_ARG_FLAG && !value) value = ++i < argc ? argv[i] : NULL;
+        if (row->type != SEDGE_ARG_FLAG && !value)
+            return sedge_err_set(err, SEDGE_E_INVALID, "Missing required parameter for option '%s' (%s)", row->name,
+                                 row->value);
+        seen[row - rows] = true;
+        if (store(row, value, (char *)out + row->offset, err) != 0) return -1;
+    }
+    return check_required(rows, n, seen, err);
+}
+
+void sedge_args_release(const struct sedge_arg *rows, size_t n, void *out)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].type == SEDGE_ARG_LIST)
+            sedge_strv_release((struct sedge_strv *)(void *)((char *)out + rows[i].offset));
+}
+
+void sedge_args_usage(const struct sedge_arg *rows, size_t n, struct sedge_buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        sedge_auto_free char *left =
+            sedge_xasprintf("%s%s%s%s%s", rows[i].alias ? rows[i].alias : "", rows[i].alias ? ", " : "", rows[i].name,
+                            rows[i].value ? " " : "", rows[i].value ? rows[i].value : "");
+        sedge_buf_printf(out, "  %-40s %s%s\n", left, rows[i].help, rows[i].required ? " (required)" : "");
+    }
+}

@@ -1,0 +1,40 @@
+/*
+ * args - options the way users of greengrass-cli write them: --name value, --name=value, -n value, -n=value, -nvalue.
+ *
+ * A table says what a command understands; values go to the struct that the row's offset points into. Pure.
+ */
+#ifndef SEDGE_CLI_ARGS_H
+#define SEDGE_CLI_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+enum sedge_arg_type {
+    SEDGE_ARG_FLAG, /* bool */
+    SEDGE_ARG_TEXT, /* const char * */
+    SEDGE_ARG_LIST, /* struct sedge_strv: may be given several times */
+    SEDGE_ARG_INT   /* int */
+};
+
+struct sedge_arg {
+    const char *name;  /* "--merge" */
+    const char *alias; /* "-m", or NULL */
+    enum sedge_arg_type type;
+    bool required;
+    size_t offset;
+    const char *value; /* for the usage: "<name=version>" */
+    const char *help;
+};
+
+/* argv[0..argc) are the words after the command. INVALID names the word and what was expected. --help or -h sets *help
+ * and stops. */
+int sedge_args_parse(int argc, char **argv, const struct sedge_arg *rows, size_t n, void *out, bool *help,
+                     struct sedge_err *err);
+void sedge_args_release(const struct sedge_arg *rows, size_t n, void *out);
+/* Lines of the usage. */
+void sedge_args_usage(const struct sedge_arg *rows, size_t n, struct sedge_buf *out);
+
+#endif

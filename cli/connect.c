@@ -1,0 +1,161 @@
+/* Finding the nucleus and talking to it (spec/cli.md 9). */
+#include "cli.h"
+
+#include "base/fs.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CREDENTIALS_MAX 4096
+#define CALL_TIMEOUT_MS 60000
+
+void sedge_cli_fail(const char *fmt, ...)
+{
+    bool colour = isatty(STDERR_FILENO) == 1;
+    va_list ap;
+
+    if (colour) (void)fputs("\033[31m", stderr);
+    va_start(ap, fmt);
+    (void)vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    (void)fputs(colour ? "\033[0m\n" : "\n", stderr);
+}
+
+char *sedge_cli_expand(const char *path)
+{
+    const char *home = getenv("HOME");
+
+    if (path[0] == '~' && (path[1] == '/' || !path[1]) && home) return sedge_xasprintf("%s%s", home, path + 1);
+    return sedge_xstrdup(path);
+}
+
+char *sedge_cli_absolute(const char *path)
+{
+    sedge_auto_free char *expanded = sedge_cli_expand(path);
+    sedge_auto_free char *real = realpath(expanded, NULL);
+    char cwd[PATH_MAX];
+
+    if (real) return sedge_xstrdup(real);
+    if (expanded[0] == '/') return sedge_xstrdup(expanded);
+    return sedge_xasprintf("%s/%s", getcwd(cwd, sizeof cwd) ? cwd : "", expanded);
+}
+
+/* <root>/bin/sedge is a link that the nucleus makes: called through it, the root is known. */
+static char *root_of_link(void)
+{
+    const char *word = getenv("_");
+    char *slash;
+    char *root;
+
+    if (!word || !strstr(word, "/bin/")) return NULL;
+    root = sedge_xstrdup(word);
+    slash = strstr(root, "/bin/");
+    *slash = 0;
+    {
+        sedge_auto_free char *info = sedge_xasprintf("%s/cli_ipc_info", root);
+        if (sedge_fs_is_dir(info)) return root;
+    }
+    free(root);
+    return NULL;
+}
+
+static const char *find_root(struct sedge_cli *cli)
+{
+    const char *root = cli->root ? cli->root : getenv("GGC_ROOT_PATH");
+    const char *home = getenv("HOME");
+
+    if (!root || !*root) root = getenv("SEDGE_ROOT");
+    if (root && *root) return cli->root_buffer = sedge_cli_expand(root);
+    cli->root_buffer = root_of_link();
+    if (cli->root_buffer) return cli->root_buffer;
+    cli->root_buffer = geteuid() != 0 && home ? sedge_xasprintf("%s/.sedge", home) : sedge_xstrdup("/var/lib/sedge");
+    if (sedge_fs_is_dir(cli->root_buffer)) return cli->root_buffer;
+    sedge_cli_fail(
+        "No root path of the nucleus is known: give --ggcRootPath=<path> before the command, or set GGC_ROOT_PATH");
+    return NULL;
+}
+
+/* {"cli_auth_token", "domain_socket_path"}, new reference; NULL if it cannot be read. */
+static struct json_object *read_credentials(const char *path)
+{
+    sedge_auto_buf struct sedge_buf text = SEDGE_BUF_INIT;
+
+    if (sedge_fs_read(path, CREDENTIALS_MAX, &text, NULL) != 0) return NULL;
+    return sedge_json_parse_object(text.data, text.len, path, NULL);
+}
+
+static struct json_object *any_credentials(const char *dir)
+{
+    DIR *d = opendir(dir);
+    struct json_object *found = NULL;
+    struct dirent *e;
+
+    while (d && !found && (e = readdir(d))) {
+        sedge_auto_free char *path = sedge_xasprintf("%s/%s", dir, e->d_name);
+        if (e->d_name[0] != '.') found = read_credentials(path);
+    }
+    if (d) (void)closedir(d);
+    return found;
+}
+
+static struct json_object *find_credentials(const char *root)
+{
+    sedge_auto_free char *dir = sedge_xasprintf("%s/cli_ipc_info", root);
+    sedge_auto_free char *user = sedge_xasprintf("%s/user-%u", dir, (unsigned)geteuid());
+    sedge_auto_free char *group = sedge_xasprintf("%s/group-%u", dir, (unsigned)getegid());
+    struct json_object *o = read_credentials(user);
+
+    if (!o) o = read_credentials(group);
+    if (!o) o = any_credentials(dir);
+    if (o) return o;
+    if (!sedge_fs_is_dir(dir))
+        sedge_cli_fail("%s is not the root of a nucleus (there is no %s). Is sedge-nucleus running there?", root, dir);
+    else
+        sedge_cli_fail(
+            "No credentials for this user in %s. Use the user that runs the nucleus (sudo), or a group listed in "
+            "AuthorizedPosixGroups of aws.greengrass.Cli",
+            dir);
+    return NULL;
+}
+
+struct sedge_ipc_client *sedge_cli_connect(struct sedge_cli *cli)
+{
+    const char *root = find_root(cli);
+    sedge_auto_put struct json_object *credentials = root ? find_credentials(root) : NULL;
+    struct sedge_ipc_options o = {.timeout_ms = CALL_TIMEOUT_MS};
+    struct sedge_ipc_err err;
+    struct sedge_ipc_client *c;
+
+    if (!credentials) return NULL;
+    o.token = sedge_json_str(credentials, "cli_auth_token", "");
+    o.socket_path = sedge_json_str(credentials, "domain_socket_path", "");
+    c = sedge_ipc_connect(&o, &err);
+    if (!c) sedge_cli_fail("Unable to create ipc client: %s. Is sedge-nucleus running in %s?", err.message, root);
+    return c;
+}
+
+struct json_object *sedge_cli_call(struct sedge_cli *cli, const char *operation, struct json_object *request)
+{
+    struct sedge_ipc_client *c = sedge_cli_connect(cli);
+    struct sedge_ipc_err err;
+    struct json_object *response = NULL;
+    char *text = NULL;
+
+    if (!c) return NULL;
+    if (sedge_ipc_call(c, operation, request ? sedge_json_text(request) : NULL, &text, &err) != 0) {
+        if (err.code == SEDGE_IPC_E_REMOTE)
+            sedge_cli_fail("%s: %s", err.name, err.message);
+        else
+            sedge_cli_fail("%s: %s", operation, err.message);
+    } else {
+        response = sedge_json_parse_object(text, strlen(text), operation, NULL);
+    }
+    sedge_ipc_free(text);
+    sedge_ipc_disconnect(c);
+    return response;
+}
