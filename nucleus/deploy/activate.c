@@ -1,0 +1,319 @@
+/* From the plan to a stable device, or back to what ran before (spec/deployment.md 12, 15, 17). */
+#include "run.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/persist.h"
+
+#include <string.h>
+
+static size_t nbuiltins(void)
+{
+    size_t n = 0;
+
+    while (sedge_builtins[n])
+        n++;
+    return n;
+}
+
+static void collect_broken(struct sedge_run *run)
+{
+    sedge_auto_strv struct sedge_strv names = {NULL, 0};
+
+    sedge_service_names(run->d, &names);
+    for (size_t i = 0; i < names.n; i++) {
+        struct sedge_service_info info;
+        if (sedge_supervisor_get(run->d->o.supervisor, names.v[i], &info, NULL) == 0 && info.state == SEDGE_LC_BROKEN)
+            sedge_strv_add(&run->broken_before, names.v[i]);
+    }
+}
+
+/* ---- watching ---- */
+
+enum verdict { VERDICT_WAIT, VERDICT_STABLE, VERDICT_BROKEN };
+
+static enum verdict judge(struct sedge_run *run, const char *name, int64_t now, int64_t *wait_ms)
+{
+    struct sedge_service_info info;
+    int64_t age;
+
+    if (run->rolling_back && sedge_strv_has(&run->broken_before, name)) return VERDICT_STABLE;
+    if (sedge_supervisor_get(run->d->o.supervisor, name, &info, NULL) != 0) return VERDICT_WAIT;
+    if (info.state == SEDGE_LC_BROKEN) {
+        if (info.broken_since_mono < run->since_mono && info.pending) return VERDICT_WAIT; /* is being reinstalled */
+        sedge_failure_add(&run->failure, "COMPONENT_UPDATE_ERROR");
+        sedge_failure_add(&run->failure, "COMPONENT_BROKEN");
+        sedge_failure_cause(&run->failure, "Component %s %s is BROKEN: %s See %s/logs/%s.log", name, info.version,
+                            info.reason, run->d->root, name);
+        return VERDICT_BROKEN;
+    }
+    if (info.pending) return VERDICT_WAIT;
+    if (info.state == SEDGE_LC_FINISHED) return VERDICT_STABLE;
+    if (info.state != SEDGE_LC_RUNNING) return VERDICT_WAIT;
+    age = now - info.state_since_mono;
+    if (age >= SEDGE_DEPLOY_STABLE_MS) return VERDICT_STABLE;
+    if (SEDGE_DEPLOY_STABLE_MS - age < *wait_ms) *wait_ms = SEDGE_DEPLOY_STABLE_MS - age;
+    return VERDICT_WAIT;
+}
+
+static void stable(struct sedge_run *run);
+static void broken(struct sedge_run *run);
+
+void sedge_run_check(struct sedge_run *run)
+{
+    sedge_auto_strv struct sedge_strv names = {NULL, 0};
+    int64_t now = sedge_mono_ms();
+    int64_t wait_ms = SEDGE_DEPLOY_STABLE_MS;
+    bool all = true;
+
+    if (!run->watching) return;
+    sedge_service_names(run->d, &names);
+    for (size_t i = 0; i < names.n; i++) {
+        enum verdict v = judge(run, names.v[i], now, &wait_ms);
+        if (v == VERDICT_BROKEN) {
+            run->watching = false;
+            broken(run);
+            return;
+        }
+        all = all && v == VERDICT_STABLE;
+    }
+    if (all) {
+        run->watching = false;
+        stable(run);
+        return;
+    }
+    sedge_run_after(run, wait_ms, sedge_run_check);
+}
+
+static void watch(struct sedge_run *run)
+{
+    run->watching = true;
+    sedge_run_phase(run, run->rolling_back ? "ROLLING_BACK" : "STARTING", NULL);
+    sedge_run_after(run, 1, sedge_run_check);
+}
+
+/* ---- removing what nobody wants ---- */
+
+static void removed_all(struct sedge_run *run)
+{
+    if (run->rolling_back)
+        sedge_run_finish(run, "FAILED", "FAILED_ROLLBACK_COMPLETE");
+    else
+        sedge_run_finish(run, "SUCCEEDED", "SUCCESSFUL");
+}
+
+static void removed_cb(void *arg, const struct sedge_err *err)
+{
+    struct sedge_run *run = arg;
+
+    if (err->code != SEDGE_OK) sedge_log(SEDGE_WARN, "deploy", "component-removal", "%s", err->msg);
+    if (--run->removing > 0) return;
+    if (run->d->closing)
+        sedge_run_abandon(run);
+    else
+        removed_all(run);
+}
+
+struct obsolete {
+    struct sedge_run *run;
+    struct sedge_strv names;
+};
+
+static int find_obsolete(const struct sedge_service_info *info, void *user)
+{
+    struct obsolete *o = user;
+
+    if (!info->builtin && !sedge_config_has(o->run->d->o.config, SEDGE_PATH("services", info->name, "version")))
+        sedge_strv_add(&o->names, info->name);
+    return 0;
+}
+
+static void remove_obsolete(struct sedge_run *run)
+{
+    struct obsolete o = {run, {NULL, 0}};
+
+    sedge_supervisor_each(run->d->o.supervisor, find_obsolete, &o);
+    run->removing = 1;
+    for (size_t i = 0; i < o.names.n; i++) {
+        sedge_log(SEDGE_INFO, "deploy", "component-removed", "component=%s", o.names.v[i]);
+        if (sedge_supervisor_remove(run->d->o.supervisor, o.names.v[i], true, removed_cb, run, &run->err) == 0)
+            run->removing++;
+    }
+    sedge_strv_release(&o.names);
+    if (--run->removing == 0) removed_all(run);
+}
+
+static void stable(struct sedge_run *run)
+{
+    sedge_run_phase(run, "FINISHING", NULL);
+    remove_obsolete(run);
+}
+
+/* ---- rolling back ---- */
+
+static void rolled_back_cb(struct sedge_run *run, const struct sedge_err *err)
+{
+    if (run->d->closing) {
+        sedge_run_abandon(run);
+        return;
+    }
+    if (err->code != SEDGE_OK)
+        sedge_log(SEDGE_ERROR, "deploy", "journal", "the rollback is not on the disk yet: %s", err->msg);
+    run->since_mono = sedge_mono_ms();
+    sedge_services_put_all(run);
+    if (run->d->ops.changed) run->d->ops.changed(run->d->env);
+    watch(run);
+}
+
+static struct json_object *failure_to_json(const struct sedge_failure *f)
+{
+    struct json_object *o = json_object_new_object();
+    struct json_object *stack = json_object_new_array();
+
+    for (size_t i = 0; i < f->stack.n; i++)
+        (void)json_object_array_add(stack, json_object_new_string(f->stack.v[i]));
+    (void)json_object_object_add(o, "stack", stack);
+    sedge_json_add_str(o, "cause", f->cause);
+    return o;
+}
+
+static void failure_from_json(struct sedge_failure *f, struct json_object *o)
+{
+    struct json_object *stack = sedge_json_arr(o, "stack");
+
+    for (size_t i = 0; stack && i < json_object_array_length(stack); i++)
+        sedge_failure_add(f, json_object_get_string(json_object_array_get_idx(stack, i)));
+    if (sedge_json_str(o, "cause", NULL)) sedge_failure_cause(f, "%s", sedge_json_str(o, "cause", NULL));
+}
+
+static void roll_back(struct sedge_run *run)
+{
+    struct sedge_entry *e = run->entry;
+
+    sedge_log(SEDGE_WARN, "deploy", "rollback", "id=%s %s", e->id, run->failure.cause);
+    run->rolling_back = true;
+    e->phase = SEDGE_PHASE_ROLLED_BACK;
+    (void)json_object_put(e->outcome);
+    e->outcome = failure_to_json(&run->failure);
+    sedge_config_begin(run->d->o.config);
+    if (sedge_config_restore(run->d->o.config, e->snapshot, sedge_builtins, nbuiltins(), &run->err) != 0) {
+        sedge_config_end(run->d->o.config);
+        sedge_log(SEDGE_ERROR, "deploy", "rollback-failed", "id=%s %s", e->id, run->err.msg);
+        sedge_run_finish(run, "FAILED", "FAILED_UNABLE_TO_ROLLBACK");
+        return;
+    }
+    sedge_config_end(run->d->o.config);
+    sedge_journal_save(run, rolled_back_cb);
+}
+
+static void broken(struct sedge_run *run)
+{
+    if (run->rolling_back)
+        sedge_run_finish(run, "FAILED", "FAILED_UNABLE_TO_ROLLBACK");
+    else if (run->doc.rollback)
+        roll_back(run);
+    else
+        sedge_run_finish(run, "FAILED", "FAILED_ROLLBACK_NOT_REQUESTED");
+}
+
+/* ---- applying ---- */
+
+static void start_watching(struct sedge_run *run)
+{
+    sedge_services_put_all(run);
+    if (run->d->ops.changed) run->d->ops.changed(run->d->env);
+    if (sedge_failure_is_set(&run->failure))
+        broken(run);
+    else
+        watch(run);
+}
+
+static void applied_cb(struct sedge_run *run, const struct sedge_err *err)
+{
+    if (run->d->closing) {
+        sedge_run_abandon(run);
+        return;
+    }
+    if (err->code == SEDGE_OK) {
+        start_watching(run);
+        return;
+    }
+    /* The new configuration is not on the disk: go back before any component has seen it. */
+    sedge_failure_add_err(&run->failure, "IO_WRITE_ERROR", err);
+    (void)sedge_config_restore(run->d->o.config, run->entry->snapshot, sedge_builtins, nbuiltins(), NULL);
+    run->entry->phase = SEDGE_PHASE_QUEUED;
+    sedge_run_fail_early(run);
+}
+
+void sedge_run_apply(struct sedge_run *run)
+{
+    struct sedge_entry *e = run->entry;
+    struct sedge_config *cfg = run->d->o.config;
+    int rc;
+
+    if (e->cancel) {
+        sedge_run_fail_early(run);
+        return;
+    }
+    sedge_run_phase(run, "APPLYING", NULL);
+    collect_broken(run);
+    run->since_mono = sedge_mono_ms();
+    (void)json_object_put(e->snapshot);
+    e->snapshot = sedge_config_snapshot(cfg);
+    sedge_config_begin(cfg);
+    rc =
+        sedge_config_apply(cfg, run->services, run->deploy_ts, sedge_wall_ms(), sedge_builtins, nbuiltins(), &run->err);
+    if (rc != 0) (void)sedge_config_restore(cfg, e->snapshot, sedge_builtins, nbuiltins(), NULL);
+    sedge_config_end(cfg);
+    if (rc != 0) {
+        sedge_failure_add_err(&run->failure, "COMPONENT_UPDATE_ERROR", &run->err);
+        sedge_run_fail_early(run);
+        return;
+    }
+    e->phase = SEDGE_PHASE_APPLIED;
+    sedge_journal_save(run, applied_cb);
+}
+
+/* After a restart of the nucleus: the supervisor has been given the configuration that is in force. */
+static int reread_document(struct sedge_run *run)
+{
+    struct sedge_entry *e = run->entry;
+
+    if (e->source != SEDGE_SOURCE_LOCAL) return sedge_document_parse(e->request, &run->doc, &run->failure);
+    {
+        sedge_auto_free char *group = NULL;
+        sedge_auto_put struct json_object *roots = NULL;
+        if (sedge_document_local_group(e->request, &group, &run->err) != 0) return -1;
+        roots = sedge_groups_local_roots(run->d, group);
+        return sedge_document_from_local(e->request, e->id, e->created_ms, roots, &run->doc, &run->err);
+    }
+}
+
+void sedge_run_resume_applied(struct sedge_run *run)
+{
+    if (reread_document(run) != 0) {
+        sedge_run_finish(run, "FAILED", "FAILED_UNABLE_TO_ROLLBACK");
+        return;
+    }
+    sedge_run_report(run, false);
+    if (run->entry->attempts > SEDGE_DEPLOY_ATTEMPTS_MAX) {
+        sedge_failure_add(&run->failure, "DEPLOYMENT_INTERRUPTED");
+        sedge_failure_cause(&run->failure,
+                            "The nucleus ended %d times while this deployment was starting its components",
+                            SEDGE_DEPLOY_ATTEMPTS_MAX);
+        broken(run);
+        return;
+    }
+    watch(run);
+}
+
+void sedge_run_resume_rolled_back(struct sedge_run *run)
+{
+    run->rolling_back = true;
+    (void)reread_document(run); /* only for the group's name in messages */
+    sedge_failure_release(&run->failure);
+    failure_from_json(&run->failure, run->entry->outcome);
+    sedge_run_report(run, false);
+    watch(run);
+}

@@ -1,0 +1,567 @@
+#include "run.h"
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+static void start_next(struct sedge_deployer *d);
+static void try_close(struct sedge_deployer *d);
+
+/* ---- entries ---- */
+
+static struct sedge_entry *find_entry(struct sedge_deployer *d, const char *id, enum sedge_source source,
+                                      int64_t exec_no)
+{
+    for (struct sedge_entry *e = d->entries; e; e = e->next)
+        if (e->source == source && strcmp(e->id, id) == 0 && (exec_no < 0 || e->execution_number == exec_no)) return e;
+    return NULL;
+}
+
+static struct sedge_entry *add_entry(struct sedge_deployer *d, const char *id, enum sedge_source source,
+                                     struct json_object *request)
+{
+    struct sedge_entry *e = SEDGE_NEW(struct sedge_entry);
+    struct sedge_entry **tail = &d->entries;
+
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = e;
+    e->id = sedge_xstrdup(id);
+    e->seq = ++d->last_seq;
+    e->source = source;
+    e->request = json_object_get(request);
+    e->created_ms = sedge_wall_ms();
+    e->status = "QUEUED";
+    return e;
+}
+
+static size_t count_waiting(struct sedge_deployer *d)
+{
+    size_t n = 0;
+
+    for (struct sedge_entry *e = d->entries; e; e = e->next)
+        n += e->phase == SEDGE_PHASE_QUEUED;
+    return n;
+}
+
+/* Keeps the newest SEDGE_DEPLOY_RECORDS_MAX finished ones in memory, like the journal. */
+static void forget_old(struct sedge_deployer *d)
+{
+    struct sedge_entry **p = &d->entries;
+
+    while (*p) {
+        struct sedge_entry *e = *p;
+        if (e->phase == SEDGE_PHASE_DONE && e->seq <= d->last_seq - SEDGE_DEPLOY_RECORDS_MAX) {
+            *p = e->next;
+            sedge_entry_free(e);
+        } else {
+            p = &e->next;
+        }
+    }
+}
+
+/* ---- the running deployment: services for its steps ---- */
+
+void sedge_run_phase(struct sedge_run *run, const char *text, const char *message)
+{
+    if (!sedge_str_eq(run->phase_text, text))
+        sedge_log(SEDGE_INFO, "deploy", "deployment-phase", "id=%s phase=%s", run->entry->id, text);
+    free(run->phase_text);
+    free(run->message);
+    run->phase_text = sedge_xstrdup(text);
+    run->message = sedge_xstrdup(message);
+    if (run->d->ops.progress)
+        run->d->ops.progress(run->d->env, run->entry->id, run->entry->execution_number, run->entry->source, text, -1,
+                             message);
+}
+
+void sedge_run_progress(struct sedge_run *run)
+{
+    int percent = run->bytes_total > 0 ? (int)(run->bytes_done * 100 / run->bytes_total) : -1;
+
+    sedge_log(SEDGE_INFO, "deploy", "download-progress", "id=%s %lld of %lld bytes, %lld bytes/s", run->entry->id,
+              (long long)run->bytes_done, (long long)run->bytes_total, (long long)run->bytes_per_s);
+    if (run->d->ops.progress)
+        run->d->ops.progress(run->d->env, run->entry->id, run->entry->execution_number, run->entry->source,
+                             run->phase_text, percent, NULL);
+}
+
+static struct json_object *unchanged_roots(struct sedge_run *run)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < run->doc.nroots; i++) {
+        const struct sedge_root *r = &run->doc.roots[i];
+        if (sedge_str_eq(sedge_json_str(run->active, r->name, NULL), r->version) && !r->merge && !r->reset)
+            (void)json_object_array_add(list, json_object_new_string(r->name));
+    }
+    return list;
+}
+
+static void report_entry(struct sedge_deployer *d, const struct sedge_entry *e, struct json_object *unchanged,
+                         bool terminal)
+{
+    struct sedge_deploy_report r = {.id = e->id,
+                                    .execution_number = e->execution_number,
+                                    .source = e->source,
+                                    .status = terminal ? e->status : "IN_PROGRESS",
+                                    .details = terminal ? e->details : NULL,
+                                    .deployment_id = e->deployment_id,
+                                    .configuration_arn = e->configuration_arn,
+                                    .unchanged_roots = unchanged,
+                                    .terminal = terminal};
+
+    if (d->ops.report) d->ops.report(d->env, &r);
+}
+
+void sedge_run_report(struct sedge_run *run, bool terminal)
+{
+    sedge_auto_put struct json_object *unchanged = terminal ? unchanged_roots(run) : NULL;
+
+    if (!terminal) run->entry->status = "IN_PROGRESS";
+    report_entry(run->d, run->entry, unchanged, terminal);
+}
+
+/* Jobs that the cloud offered again although they are finished: its record of the end was lost. */
+static void report_again(struct sedge_deployer *d)
+{
+    for (struct sedge_entry *e = d->entries; e; e = e->next) {
+        if (!e->report_again) continue;
+        e->report_again = false;
+        report_entry(d, e, NULL, true);
+    }
+}
+
+static void timer_cb(uv_timer_t *timer)
+{
+    struct sedge_deployer *d = timer->data;
+
+    if (d->run && d->timer_fn) d->timer_fn(d->run);
+}
+
+void sedge_run_after(struct sedge_run *run, int64_t ms, void (*fn)(struct sedge_run *run))
+{
+    run->d->timer_fn = fn;
+    (void)uv_timer_start(&run->d->timer, timer_cb, (uint64_t)(ms > 0 ? ms : 0), 0);
+}
+
+struct work_item {
+    struct sedge_run *run;
+    void (*work)(struct sedge_run *run);
+    void (*then)(struct sedge_run *run);
+};
+
+static void work_cb(uv_work_t *req)
+{
+    struct work_item *item = req->data;
+
+    item->work(item->run);
+}
+
+static void after_work_cb(uv_work_t *req, int status)
+{
+    struct work_item item = *(struct work_item *)req->data;
+    struct sedge_run *run = item.run;
+
+    (void)status; /* never cancelled */
+    free(req->data);
+    run->working = false;
+    item.then(run);
+}
+
+void sedge_run_work(struct sedge_run *run, void (*work)(struct sedge_run *run), void (*then)(struct sedge_run *run))
+{
+    struct work_item *item = SEDGE_NEW(struct work_item);
+
+    *item = (struct work_item){run, work, then};
+    run->work.data = item;
+    run->working = true;
+    sedge_assert(uv_queue_work(run->d->o.loop, &run->work, work_cb, after_work_cb) == 0);
+}
+
+/* ---- the end of a deployment ---- */
+
+static void free_run(struct sedge_run *run)
+{
+    sedge_run_release_prepared(run);
+    sedge_run_release_downloads(run);
+    sedge_document_release(&run->doc);
+    sedge_failure_release(&run->failure);
+    sedge_strv_release(&run->broken_before);
+    (void)json_object_put(run->services);
+    free(run->phase_text);
+    free(run->message);
+    free(run);
+}
+
+static void keep_versions_of(struct json_object *services, struct sedge_store_keep *keep)
+{
+    json_object_object_foreach (services, name, service) {
+        if (sedge_json_str(service, "version", NULL))
+            sedge_store_keep_add(keep, name, sedge_json_str(service, "version", NULL));
+        if (sedge_json_str(service, "previousVersion", NULL))
+            sedge_store_keep_add(keep, name, sedge_json_str(service, "previousVersion", NULL));
+    }
+}
+
+struct clean_up {
+    uv_work_t work;
+    struct sedge_store *store;
+    struct sedge_store_keep keep;
+};
+
+static void clean_up_cb(uv_work_t *req)
+{
+    struct clean_up *c = req->data;
+
+    (void)sedge_store_collect(c->store, &c->keep, NULL);
+}
+
+static void cleaned_up_cb(uv_work_t *req, int status)
+{
+    struct clean_up *c = req->data;
+
+    (void)status; /* never cancelled */
+    sedge_store_keep_release(&c->keep);
+    free(c);
+}
+
+/* spec/deployment.md 22: versions that neither run, ran before, nor were resolved by a failed deployment go. */
+static void clean_up(struct sedge_run *run, bool succeeded)
+{
+    sedge_auto_put struct json_object *services = sedge_config_get_object(run->d->o.config, SEDGE_PATH("services"));
+    struct clean_up *c = SEDGE_NEW(struct clean_up);
+
+    c->store = run->d->o.store;
+    if (services) keep_versions_of(services, &c->keep);
+    for (size_t i = 0; !succeeded && i < run->resolution.n; i++)
+        sedge_store_keep_add(&c->keep, run->resolution.choices[i].component, run->resolution.choices[i].version);
+    c->work.data = c;
+    sedge_assert(uv_queue_work(run->d->o.loop, &c->work, clean_up_cb, cleaned_up_cb) == 0);
+}
+
+static void kick_cb(uv_timer_t *timer)
+{
+    start_next(timer->data);
+}
+
+static void kick(struct sedge_deployer *d)
+{
+    if (!d->closing) (void)uv_timer_start(&d->kick, kick_cb, 0, 0);
+}
+
+static void finished_cb(struct sedge_run *run, const struct sedge_err *err)
+{
+    struct sedge_deployer *d = run->d;
+    struct sedge_entry *e = run->entry;
+
+    (void)err; /* logged by the journal; what the cloud is told does not change */
+    sedge_log(strcmp(e->status, "SUCCEEDED") == 0 ? SEDGE_INFO : SEDGE_WARN, "deploy", "deployment-finished",
+              "id=%s status=%s %s", e->id, e->status, run->failure.cause ? run->failure.cause : "");
+    sedge_run_report(run, true);
+    clean_up(run, strcmp(e->status, "SUCCEEDED") == 0);
+    d->run = NULL;
+    free_run(run);
+    forget_old(d);
+    if (d->closing)
+        try_close(d);
+    else
+        kick(d);
+}
+
+void sedge_run_finish(struct sedge_run *run, const char *status, const char *detailed)
+{
+    struct sedge_entry *e = run->entry;
+    bool kept = strcmp(status, "SUCCEEDED") == 0 || sedge_str_eq(detailed, "FAILED_ROLLBACK_NOT_REQUESTED");
+
+    (void)uv_timer_stop(&run->d->timer);
+    e->status = status;
+    (void)json_object_put(e->details);
+    e->details = strcmp(status, "CANCELED") == 0 ? NULL : sedge_failure_details(&run->failure, detailed, e->source);
+    sedge_config_begin(run->d->o.config);
+    if (kept) sedge_groups_commit(run);
+    sedge_config_end(run->d->o.config);
+    e->phase = SEDGE_PHASE_DONE;
+    (void)json_object_put(e->request);
+    (void)json_object_put(e->snapshot);
+    (void)json_object_put(e->outcome);
+    e->request = e->snapshot = e->outcome = NULL;
+    if (run->d->ops.changed) run->d->ops.changed(run->d->env);
+    sedge_journal_save(run, finished_cb);
+}
+
+void sedge_run_abandon(struct sedge_run *run)
+{
+    try_close(run->d);
+}
+
+void sedge_run_fail_early(struct sedge_run *run)
+{
+    if (run->waiting > 0 || run->working) return; /* the last of them comes back here */
+    if (run->d->closing)
+        sedge_run_abandon(run);
+    else if (run->entry->cancel)
+        sedge_run_finish(run, "CANCELED", NULL);
+    else
+        sedge_run_finish(run, "FAILED", "FAILED_NO_STATE_CHANGE");
+}
+
+/* ---- queue ---- */
+
+static void begin_cb(struct sedge_run *run, const struct sedge_err *err)
+{
+    struct sedge_entry *e = run->entry;
+
+    (void)err; /* logged; without a journal the deployment still runs */
+    if (run->d->closing) {
+        sedge_run_abandon(run);
+        return;
+    }
+    switch (e->phase) {
+    case SEDGE_PHASE_APPLIED:
+        sedge_run_resume_applied(run);
+        return;
+    case SEDGE_PHASE_ROLLED_BACK:
+        sedge_run_resume_rolled_back(run);
+        return;
+    case SEDGE_PHASE_QUEUED:
+    case SEDGE_PHASE_DONE:
+    case SEDGE_PHASE_COUNT:
+        break;
+    }
+    if (e->attempts > SEDGE_DEPLOY_ATTEMPTS_MAX) {
+        sedge_failure_add(&run->failure, "DEPLOYMENT_INTERRUPTED");
+        sedge_failure_cause(&run->failure, "The nucleus ended %d times while this deployment was under way",
+                            SEDGE_DEPLOY_ATTEMPTS_MAX);
+        sedge_run_finish(run, "FAILED", "FAILED_NO_STATE_CHANGE");
+        return;
+    }
+    sedge_run_prepare(run);
+}
+
+static void start_next(struct sedge_deployer *d)
+{
+    struct sedge_entry *e = d->entries;
+    struct sedge_run *run;
+
+    report_again(d);
+    if (d->run || d->closing || !d->booted) return;
+    while (e && e->phase == SEDGE_PHASE_DONE)
+        e = e->next;
+    if (!e) return;
+    run = SEDGE_NEW(struct sedge_run);
+    run->d = d;
+    run->entry = e;
+    d->run = run;
+    e->attempts++;
+    sedge_log(SEDGE_INFO, "deploy", "deployment-started", "id=%s source=%s attempt=%lld", e->id,
+              sedge_source_name(e->source), (long long)e->attempts);
+    sedge_journal_save(run, begin_cb);
+}
+
+int sedge_deployer_submit_local(struct sedge_deployer *d, struct json_object *request, char id[SEDGE_UUID_LEN + 1],
+                                struct sedge_err *err)
+{
+    sedge_auto_free char *group = NULL;
+    const char *artifacts = sedge_json_str(request, "artifactsDirectoryPath", NULL);
+    sedge_auto_free char *store = sedge_xasprintf("%s/packages/artifacts", d->root);
+    sedge_auto_free char *given = artifacts ? realpath(artifacts, NULL) : NULL;
+
+    if (given && (strcmp(given, store) == 0 || (sedge_str_starts(store, given) && store[strlen(given)] == '/')))
+        return sedge_err_set(
+            err, SEDGE_E_CONFLICT,
+            "Requested artifacts directory path is parent of kernel artifacts directory path. Specify another "
+            "path to avoid recursive copy");
+    if (sedge_document_local_group(request, &group, err) != 0) return -1;
+    if (count_waiting(d) >= SEDGE_DEPLOY_QUEUE_MAX)
+        return sedge_err_set(err, SEDGE_E_LIMIT, "Deployments queue is full, Please try again later");
+    sedge_uuid4(id);
+    sedge_journal_save_entry(d, add_entry(d, id, SEDGE_SOURCE_LOCAL, request));
+    kick(d);
+    return 0;
+}
+
+void sedge_deployer_submit_job(struct sedge_deployer *d, const char *job_id, int64_t execution_number,
+                               struct json_object *document)
+{
+    struct sedge_entry *e = find_entry(d, job_id, SEDGE_SOURCE_JOBS, execution_number);
+
+    if (e) {
+        sedge_log(SEDGE_INFO, "deploy", "job-known", "id=%s execution=%lld", job_id, (long long)execution_number);
+        e->report_again = e->phase == SEDGE_PHASE_DONE;
+        kick(d);
+        return;
+    }
+    e = add_entry(d, job_id, SEDGE_SOURCE_JOBS, document);
+    e->execution_number = execution_number;
+    sedge_journal_save_entry(d, e);
+    kick(d);
+}
+
+void sedge_deployer_each_job(struct sedge_deployer *d,
+                             void (*fn)(const char *job_id, int64_t execution_number, void *user), void *user)
+{
+    for (struct sedge_entry *e = d->entries; e; e = e->next)
+        if (e->source == SEDGE_SOURCE_JOBS && e->phase != SEDGE_PHASE_DONE) fn(e->id, e->execution_number, user);
+}
+
+int sedge_deployer_cancel(struct sedge_deployer *d, const char *id, struct sedge_err *err)
+{
+    struct sedge_entry *e = d->entries;
+
+    while (e && strcmp(e->id, id) != 0)
+        e = e->next;
+    if (!e) return sedge_err_set(err, SEDGE_E_NOT_FOUND, "Cannot find the deployment id provided %s", id);
+    if (e->phase != SEDGE_PHASE_QUEUED) return 0;
+    e->cancel = true;
+    if (!d->run || d->run->entry != e) {
+        e->phase = SEDGE_PHASE_DONE;
+        e->status = "CANCELED";
+        sedge_journal_save_entry(d, e);
+        return 1;
+    }
+    sedge_run_cancel_downloads(d->run);
+    if (uv_is_active((uv_handle_t *)&d->timer))
+        sedge_run_after(d->run, 0, sedge_run_fail_early); /* it was waiting to retry */
+    return 1;
+}
+
+/* ---- status ---- */
+
+static struct json_object *brief(const struct sedge_entry *e)
+{
+    struct json_object *o = json_object_new_object();
+    char created[SEDGE_TIME_LEN];
+
+    sedge_time_cli(e->created_ms, created);
+    sedge_json_add_str(o, "deploymentId", e->id);
+    sedge_json_add_str(o, "status", e->status);
+    sedge_json_add_str(o, "createdOn", created);
+    return o;
+}
+
+static struct json_object *status_details(struct json_object *details)
+{
+    struct json_object *o = json_object_new_object();
+    static const char *const names[][2] = {{"detailed-deployment-status", "detailedDeploymentStatus"},
+                                           {"deployment-error-stack", "deploymentErrorStack"},
+                                           {"deployment-error-types", "deploymentErrorTypes"},
+                                           {"deployment-failure-cause", "deploymentFailureCause"}};
+
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(names); i++) {
+        struct json_object *v = sedge_json_get(details, names[i][0]);
+        if (v) (void)json_object_object_add(o, names[i][1], json_object_get(v));
+    }
+    return o;
+}
+
+static struct json_object *progress_of(const struct sedge_run *run)
+{
+    struct json_object *o = json_object_new_object();
+
+    sedge_json_add_str(o, "phase", run->phase_text);
+    sedge_json_add_str(o, "message", run->message);
+    if (run->bytes_total > 0) {
+        sedge_json_add_i64(o, "doneBytes", run->bytes_done);
+        sedge_json_add_i64(o, "totalBytes", run->bytes_total);
+        sedge_json_add_i64(o, "bytesPerSecond", run->bytes_per_s);
+    }
+    return o;
+}
+
+struct json_object *sedge_deployer_local_status(struct sedge_deployer *d, const char *id)
+{
+    struct sedge_entry *e = find_entry(d, id, SEDGE_SOURCE_LOCAL, -1);
+    struct json_object *o;
+
+    if (!e) return NULL;
+    o = brief(e);
+    if (e->details) (void)json_object_object_add(o, "deploymentStatusDetails", status_details(e->details));
+    if (d->run && d->run->entry == e) (void)json_object_object_add(o, "progress", progress_of(d->run));
+    return o;
+}
+
+struct json_object *sedge_deployer_local_list(struct sedge_deployer *d)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (struct sedge_entry *e = d->entries; e; e = e->next)
+        if (e->source == SEDGE_SOURCE_LOCAL) (void)json_object_array_add(list, brief(e));
+    return list;
+}
+
+void sedge_deployer_service_event(struct sedge_deployer *d, const struct sedge_service_event *event)
+{
+    (void)event; /* all that matters is asked anew */
+    if (d->run && d->run->watching && !d->closing) sedge_run_after(d->run, 0, sedge_run_check);
+}
+
+/* ---- life ---- */
+
+struct sedge_deployer *sedge_deployer_new(const struct sedge_deployer_options *options,
+                                          const struct sedge_deployer_ops *ops, void *env)
+{
+    struct sedge_deployer *d = SEDGE_NEW(struct sedge_deployer);
+
+    d->o = *options;
+    d->root = sedge_xstrdup(options->root);
+    d->o.root = d->root;
+    d->ops = *ops;
+    d->env = env;
+    (void)uv_timer_init(d->o.loop, &d->timer);
+    (void)uv_timer_init(d->o.loop, &d->kick);
+    d->timer.data = d;
+    d->kick.data = d;
+    d->open_handles = 2;
+    return d;
+}
+
+int sedge_deployer_load(struct sedge_deployer *d, struct sedge_db *db, struct sedge_err *err)
+{
+    return sedge_journal_load(d, db, err);
+}
+
+void sedge_deployer_resume(struct sedge_deployer *d)
+{
+    kick(d);
+}
+
+static void handle_closed_cb(uv_handle_t *handle)
+{
+    struct sedge_deployer *d = handle->data;
+
+    if (--d->open_handles > 0) return;
+    while (d->entries) {
+        struct sedge_entry *e = d->entries;
+        d->entries = e->next;
+        sedge_entry_free(e);
+    }
+    if (d->closed) d->closed(d->closed_arg);
+    free(d->root);
+    free(d);
+}
+
+static void try_close(struct sedge_deployer *d)
+{
+    if (!d->closing || uv_is_closing((uv_handle_t *)&d->timer)) return;
+    if (d->run && (d->run->waiting > 0 || d->run->working || d->run->saving > 0 || d->run->removing > 0)) return;
+    if (d->run) {
+        free_run(d->run);
+        d->run = NULL;
+    }
+    uv_close((uv_handle_t *)&d->timer, handle_closed_cb);
+    uv_close((uv_handle_t *)&d->kick, handle_closed_cb);
+}
+
+void sedge_deployer_close(struct sedge_deployer *d, void (*closed)(void *arg), void *arg)
+{
+    d->closing = true;
+    d->closed = closed;
+    d->closed_arg = arg;
+    (void)uv_timer_stop(&d->timer);
+    (void)uv_timer_stop(&d->kick);
+    try_close(d);
+}

@@ -1,0 +1,112 @@
+/*
+ * deployer - carries out deployments, one at a time, and survives being killed at any instant.
+ *
+ *   struct sedge_deployer *d = sedge_deployer_new(&options, &ops, env);
+ *   sedge_deployer_load(d, db, &err);       // blocking: journal of the previous life
+ *   sedge_deployer_boot(d);                 // gives the configured components to the supervisor and starts them
+ *   sedge_deployer_resume(d);               // goes on with what was under way
+ *   sedge_deployer_submit_local(d, request, id, &err);
+ *   sedge_deployer_submit_job(d, job_id, execution_number, document);
+ *
+ * The road of a deployment: queue, prepare (import local recipes), resolve (versions, with look-ups in the object
+ * store), download, plan, apply (configuration and journal in one transaction), watch until stable, remove what is
+ * obsolete, commit; or roll back to exactly the configuration before. Up to the transaction nothing on the device has
+ * changed and the deployment can be cancelled; a nucleus that is killed there begins it again. After it, a nucleus that
+ * is killed goes on watching, or rolling back.
+ *
+ * Failures carry the codes of spec/deployment.md 18 and a cause for people. Loop thread; callbacks of ops come later,
+ * never from inside a call here.
+ *
+ * Different from the original, on purpose (docs/compatibility.md): deployments start at once instead of at the next
+ * poll; a local deployment survives a restart of the nucleus; groups are remembered on a device without a cloud.
+ */
+#ifndef SEDGE_DEPLOY_DEPLOYER_H
+#define SEDGE_DEPLOY_DEPLOYER_H
+
+#include <uv.h>
+
+#include "base/db.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "config/config.h"
+#include "failure.h"
+#include "fetch/fetch.h"
+#include "store/store.h"
+#include "supervisor/supervisor.h"
+
+#define SEDGE_DEPLOY_QUEUE_MAX    32   /* waiting; a further local one is refused, jobs wait in the cloud */
+#define SEDGE_DEPLOY_RECORDS_MAX  64   /* finished deployments that are remembered */
+#define SEDGE_DEPLOY_ATTEMPTS_MAX 5    /* starts of one deployment before it fails with DEPLOYMENT_INTERRUPTED */
+#define SEDGE_DEPLOY_STABLE_MS    1000 /* a component counts as up when it has been up for so long */
+#define SEDGE_DEPLOY_RETRY_MIN_MS 2000 /* pause before the object store is asked again when it was not reachable */
+#define SEDGE_DEPLOY_RETRY_MAX_MS 60000
+
+extern const char sedge_deploy_schema[]; /* CREATE TABLE IF NOT EXISTS ... for nucleus.db */
+
+struct sedge_deployer;
+
+struct sedge_deployer_options {
+    uv_loop_t *loop;
+    const char *root;
+    struct sedge_config *config;
+    struct sedge_store *store;
+    struct sedge_fetcher *fetcher;
+    struct sedge_supervisor *supervisor;
+};
+
+/* A status to tell the cloud or whoever asked. */
+struct sedge_deploy_report {
+    const char *id; /* job id, or local id */
+    int64_t execution_number;
+    enum sedge_source source;
+    const char *status;          /* IN_PROGRESS, SUCCEEDED, FAILED, REJECTED, CANCELED */
+    struct json_object *details; /* sedge_failure_details; NULL with IN_PROGRESS and CANCELED */
+    const char *deployment_id;   /* the Greengrass id; NULL when the document could not be read */
+    const char *configuration_arn;
+    struct json_object *unchanged_roots; /* array of names, with a terminal status */
+    bool terminal;
+};
+
+struct sedge_deployer_ops {
+    void (*report)(void *env, const struct sedge_deploy_report *report);
+    /* Where a job stands: phase such as "DOWNLOADING", percent or -1, a text such as the reason of a wait, or NULL. */
+    void (*progress)(void *env, const char *id, int64_t execution_number, enum sedge_source source, const char *phase,
+                     int percent, const char *text);
+    /* Components were added, changed or removed: policies and names must be read anew. */
+    void (*changed)(void *env);
+};
+
+struct sedge_deployer *sedge_deployer_new(const struct sedge_deployer_options *options,
+                                          const struct sedge_deployer_ops *ops, void *env);
+/* Stops work; the journal keeps what is under way. `closed` runs when the memory is gone. */
+void sedge_deployer_close(struct sedge_deployer *d, void (*closed)(void *arg), void *arg);
+int sedge_deployer_load(struct sedge_deployer *d, struct sedge_db *db, struct sedge_err *err);
+void sedge_deployer_boot(struct sedge_deployer *d);
+void sedge_deployer_resume(struct sedge_deployer *d);
+
+/* Queues a CreateLocalDeployment request (borrowed); `id` gets its UUID. INVALID, CONFLICT (the artifact directory is
+ * the store itself) or LIMIT (queue full) with the text of the operation. */
+int sedge_deployer_submit_local(struct sedge_deployer *d, struct json_object *request, char id[SEDGE_UUID_LEN + 1],
+                                struct sedge_err *err);
+/* Queues a job. One whose id and execution number are known is not run again; if it is finished, its status is reported
+ * again. */
+void sedge_deployer_submit_job(struct sedge_deployer *d, const char *job_id, int64_t execution_number,
+                               struct json_object *document);
+/* 1 cancelled or going to be, 0 too late (its changes run to the end, or it is finished), -1 NOT_FOUND. */
+int sedge_deployer_cancel(struct sedge_deployer *d, const char *id, struct sedge_err *err);
+/* Calls fn for each job that is queued or running: what an earlier life left, after load. */
+void sedge_deployer_each_job(struct sedge_deployer *d,
+                             void (*fn)(const char *job_id, int64_t execution_number, void *user), void *user);
+
+/* A local deployment as GetLocalDeploymentStatus answers it (deploymentId, status, createdOn, deploymentStatusDetails),
+ * plus "progress" {phase, doneBytes, totalBytes, bytesPerSecond, message} while it runs. New reference; NULL: none. */
+struct json_object *sedge_deployer_local_status(struct sedge_deployer *d, const char *id);
+/* All local ones, oldest first, without details; new reference to an array. */
+struct json_object *sedge_deployer_local_list(struct sedge_deployer *d);
+/* Configuration ARNs (or local ids) that want a component; new reference to an array of texts. *root: it is a root. */
+struct json_object *sedge_deployer_arns_of(struct sedge_deployer *d, const char *component, bool *root);
+
+/* The supervisor tells of every state change (main connects its event callback here). */
+void sedge_deployer_service_event(struct sedge_deployer *d, const struct sedge_service_event *event);
+
+#endif

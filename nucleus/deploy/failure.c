@@ -1,0 +1,161 @@
+#include "failure.h"
+
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const source_names[] = {
+    [SEDGE_SOURCE_LOCAL] = "LOCAL", [SEDGE_SOURCE_JOBS] = "IOT_JOBS", [SEDGE_SOURCE_SHADOW] = "SHADOW"};
+
+const char *sedge_source_name(enum sedge_source source)
+{
+    return source_names[source];
+}
+
+int sedge_source_from_name(const char *name, enum sedge_source *out)
+{
+    for (unsigned i = 0; i < SEDGE_ARRAY_LEN(source_names); i++) {
+        if (strcmp(source_names[i], name) == 0) {
+            *out = (enum sedge_source)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* spec/deployment.md 18.4, cloud-protocol.md 11. A code that is not listed has no type. */
+#define BY_SOURCE "by-source" /* the document: NUCLEUS_ERROR locally, CLOUD_SERVICE_ERROR from the cloud */
+#define BY_OWNER  "by-owner"  /* the component: always the user's, since nothing here is published by AWS */
+static const struct {
+    const char *type;
+    const char *codes;
+} types[] = {
+    {"REQUEST_ERROR",
+     " NUCLEUS_MISSING_REQUIRED_CAPABILITIES COMPONENT_CIRCULAR_DEPENDENCY_ERROR "
+     "UNAUTHORIZED_NUCLEUS_MINOR_VERSION_UPDATE "
+     "MISSING_DOCKER_APPLICATION_MANAGER MISSING_TOKEN_EXCHANGE_SERVICE COMPONENT_VERSION_REQUIREMENTS_NOT_MET "
+     "MULTIPLE_NUCLEUS_RESOLVED_ERROR THROTTLING_ERROR CONFLICTED_REQUEST RESOURCE_NOT_FOUND "
+     "RUN_WITH_CONFIG_NOT_VALID "},
+    {"NUCLEUS_ERROR", " BAD_REQUEST NUCLEUS_RESTART_FAILURE COMPONENT_LOAD_FAILURE "},
+    {"PERMISSION_ERROR", " ACCESS_DENIED S3_ACCESS_DENIED S3_GET_OBJECT_ACCESS_DENIED S3_HEAD_OBJECT_ACCESS_DENIED "},
+    {"SERVER_ERROR", " SERVER_ERROR S3_SERVER_ERROR "},
+    {"NETWORK_ERROR", " NETWORK_ERROR MQTT_CONNECTION_FAILED TLS_HANDSHAKE_FAILURE "},
+    {"HTTP_ERROR", " HTTP_REQUEST_ERROR DOWNLOAD_DEPLOYMENT_DOCUMENT_ERROR "},
+    {"DEVICE_ERROR",
+     " IO_WRITE_ERROR IO_READ_ERROR DISK_SPACE_CRITICAL IO_FILE_ATTRIBUTE_ERROR SET_PERMISSION_ERROR IO_UNZIP_ERROR "
+     "LOCAL_RECIPE_NOT_FOUND LOCAL_RECIPE_CORRUPTED HASHING_ALGORITHM_UNAVAILABLE LAUNCH_DIRECTORY_CORRUPTED "
+     "DEVICE_CONFIG_NOT_VALID_FOR_ARTIFACT_DOWNLOAD "},
+    {"COMPONENT_RECIPE_ERROR",
+     " RECIPE_PARSE_ERROR ARTIFACT_URI_NOT_VALID S3_ARTIFACT_URI_NOT_VALID DOCKER_ARTIFACT_URI_NOT_VALID "
+     "EMPTY_ARTIFACT_URI "
+     "EMPTY_ARTIFACT_SCHEME UNSUPPORTED_ARTIFACT_SCHEME RECIPE_MISSING_MANIFEST RECIPE_MISSING_ARTIFACT_HASH_ALGORITHM "
+     "ARTIFACT_CHECKSUM_MISMATCH COMPONENT_DEPENDENCY_NOT_VALID CONFIG_INTERPOLATE_ERROR COMPONENT_VERSION_NOT_VALID "},
+    {"DEPENDENCY_ERROR", " S3_ERROR S3_RESOURCE_NOT_FOUND S3_BAD_REQUEST DOCKER_ERROR "},
+    {"CLOUD_SERVICE_ERROR", " DEPLOYMENT_DOCUMENT_SIZE_EXCEEDED "},
+    {BY_SOURCE, " DEPLOYMENT_DOCUMENT_NOT_VALID EMPTY_DEPLOYMENT_REQUEST DEPLOYMENT_DOCUMENT_PARSE_ERROR "
+                "COMPONENT_METADATA_NOT_VALID_IN_DEPLOYMENT "},
+    {BY_OWNER, " COMPONENT_UPDATE_ERROR COMPONENT_BROKEN REMOVE_COMPONENT_ERROR COMPONENT_BOOTSTRAP_TIMEOUT "
+               "COMPONENT_BOOTSTRAP_ERROR "
+               "COMPONENT_CONFIGURATION_NOT_VALID "},
+};
+
+const char *sedge_failure_type(const char *code, enum sedge_source source)
+{
+    sedge_auto_free char *word = sedge_xasprintf(" %s ", code);
+
+    for (unsigned i = 0; i < SEDGE_ARRAY_LEN(types); i++) {
+        if (!strstr(types[i].codes, word)) continue;
+        if (strcmp(types[i].type, BY_SOURCE) == 0)
+            return source == SEDGE_SOURCE_LOCAL ? "NUCLEUS_ERROR" : "CLOUD_SERVICE_ERROR";
+        return strcmp(types[i].type, BY_OWNER) == 0 ? "USER_COMPONENT_ERROR" : types[i].type;
+    }
+    return NULL;
+}
+
+void sedge_failure_release(struct sedge_failure *f)
+{
+    sedge_strv_release(&f->stack);
+    free(f->cause);
+    *f = SEDGE_FAILURE_INIT;
+}
+
+bool sedge_failure_is_set(const struct sedge_failure *f)
+{
+    return f->stack.n > 0;
+}
+
+void sedge_failure_add(struct sedge_failure *f, const char *code)
+{
+    if (f->stack.n == 0 && strcmp(code, "DEPLOYMENT_REJECTED") != 0) sedge_strv_add(&f->stack, "DEPLOYMENT_FAILURE");
+    if (!sedge_strv_has(&f->stack, code)) sedge_strv_add(&f->stack, code);
+}
+
+void sedge_failure_cause(struct sedge_failure *f, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (f->cause) return;
+    va_start(ap, fmt);
+    if (vasprintf(&f->cause, fmt, ap) < 0) f->cause = NULL;
+    va_end(ap);
+}
+
+void sedge_failure_add_err(struct sedge_failure *f, const char *base_code, const struct sedge_err *err)
+{
+    sedge_failure_add(f, base_code);
+    switch (err->code) {
+    case SEDGE_E_NO_SPACE:
+        sedge_failure_add(f, "DISK_SPACE_CRITICAL");
+        break;
+    case SEDGE_E_DIGEST:
+        sedge_failure_add(f, "ARTIFACT_CHECKSUM_MISMATCH");
+        break;
+    case SEDGE_E_UNAVAILABLE:
+    case SEDGE_E_TIMEOUT:
+        sedge_failure_add(f, "NETWORK_ERROR");
+        break;
+    case SEDGE_E_IO:
+        sedge_failure_add(f, "IO_ERROR");
+        break;
+    case SEDGE_OK:
+    case SEDGE_E_INVALID:
+    case SEDGE_E_NOT_FOUND:
+    case SEDGE_E_CONFLICT:
+    case SEDGE_E_DENIED:
+    case SEDGE_E_LIMIT:
+    case SEDGE_E_CORRUPT:
+    case SEDGE_E_UNSUPPORTED:
+    case SEDGE_E_CANCELED:
+    case SEDGE_ERR_COUNT:
+        break;
+    }
+    sedge_failure_cause(f, "%s", err->msg);
+}
+
+struct json_object *sedge_failure_details(const struct sedge_failure *f, const char *detailed_status,
+                                          enum sedge_source source)
+{
+    struct json_object *o = json_object_new_object();
+    struct json_object *stack;
+    struct json_object *kinds;
+    struct sedge_strv seen = {NULL, 0};
+
+    sedge_json_add_str(o, "detailed-deployment-status", detailed_status);
+    if (!sedge_failure_is_set(f)) return o;
+    stack = json_object_new_array();
+    kinds = json_object_new_array();
+    for (size_t i = 0; i < f->stack.n; i++) {
+        const char *type = sedge_failure_type(f->stack.v[i], source);
+        (void)json_object_array_add(stack, json_object_new_string(f->stack.v[i]));
+        if (!type || sedge_strv_has(&seen, type)) continue;
+        sedge_strv_add(&seen, type);
+        (void)json_object_array_add(kinds, json_object_new_string(type));
+    }
+    sedge_strv_release(&seen);
+    sedge_json_add_str(o, "deployment-failure-cause", f->cause);
+    (void)json_object_object_add(o, "deployment-error-stack", stack);
+    (void)json_object_object_add(o, "deployment-error-types", kinds);
+    return o;
+}

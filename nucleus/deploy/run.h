@@ -1,0 +1,173 @@
+/*
+ * run - what the files of the deployer share: its state, and the deployment that is being carried out. Private.
+ */
+#ifndef SEDGE_DEPLOY_RUN_H
+#define SEDGE_DEPLOY_RUN_H
+
+#include "deployer.h"
+#include "document.h"
+#include "plan.h"
+#include "recipe/recipe.h"
+#include "resolve.h"
+
+/* Journalled phases in order: what a nucleus that was killed goes on with. */
+#define SEDGE_PHASES(X)                                                                                                \
+    X(QUEUED)      /* nothing changed yet: begin (again) from the start */                                             \
+    X(APPLIED)     /* new configuration is in force: watch it, then commit or roll back */                             \
+    X(ROLLED_BACK) /* old configuration is in force again: watch it, then fail */                                      \
+    X(DONE)
+
+enum sedge_phase {
+#define X(sym) SEDGE_PHASE_##sym,
+    SEDGE_PHASES(X)
+#undef X
+        SEDGE_PHASE_COUNT
+};
+
+/* One deployment, waiting, running or remembered. */
+struct sedge_entry {
+    char *id;
+    int64_t seq;
+    int64_t execution_number;
+    enum sedge_source source;
+    enum sedge_phase phase;
+    struct json_object *request; /* local request or cloud document; dropped when it is done */
+    int64_t created_ms;
+    int64_t attempts;
+    const char *status; /* QUEUED, IN_PROGRESS, ... */
+    struct json_object *details;
+    char *deployment_id;
+    char *configuration_arn;
+    struct json_object *snapshot; /* APPLIED: the configuration before */
+    struct json_object *outcome;  /* ROLLED_BACK: {"stack":[],"cause":""} of the failure that caused it */
+    bool cancel;
+    bool report_again;
+    struct sedge_entry *next;
+};
+
+/* A component version that resolving has met. */
+struct sedge_package {
+    char *component;
+    char *version;
+    struct sedge_recipe *recipe;
+    char *remote_text; /* fetched, not yet parsed and stored */
+    char *remote_name; /* for messages */
+    bool failed;       /* the store has no such recipe */
+    struct sedge_package *next;
+};
+
+/* What the object store said about a component. */
+struct sedge_listing {
+    char *component;
+    bool asked;
+    struct sedge_strv versions;
+    struct sedge_listing *next;
+};
+
+/* The deployment being carried out. */
+struct sedge_run {
+    struct sedge_deployer *d;
+    struct sedge_entry *entry;
+    struct sedge_document doc;
+    struct sedge_failure failure;
+    struct sedge_requirement *wanted; /* roots of all groups */
+    size_t nwanted;
+    struct json_object *active; /* component -> running version */
+    struct json_object *platform;
+    struct sedge_package *packages; /* worker only while `working` */
+    struct sedge_listing *listings;
+    struct sedge_resolution resolution;
+    int resolve_rc;
+    bool has_store; /* an object store is configured */
+    bool working;   /* a work item is under way */
+    uv_work_t work;
+    int rc; /* of the work item */
+    struct sedge_err err;
+    size_t waiting; /* requests to the object store */
+    bool transient; /* one of them failed in a way that may heal */
+    struct sedge_download *downloads;
+    size_t ndownloads;
+    int64_t bytes_done, bytes_total, bytes_per_s;
+    char *phase_text; /* for people: "RESOLVING" */
+    char *message;    /* why it waits, or NULL */
+    int64_t retry_ms;
+    struct json_object *services; /* the plan */
+    int64_t deploy_ts;
+    int64_t since_mono; /* components that break after this count */
+    struct sedge_strv broken_before;
+    size_t removing;
+    bool watching;
+    bool rolling_back;
+    size_t saving; /* journal writes under way */
+};
+
+struct sedge_deployer {
+    struct sedge_deployer_options o;
+    char *root;
+    struct sedge_deployer_ops ops;
+    void *env;
+    struct sedge_entry *entries; /* oldest first */
+    int64_t last_seq;
+    struct sedge_run *run;
+    uv_timer_t timer; /* retry, and the check for stability */
+    void (*timer_fn)(struct sedge_run *run);
+    uv_timer_t kick; /* starts the next one from the loop, not from inside a call */
+    bool booted;
+    bool closing;
+    int open_handles;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+/* The built-in components, NULL-terminated: they have no recipe, and deployments never remove them. */
+extern const char *const sedge_builtins[];
+const char *sedge_builtin_version(const char *component);
+
+/* journal.c: rows of the table `deployment`. save: with the configuration changes of this turn, in one transaction. */
+void sedge_journal_save(struct sedge_run *run, void (*done)(struct sedge_run *run, const struct sedge_err *err));
+void sedge_journal_save_entry(struct sedge_deployer *d, struct sedge_entry *e);
+int sedge_journal_load(struct sedge_deployer *d, struct sedge_db *db, struct sedge_err *err);
+void sedge_entry_free(struct sedge_entry *e);
+const char *sedge_phase_name(enum sedge_phase phase);
+
+/* deployer.c */
+void sedge_run_phase(struct sedge_run *run, const char *text, const char *message);
+void sedge_run_progress(struct sedge_run *run);
+void sedge_run_report(struct sedge_run *run, bool terminal);
+/* The end: status and details are set, the journal is written, the next deployment starts. */
+void sedge_run_finish(struct sedge_run *run, const char *status, const char *detailed);
+/* The deployer is closing: drops the run once nothing is under way. The journal goes on with it at the next start. */
+void sedge_run_abandon(struct sedge_run *run);
+/* Fails before anything was changed. */
+void sedge_run_fail_early(struct sedge_run *run);
+void sedge_run_after(struct sedge_run *run, int64_t ms, void (*fn)(struct sedge_run *run));
+void sedge_run_work(struct sedge_run *run, void (*work)(struct sedge_run *run), void (*then)(struct sedge_run *run));
+
+/* prepare.c: from the request to the plan, changing nothing but the component store. Ends in sedge_run_apply. */
+void sedge_run_prepare(struct sedge_run *run);
+void sedge_run_release_prepared(struct sedge_run *run);
+/* groups.c */
+void sedge_run_collect_roots(struct sedge_run *run);
+void sedge_groups_commit(struct sedge_run *run);
+bool sedge_groups_is_stale(struct sedge_run *run);
+bool sedge_groups_is_repeat(struct sedge_run *run);
+struct json_object *sedge_groups_local_roots(struct sedge_deployer *d, const char *group);
+
+/* activate.c: from the plan to a stable device, or back. */
+void sedge_run_apply(struct sedge_run *run);
+void sedge_run_resume_applied(struct sedge_run *run);
+void sedge_run_resume_rolled_back(struct sedge_run *run);
+void sedge_run_check(struct sedge_run *run);
+
+/* services.c: configuration -> supervisor */
+int sedge_service_put(struct sedge_deployer *d, const char *name, struct sedge_err *err);
+/* Names of the components in the configuration that the supervisor runs, in stored order. */
+void sedge_service_names(struct sedge_deployer *d, struct sedge_strv *out);
+void sedge_services_put_all(struct sedge_run *run);
+
+/* download.c */
+void sedge_run_download(struct sedge_run *run);
+void sedge_run_cancel_downloads(struct sedge_run *run);
+void sedge_run_release_downloads(struct sedge_run *run);
+
+#endif
