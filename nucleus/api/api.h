@@ -1,0 +1,51 @@
+/*
+ * api - the IPC operations of the nucleus: decodes, authorizes, does, answers (spec/ipc-operations.md).
+ *
+ *   struct sedge_api *api = sedge_api_open(&options, &err);     // the socket accepts from here on
+ *   sedge_api_reload_policies(api);                             // after components or their accessControl changed
+ *   sedge_api_close(api, closed_cb, arg);
+ *
+ * The table of operations (operations.c) is the only list: dispatch, types of members, policy service and documentation
+ * come from it. One file for each family of handlers.
+ *
+ * Identities: a component is known by its token and, in addition, by its process: a token that another component's
+ * process shows is refused. Command-line users get tokens in <root>/cli_ipc_info, new at each start (spec/cli.md 9,
+ * 10).
+ *
+ * Loop thread.
+ */
+#ifndef SEDGE_API_API_H
+#define SEDGE_API_API_H
+
+#include <uv.h>
+
+#include "base/err.h"
+
+struct sedge_api;
+struct sedge_config;
+struct sedge_supervisor;
+struct sedge_deployer;
+struct sedge_mqtt;
+struct sedge_spool;
+
+#define SEDGE_API_CLI_GROUPS_MAX 32 /* AuthorizedPosixGroups */
+
+struct sedge_api_options {
+    uv_loop_t *loop;
+    const char *root;
+    const char *socket_path;
+    struct sedge_config *config;
+    struct sedge_supervisor *supervisor;
+    struct sedge_deployer *deployer;
+    struct sedge_mqtt *mqtt;   /* NULL: no cloud configured */
+    struct sedge_spool *spool; /* never NULL */
+};
+
+struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct sedge_err *err);
+void sedge_api_close(struct sedge_api *api, void (*closed)(void *arg), void *arg);
+/* Reads accessControl of all components anew and closes the connections of components that are gone. */
+void sedge_api_reload_policies(struct sedge_api *api);
+/* The session came later, or went (NULL). Subscriptions that were made before are unaffected. */
+void sedge_api_set_mqtt(struct sedge_api *api, struct sedge_mqtt *mqtt);
+
+#endif

@@ -1,0 +1,149 @@
+/* UpdateState and the operations on components (spec/ipc-operations.md 6.1, 7.1 to 7.4). */
+#include "internal.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+void sedge_op_update_state(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request)
+{
+    const char *identity = sedge_ipc_stream_identity(s);
+    const char *name = sedge_json_str(request, "state", "");
+    enum sedge_lc_state state = SEDGE_LC_ERRORED;
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (strcmp(name, "RUNNING") == 0)
+        state = SEDGE_LC_RUNNING;
+    else if (strcmp(name, "ERRORED") != 0) {
+        sedge_api_error(s, "InvalidArgumentsError", "state must be RUNNING or ERRORED, not \"%s\"", name);
+        return;
+    }
+    if (sedge_supervisor_report(api->o.supervisor, identity, state, &err) == 0)
+        (void)sedge_ipc_respond(s, NULL);
+    else
+        sedge_api_not_found(s, "Component", identity, "Component with given name not found");
+}
+
+static struct json_object *details(struct sedge_api *api, const struct sedge_service_info *info)
+{
+    struct json_object *o = json_object_new_object();
+    struct json_object *configuration = NULL;
+
+    sedge_json_add_str(o, "componentName", info->name);
+    sedge_json_add_str(o, "version", info->version);
+    sedge_json_add_str(o, "state", sedge_lc_wire(info->state));
+    if (sedge_config_get(api->o.config, SEDGE_PATH("services", info->name, "configuration"), SEDGE_CONFIG_PUBLIC,
+                         &configuration) == 1)
+        (void)json_object_object_add(o, "configuration", configuration);
+    return o;
+}
+
+/* The name in the request, known and allowed; otherwise the error is answered. `unknown`: the error for a stranger. */
+static const char *target(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request,
+                          const char *unknown, struct sedge_service_info *info)
+{
+    const char *name = sedge_json_str(request, "componentName", "");
+
+    if (!*name) {
+        sedge_api_error(s, "InvalidArgumentsError", "Component name cannot be empty");
+        return NULL;
+    }
+    if (sedge_api_authorize(api, s, SEDGE_SERVICE_CLI, name, NULL) != 0) return NULL;
+    if (sedge_supervisor_get(api->o.supervisor, name, info, NULL) == 0) return name;
+    sedge_api_error(s, unknown, "Component with name %s not found in Greengrass", name);
+    return NULL;
+}
+
+/* Members beyond the original's, for forensics; clients ignore what they do not know. */
+static void add_forensics(struct sedge_api *api, struct json_object *o, const struct sedge_service_info *info)
+{
+    sedge_auto_strv struct sedge_strv lines = {NULL, 0};
+    struct json_object *list = json_object_new_array();
+    struct json_object *last = json_object_new_object();
+
+    sedge_json_add_str(o, "statusCode", sedge_status_name(info->code));
+    sedge_json_add_str(o, "statusReason", info->reason);
+    if (info->pid > 0) sedge_json_add_i64(o, "pid", info->pid);
+    if (info->last_exit.known) {
+        sedge_json_add_str(last, "step", info->last_exit.step);
+        sedge_json_add_i64(last, "code", info->last_exit.code);
+        sedge_json_add_i64(last, "signal", info->last_exit.signal);
+        sedge_json_add_bool(last, "coreDumped", info->last_exit.core);
+        (void)json_object_object_add(o, "lastExit", json_object_get(last));
+    }
+    (void)json_object_put(last);
+    sedge_supervisor_last_lines(api->o.supervisor, info->name, &lines);
+    for (size_t i = 0; i < lines.n; i++)
+        (void)json_object_array_add(list, json_object_new_string(lines.v[i]));
+    (void)json_object_object_add(o, "lastLines", list);
+}
+
+void sedge_op_component_details(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request)
+{
+    struct sedge_service_info info;
+    struct json_object *response;
+    struct json_object *o;
+
+    if (!target(api, s, request, "ResourceNotFoundError", &info)) return;
+    response = json_object_new_object();
+    o = details(api, &info);
+    add_forensics(api, o, &info);
+    (void)json_object_object_add(response, "componentDetails", o);
+    sedge_api_respond_take(s, response);
+}
+
+struct listing {
+    struct sedge_api *api;
+    struct json_object *list;
+};
+
+static int add_component(const struct sedge_service_info *info, void *user)
+{
+    struct listing *l = user;
+
+    if (strcmp(info->name, "main") != 0) (void)json_object_array_add(l->list, details(l->api, info));
+    return 0;
+}
+
+void sedge_op_list_components(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request)
+{
+    struct listing l = {api, NULL};
+    struct json_object *response;
+
+    (void)request;
+    if (sedge_api_authorize(api, s, SEDGE_SERVICE_CLI, "*", NULL) != 0) return;
+    l.list = json_object_new_array();
+    sedge_supervisor_each(api->o.supervisor, add_component, &l);
+    response = json_object_new_object();
+    (void)json_object_object_add(response, "components", l.list);
+    sedge_api_respond_take(s, response);
+}
+
+static void respond_status(struct sedge_ipc_stream *s, const char *member, bool done, const char *message)
+{
+    struct json_object *response = json_object_new_object();
+
+    sedge_json_add_str(response, member, done ? "SUCCEEDED" : "FAILED");
+    if (!done) sedge_json_add_str(response, "message", message);
+    sedge_api_respond_take(s, response);
+}
+
+void sedge_op_restart_component(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request)
+{
+    struct sedge_service_info info;
+    struct sedge_err err = SEDGE_ERR_INIT;
+    const char *name = target(api, s, request, "ComponentNotFoundError", &info);
+
+    if (!name) return;
+    respond_status(s, "restartStatus", sedge_supervisor_restart(api->o.supervisor, name, &err) == 0, err.msg);
+}
+
+void sedge_op_stop_component(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request)
+{
+    struct sedge_service_info info;
+    struct sedge_err err = SEDGE_ERR_INIT;
+    const char *name = target(api, s, request, "ComponentNotFoundError", &info);
+
+    if (!name) return;
+    respond_status(s, "stopStatus", sedge_supervisor_stop(api->o.supervisor, name, &err) == 0, err.msg);
+}

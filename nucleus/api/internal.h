@@ -1,0 +1,113 @@
+/*
+ * internal - what the families of operations share. Private to api.
+ */
+#ifndef SEDGE_API_INTERNAL_H
+#define SEDGE_API_INTERNAL_H
+
+#include "api.h"
+
+#include "base/json.h"
+#include "base/str.h"
+#include "broker/broker.h"
+#include "broker/publish.h"
+#include "config/config.h"
+#include "deploy/deployer.h"
+#include "ipc_server/server.h"
+#include "policy/policy.h"
+#include "supervisor/supervisor.h"
+
+struct sedge_cli_token {
+    char *identity; /* greengrass-cli#user-1000 */
+    char *token;
+};
+
+struct sedge_api {
+    struct sedge_api_options o;
+    char *root;
+    char *socket_path;
+    struct sedge_policy *policy;
+    struct sedge_broker *broker;
+    struct sedge_ipc_server *server;
+    struct sedge_publish scan; /* buffers of the hot path */
+    struct sedge_strv principals;
+    struct sedge_cli_token *cli;
+    size_t ncli;
+    struct sedge_config_watch *cli_watch;
+    struct sedge_config_watch *access_watch;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+/* What a streaming call leaves behind on its stream; ended when the stream is. */
+struct sedge_api_sub {
+    struct sedge_api *api;
+    struct sedge_ipc_stream *stream;
+    void (*end)(struct sedge_api_sub *sub); /* frees it */
+};
+
+enum sedge_member {
+    SEDGE_M_END,
+    SEDGE_M_STR,
+    SEDGE_M_NUM,
+    SEDGE_M_BOOL,
+    SEDGE_M_OBJ,
+    SEDGE_M_ARR,
+    SEDGE_M_BLOB,
+    SEDGE_M_STRS
+};
+
+#define SEDGE_OPERATION_FIELDS_MAX 12
+struct sedge_operation {
+    const char *name;    /* without prefix */
+    const char *service; /* of the policy; NULL: none */
+    const char *help;
+    struct {
+        const char *name;
+        enum sedge_member type;
+    } fields[SEDGE_OPERATION_FIELDS_MAX];
+    /* Exactly one of them. `raw` gets the text itself: the hot path. */
+    void (*handle)(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+    void (*raw)(struct sedge_api *api, struct sedge_ipc_stream *s, const char *payload, size_t len);
+};
+
+void sedge_api_dispatch(struct sedge_api *api, struct sedge_ipc_stream *s, const char *operation, const char *payload,
+                        size_t len);
+const struct sedge_operation *sedge_api_operations(size_t *n);
+
+/* Asks the policy; on refusal answers UnauthorizedError with `text` (NULL: the verdict's own) and returns -1. */
+int sedge_api_authorize(struct sedge_api *api, struct sedge_ipc_stream *s, const char *service, const char *resource,
+                        const char *text);
+/* Answers with an object that it takes over. */
+void sedge_api_respond_take(struct sedge_ipc_stream *s, struct json_object *o);
+void sedge_api_error(struct sedge_ipc_stream *s, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* ResourceNotFoundError with resourceType and resourceName. */
+void sedge_api_not_found(struct sedge_ipc_stream *s, const char *type, const char *name, const char *message);
+
+/* cli_tokens.c */
+int sedge_cli_tokens_renew(struct sedge_api *api, struct sedge_err *err);
+void sedge_cli_tokens_release(struct sedge_api *api);
+const char *sedge_cli_tokens_owner(struct sedge_api *api, const char *token);
+
+/* Frees what pubsub.c keeps for a connection. */
+void sedge_pubsub_forget(void *slot);
+
+/* Handlers, one file for each family. */
+void sedge_op_publish(struct sedge_api *api, struct sedge_ipc_stream *s, const char *payload, size_t len);
+void sedge_op_subscribe(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_publish_iotcore(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_subscribe_iotcore(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_get_configuration(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_update_configuration(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_subscribe_configuration(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_update_state(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_component_details(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_list_components(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_restart_component(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_stop_component(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_create_deployment(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_cancel_deployment(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_deployment_status(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_list_deployments(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+
+#endif
