@@ -1,0 +1,48 @@
+"""An independent subscriber: mosquitto_sub in a process of its own, its lines kept with the time of arrival."""
+import json
+import subprocess
+import threading
+import time
+
+from .process import LocalError, find_program
+
+
+class Observer:
+    def __init__(self, port, user, password, topic):
+        # Its own persistent session would hide what the device does; a clean one sees only what arrives now.
+        argv = [find_program("mosquitto_sub"), "-h", "127.0.0.1", "-p", str(port), "-u", user, "-P", password, "-t", topic, "-q", "1", "-V", "5"]
+        self.popen = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.messages = []
+        self.changed = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.popen.stdout:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                message = {"unreadable": line}
+            with self.changed:
+                self.messages.append((time.monotonic(), message))
+                self.changed.notify_all()
+
+    def count(self):
+        with self.changed:
+            return len(self.messages)
+
+    def wait_more(self, count, seconds, what):
+        """The messages that came after now, once there are `count` of them."""
+        start = self.count()
+        deadline = time.monotonic() + seconds
+        with self.changed:
+            while len(self.messages) < start + count:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    got = len(self.messages) - start
+                    raise LocalError(f"{what}: expected {count} messages within {seconds} s, the subscriber got {got}")
+                self.changed.wait(left)
+            return self.messages[start:start + count]
+
+    def stop(self):
+        self.popen.terminate()
+        self.popen.wait()
