@@ -55,9 +55,14 @@ static char peek(const struct scan *s)
     return s->at < s->len ? s->text[s->at] : '\0';
 }
 
+static bool is_one_of(char c, const char *set)
+{
+    return c && strchr(set, c);
+}
+
 static void blanks(struct scan *s)
 {
-    while (s->at < s->len && memchr(" \t\r\n", s->text[s->at], 4))
+    while (s->at < s->len && is_one_of(s->text[s->at], " \t\r\n"))
         s->at++;
 }
 
@@ -74,7 +79,7 @@ static int string(struct scan *s)
         if (c < 0x20) return expected(s, "a closing quote (line breaks in a text are written \\n)");
         if (c == '\\') {
             s->at++;
-            if (s->at >= s->len || !memchr("\"\\/bfnrtu", s->text[s->at], 9))
+            if (s->at >= s->len || !is_one_of(s->text[s->at], "\"\\/bfnrtu"))
                 return expected(s, "one of \" \\ / b f n r t u after a backslash");
         }
     }
