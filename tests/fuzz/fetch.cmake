@@ -1,0 +1,2 @@
+sedge_fuzz_target(listing DEPS sedge_fetch_helper)
+sedge_fuzz_target(unpack_name DEPS sedge_fetch_helper)
