@@ -83,7 +83,9 @@ int sedge_fs_mkdirs(const char *path, mode_t mode, struct sedge_err *err)
     for (char *s = p + 1; *s; s++) {
         if (*s != '/') continue;
         *s = 0;
-        if (mkdir(p, 0755) != 0 && errno != EEXIST) return sedge_err_sys(err, errno, "%s: mkdir", p);
+        /* chmod: the umask may be stricter than what the header promises. */
+        if (mkdir(p, 0755) == 0 ? chmod(p, 0755) != 0 : errno != EEXIST)
+            return sedge_err_sys(err, errno, "%s: mkdir", p);
         *s = '/';
     }
     if (mkdir(p, mode) != 0 && errno != EEXIST) return sedge_err_sys(err, errno, "%s: mkdir", p);

@@ -162,6 +162,8 @@ def test_a_file_with_the_right_digest_is_not_fetched_again(store, bucket, tmp_ro
     get = {"op": "get", "url": f"s3://{bucket}/k", "dest": f"{tmp_root}/k", "digest": sha256(b"data"), "mode": 0o440}
     assert store.run(get)["cached"] is False
     assert os.stat(f"{tmp_root}/k").st_mode & 0o777 == 0o440
+    store.run({**get, "dest": f"{tmp_root}/x/y/k"})
+    assert [os.stat(f"{tmp_root}/{d}").st_mode & 0o777 for d in ("x", "x/y")] == [0o755, 0o755]
     store.run({"op": "delete", "url": f"s3://{bucket}/k"})
     assert store.run({**get, "mode": 0o555})["cached"] is True
     assert os.stat(f"{tmp_root}/k").st_mode & 0o777 == 0o555
@@ -493,7 +495,7 @@ def test_archives_are_unpacked_with_modes(fetch, tmp_root, kind):
         with open(f"{to}/{name}", "rb") as got:
             assert got.read() == data
         assert os.stat(f"{to}/{name}").st_mode & 0o777 == 0o550
-    for folder in (to, f"{to}/dir", f"{to}/dir/sub", f"{to}/emptydir"):
+    for folder in (f"{tmp_root}/un", to, f"{to}/dir", f"{to}/dir/sub", f"{to}/emptydir"):
         assert os.stat(folder).st_mode & 0o777 == 0o755
     # Once more: nothing is written; a lost file is brought back.
     before = os.stat(f"{to}/top.txt").st_ino
