@@ -57,7 +57,7 @@ static int need_object(const char *what, const char *json, struct sedge_ipc_err 
 
 static int limit_blob(size_t size, struct sedge_ipc_err *err)
 {
-    if (size <= SEDGE_FRAME_MAX / 4 * 3) return 0;
+    if (size <= (size_t)SEDGE_FRAME_MAX / 4 * 3) return 0;
     return sedge_ipc_fail(err, SEDGE_IPC_E_LIMIT, "%zu bytes do not fit a frame of %u", size, SEDGE_FRAME_MAX);
 }
 
