@@ -302,7 +302,7 @@ void sedge_jobs_offer(struct sedge_jobs *j, struct json_object *execution)
         resume(e, document);
     else if (decision == SEDGE_JOBS_REPEAT_STATUS)
         repeat_status(j, e);
-    else if (e->began && strcmp(sedge_json_str(execution, "status", ""), "QUEUED") == 0)
+    else if (e->began && !e->announced && sedge_mono_ms() - e->announced_at >= j->o.answer_timeout_ms)
         sedge_jobs_tell_progress(j, e); /* the first one was lost */
 }
 
@@ -420,6 +420,8 @@ static void granted_cb(void *user, const int *codes, size_t n, const struct sedg
         e->unanswered = 0;
     }
     j->ready = true;
+    for (struct sedge_exec *e = j->execs; e; e = e->next)
+        if (e->began && !e->announced && !e->status) sedge_jobs_tell_progress(j, e);
     j->want_next = true;
     j->next_due = 0;
     j->next_tries = 0;

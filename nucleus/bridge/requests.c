@@ -180,7 +180,7 @@ void sedge_jobs_tell_progress(struct sedge_jobs *j, struct sedge_exec *e)
     char token[SEDGE_TOKEN_MAX];
     char percent[16];
 
-    if (!j->ready) return; /* repeated when $next says QUEUED for a job that has begun */
+    if (!j->ready) return; /* repeated at the next connect */
     if (e->phase[0]) {
         details = json_object_new_object();
         (void)snprintf(percent, sizeof percent, "%d", e->percent);
@@ -188,8 +188,10 @@ void sedge_jobs_tell_progress(struct sedge_jobs *j, struct sedge_exec *e)
         sedge_json_add_str(details, "progress", percent);
     }
     new_token(j, token);
-    if (send_request(j, SEDGE_TELL_PROGRESS, e->job_id, "update", update_body(e, "IN_PROGRESS", details), token))
+    if (send_request(j, SEDGE_TELL_PROGRESS, e->job_id, "update", update_body(e, "IN_PROGRESS", details), token)) {
         e->unanswered++;
+        e->announced_at = sedge_mono_ms();
+    }
     json_object_put(details);
 }
 
@@ -263,11 +265,20 @@ static struct sedge_flight *match(struct sedge_jobs *j, bool update, const char 
     return f;
 }
 
+static void note_announced(struct sedge_jobs *j, const char *job_id)
+{
+    for (struct sedge_exec *e = j->execs; e; e = e->next)
+        if (!e->status && e->began && strcmp(e->job_id, job_id) == 0) e->announced = true;
+}
+
 static void answered(struct sedge_jobs *j, bool update, bool accepted, const char *job_id, struct json_object *answer)
 {
     struct sedge_flight *f = match(j, update, job_id, sedge_json_str(answer, "clientToken", NULL));
 
-    if (!f) return; /* a second copy, too late, or the answer to a progress update */
+    if (!f) { /* a second copy, too late, or the answer to a progress update */
+        if (update && accepted) note_announced(j, job_id);
+        return;
+    }
     if (f == &j->next)
         next_answered(j, accepted, answer);
     else if (f == &j->check)

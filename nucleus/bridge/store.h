@@ -23,16 +23,18 @@ struct sedge_exec {
     struct json_object *document; /* until it has ended */
     bool acked;                   /* the cloud has answered the terminal status */
     /* of this run of the program */
-    bool stored;    /* status is on disk */
-    bool taken;     /* handed to the deployment side */
-    bool began;     /* IN_PROGRESS was wanted */
-    bool check;     /* ask the cloud whether it has been withdrawn */
-    bool told;      /* on_cancel has run */
-    bool plain;     /* the cloud does not like the statusDetails */
-    int tries;      /* of reporting; of checking */
-    int64_t due;    /* next try */
-    int unanswered; /* IN_PROGRESS updates without an answer so far */
-    int puts;       /* writes under way: not freed before they are done */
+    bool stored;          /* status is on disk */
+    bool taken;           /* handed to the deployment side */
+    bool began;           /* IN_PROGRESS was wanted */
+    bool announced;       /* the cloud has accepted an IN_PROGRESS */
+    int64_t announced_at; /* when it was last sent */
+    bool check;           /* ask the cloud whether it has been withdrawn */
+    bool told;            /* on_cancel has run */
+    bool plain;           /* the cloud does not like the statusDetails */
+    int tries;            /* of reporting; of checking */
+    int64_t due;          /* next try */
+    int unanswered;       /* IN_PROGRESS updates without an answer so far */
+    int puts;             /* writes under way: not freed before they are done */
     char phase[64];
     int percent;
     int64_t progress_at;

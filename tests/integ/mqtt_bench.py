@@ -1,5 +1,6 @@
 """A broker as the fleet uses it (mutual TLS, name = certificate CN, ACL), and processes that speak lines of JSON."""
 
+import contextlib
 import getpass
 import json
 import os
@@ -127,8 +128,9 @@ class Driver:
                 self.log.append(line)
 
     def send(self, op, **members):
-        self.process.stdin.write(json.dumps({"op": op, **members}) + "\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(ValueError):  # closed meanwhile: nobody listens any more
+            self.process.stdin.write(json.dumps({"op": op, **members}) + "\n")
+            self.process.stdin.flush()
 
     def wait(self, name, timeout=10, **members):
         """The next event of that name (and with those members); others on the way are dropped."""
@@ -193,5 +195,5 @@ def start(pki):
     begin.cloud = lambda broker, name="cloud": begin(broker, host="127.0.0.1", port=broker.plain, thing=name, ca=None,
                                                      cert=None, key=None)
     yield begin
-    for d in running:
+    for d in reversed(running):  # devices before the cloud that answers them
         d.close()

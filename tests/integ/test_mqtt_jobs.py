@@ -356,13 +356,12 @@ def test_13_a_document_of_32_kb_is_taken(cloud, device):
     assert d.wait("job")["document"]["filler"] == doc["filler"]
 
 
-def test_20_a_broker_that_forgot_everything_loses_nothing(broker, cloud, device, start):
+def test_20_a_broker_that_forgot_everything_loses_nothing(broker, cloud, device):
     d = device()
     cloud.wait("get", "$next")
+    cloud.create("J", notify=False)
     broker.stop()
     broker.start()
-    fresh = Cloud(start.cloud(broker))
-    fresh.create("J", notify=False)
     d.wait("job", job="J")
 
 
