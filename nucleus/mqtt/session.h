@@ -61,6 +61,10 @@ struct sedge_mqtt_options { /* texts are copied */
     int publishes_per_s, bytes_per_s; /* 100, 524288 */
 };
 void sedge_mqtt_options_default(struct sedge_mqtt_options *o);
+struct json_object;
+/* Overlays the `mqtt` object of the nucleus configuration (may be NULL); unknown keys are left alone. INVALID for a bad
+ * value. Host, client id and files come from elsewhere (iotDataEndpoint, system). */
+int sedge_mqtt_options_read(struct json_object *mqtt, struct sedge_mqtt_options *o, struct sedge_err *err);
 
 /* MQTT 5 properties of a message. Zero-initialised except: */
 #define SEDGE_MQTT_PROPS_INIT ((struct sedge_mqtt_props){.expiry_s = -1, .payload_format = -1})

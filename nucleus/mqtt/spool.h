@@ -44,7 +44,7 @@ enum sedge_spool_policy {
 
 struct sedge_spool_options {
     const char *path;          /* file; NULL: memory storage */
-    int64_t max_bytes;         /* mqtt.spooler.maxSizeInBytes; default 16 MiB disk, 2621440 memory */
+    int64_t max_bytes;         /* mqtt.spooler.maxSizeInBytes; 0: 16 MiB on disk, 2621440 in memory */
     int64_t max_messages;      /* 100000 */
     int64_t max_payload;       /* mqtt.maxMessageSizeInBytes 131072 */
     int64_t min_free_bytes;    /* 100 MB: below it nothing more is written */

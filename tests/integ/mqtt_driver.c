@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "bridge/jobs.h"
 #include "mqtt/session.h"
+#include "mqtt/spool.h"
 
 struct driver {
     uv_loop_t loop;
@@ -26,6 +27,7 @@ struct driver {
     struct json_object *o;
     struct sedge_mqtt *mqtt;
     struct sedge_mqtt_sub *sub[8];
+    struct sedge_spool *spool;
     struct sedge_dbw *writer;
     struct sedge_jobs *jobs;
 };
@@ -139,6 +141,57 @@ static void op_publish(struct driver *d, struct json_object *c)
     if (sedge_mqtt_publish(d->mqtt, &m, done_cb, tag, &err) == 0) return;
     refuse("publish", tag, &err);
     free(tag);
+}
+
+/* "count" messages, "%d" in the payload being the number. */
+static void op_spool(struct driver *d, struct json_object *c)
+{
+    struct sedge_mqtt_props props;
+    struct sedge_mqtt_message m = message_of(c, &props);
+    int64_t count = sedge_json_i64(c, "count", 1);
+    int64_t first = sedge_json_i64(c, "first", 0);
+    struct sedge_buf payload = SEDGE_BUF_INIT;
+
+    for (int64_t i = 0; i < count; i++) {
+        struct sedge_err err = SEDGE_ERR_INIT;
+        if (count > 1) {
+            sedge_buf_clear(&payload);
+            sedge_buf_printf(&payload, "%lld", (long long)(first + i));
+            m.payload = payload.data;
+            m.len = payload.len;
+        }
+        if (sedge_spool_publish(d->spool, sedge_json_str(c, "component", "c"), &m, &err) != 0)
+            refuse("spool", sedge_json_str(c, "tag", ""), &err);
+    }
+    sedge_buf_release(&payload);
+    emit(event("spooled"));
+}
+
+static void op_stats(struct driver *d, struct json_object *c)
+{
+    struct sedge_spool_stats st;
+    struct json_object *e = event("stats");
+
+    (void)c;
+    sedge_spool_stats(d->spool, &st);
+    sedge_json_add_i64(e, "messages", st.messages);
+    sedge_json_add_i64(e, "bytes", st.bytes);
+    sedge_json_add_i64(e, "delivered", st.delivered);
+    sedge_json_add_i64(e, "dropped", st.dropped);
+    sedge_json_add_bool(e, "onDisk", st.on_disk);
+    emit(e);
+}
+
+static int start_spool(struct driver *d, struct sedge_err *err)
+{
+    struct json_object *mqtt = sedge_json_obj(d->o, "mqtt");
+    struct sedge_spool_options o;
+    bool disk;
+
+    if (sedge_spool_options_read(mqtt, &o, &disk, err) != 0) return -1;
+    o.path = disk ? sedge_json_str(d->o, "spool", NULL) : NULL;
+    d->spool = sedge_spool_new(&d->loop, d->mqtt, &o, err);
+    return d->spool ? 0 : -1;
 }
 
 static void op_subscribe(struct driver *d, struct json_object *c)
@@ -255,7 +308,7 @@ static const struct {
     void (*run)(struct driver *d, struct json_object *c);
 } ops[] = {{"publish", op_publish}, {"subscribe", op_subscribe}, {"unsubscribe", op_unsubscribe},
            {"status", op_status},   {"progress", op_progress},   {"poll", op_poll},
-           {"adopt", op_adopt}};
+           {"adopt", op_adopt},     {"spool", op_spool},         {"stats", op_stats}};
 
 static void run_line(struct driver *d, const char *line, size_t n)
 {
@@ -283,13 +336,20 @@ static void bridge_closed_cb(void *user)
     sedge_mqtt_close(d->mqtt, session_closed_cb, d);
 }
 
-static void shut_down(struct driver *d)
+static void spool_closed_cb(void *user)
 {
-    uv_close((uv_handle_t *)&d->in, NULL);
+    struct driver *d = user;
+
     if (d->jobs)
         sedge_jobs_close(d->jobs, bridge_closed_cb, d);
     else
         bridge_closed_cb(d);
+}
+
+static void shut_down(struct driver *d)
+{
+    uv_close((uv_handle_t *)&d->in, NULL);
+    sedge_spool_close(d->spool, spool_closed_cb, d);
 }
 
 static void alloc_cb(uv_handle_t *h, size_t hint, uv_buf_t *buf)
@@ -351,7 +411,7 @@ int main(int argc, char **argv)
     (void)uv_loop_init(&d.loop);
     (void)uv_pipe_init(&d.loop, &d.in, 0);
     d.in.data = &d;
-    if (!d.o || connect_session(&d, &err) != 0 || start_bridge(&d, &err) != 0) {
+    if (!d.o || connect_session(&d, &err) != 0 || start_bridge(&d, &err) != 0 || start_spool(&d, &err) != 0) {
         refuse("start", "", &err);
         return 1;
     }
