@@ -61,8 +61,8 @@ static void write_device_acl(const struct sedge_broker_config *b, struct sedge_b
         "write $aws/things/%u/jobs/start-next",
         "write $aws/things/%u/jobs/+/get",
         "write $aws/things/%u/jobs/+/update",
-        "write $aws/things/%u/jobs/+/" SEDGE_CLOUD_NS "/get",
-        "write $aws/things/%u/jobs/+/" SEDGE_CLOUD_NS "/update",
+        ("write $aws/things/%u/jobs/+/" SEDGE_CLOUD_NS "/get"),
+        ("write $aws/things/%u/jobs/+/" SEDGE_CLOUD_NS "/update"),
         "write $aws/things/%u/shadow/name/+/get",
         "write $aws/things/%u/shadow/name/+/update",
         "write $aws/things/%u/shadow/name/+/delete",
@@ -152,7 +152,8 @@ int sedge_broker_config_write(struct sedge_cloud *c, const struct sedge_broker_c
     if (!c->set.service_password)
         return sedge_err_set(err, SEDGE_E_INVALID,
                              "the settings hold no password for the service; run sedge-cloud init");
-    if (sedge_fs_mkdirs(b->out, 0700, err) != 0 || sedge_fs_mkdirs(data, 0700, err) != 0) return -1;
+    if ((!sedge_fs_is_dir(b->out) && sedge_fs_mkdirs(b->out, 0700, err) != 0) || sedge_fs_mkdirs(data, 0700, err) != 0)
+        return -1;
     dir = realpath(b->out, NULL);
     if (!dir || strpbrk(dir, "\r\n"))
         return sedge_err_set(err, SEDGE_E_INVALID, "--out %s: not a folder that mosquitto.conf can name", b->out);

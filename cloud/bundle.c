@@ -69,7 +69,9 @@ static int write_bundle(struct sedge_cloud *c, const char *name, const struct se
     sedge_auto_buf struct sedge_buf config = SEDGE_BUF_INIT;
     sedge_auto_free char *abs = NULL;
 
-    if (sedge_fs_mkdirs(where->out, 0700, err) != 0 || sedge_cloud_ca_cert(c->dir, &ca, err) != 0) return -1;
+    if ((!sedge_fs_is_dir(where->out) && sedge_fs_mkdirs(where->out, 0700, err) != 0) ||
+        sedge_cloud_ca_cert(c->dir, &ca, err) != 0)
+        return -1;
     abs = realpath(where->out, NULL);
     write_config(&c->set, name, where->install_dir ? where->install_dir : abs, where->root, &config);
     if (write_file(where->out, "device.key", key, 0600, err) != 0 ||

@@ -23,8 +23,8 @@ int sedge_cloud_ca_make(const char *dir, struct sedge_err *err);
 int sedge_cloud_ca_cert(const char *dir, struct sedge_buf *pem, struct sedge_err *err);
 /* New key and certificate. `names`: NULL for a device; otherwise host names and IP addresses, separated by commas, for
  * a server. `fingerprint` (SHA-256 of the certificate, hex) may be NULL. */
-int sedge_cloud_ca_issue(const char *dir, const char *cn, const char *names, struct sedge_buf *key_pem,
-                         struct sedge_buf *cert_pem, struct sedge_buf *fingerprint, struct sedge_err *err);
+int sedge_cloud_ca_issue(const char *dir, const char *cn, const char *names, struct sedge_buf *key_out,
+                         struct sedge_buf *cert_out, struct sedge_buf *fingerprint, struct sedge_err *err);
 /* Password line value in the format of mosquitto_passwd ("$7$..."). */
 int sedge_cloud_password_hash(const char *password, struct sedge_buf *out, struct sedge_err *err);
 

@@ -42,7 +42,7 @@ int sedge_component_publish(struct sedge_cloud *c, const struct sedge_package *p
                             void (*progress)(const char *line), struct sedge_err *err);
 
 struct json_object *sedge_component_list(struct sedge_cloud *c, struct sedge_err *err);
-/* name: NAME (all its versions) or NAME@VERSION. A list. */
-struct json_object *sedge_component_show(struct sedge_cloud *c, const char *name, struct sedge_err *err);
+/* what: NAME (all its versions) or NAME@VERSION. A list. */
+struct json_object *sedge_component_show(struct sedge_cloud *c, const char *what, struct sedge_err *err);
 
 #endif

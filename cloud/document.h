@@ -15,8 +15,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define SEDGE_DOC_INPUT_MAX  (10 * 1024 * 1024)
-#define SEDGE_DOC_INLINE_MAX (31 * 1024) /* bytes of a device document inside a job */
+#define SEDGE_DOC_INPUT_MAX  10485760
+#define SEDGE_DOC_INLINE_MAX 31744 /* bytes of a device document inside a job */
 
 struct sedge_doc {
     int kind; /* SEDGE_TARGET_..., -1: the document names no target */
@@ -37,11 +37,12 @@ int sedge_doc_parse_target(const char *text, int *kind, char **name, struct sedg
 /* Content of a deployment without components and with the default policies. New reference. */
 struct json_object *sedge_doc_empty(void);
 
-/* Changes of `deploy revise`, applied to content: each text as the user typed it. */
-int sedge_doc_set_component(struct json_object *content, const char *name_at_version, struct sedge_err *err);
+/* Changes of `deploy revise`, applied to content, each text as the user typed it: NAME@VERSION, NAME, NAME=JSON,
+ * NAME=/pointer. */
+int sedge_doc_set_component(struct json_object *content, const char *text, struct sedge_err *err);
 int sedge_doc_rm_component(struct json_object *content, const char *name, struct sedge_err *err);
-int sedge_doc_merge(struct json_object *content, const char *name_is_json, struct sedge_err *err);
-int sedge_doc_reset(struct json_object *content, const char *name_is_pointer, struct sedge_err *err);
+int sedge_doc_merge(struct json_object *content, const char *text, struct sedge_err *err);
+int sedge_doc_reset(struct json_object *content, const char *text, struct sedge_err *err);
 
 struct sedge_doc_ids {
     const char *deployment_id, *name, *arn;

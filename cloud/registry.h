@@ -19,7 +19,7 @@ struct sedge_bundle {
 
 /* Key, certificate and registration; writes device.key (0600), device.crt, ca.crt and config.yaml into the bundle's
  * folder. CONFLICT when the thing exists. */
-int sedge_thing_create(struct sedge_cloud *c, const char *name, const struct sedge_bundle *b, int64_t now_ms,
+int sedge_thing_create(struct sedge_cloud *c, const char *name, const struct sedge_bundle *where, int64_t now_ms,
                        struct sedge_err *err);
 int sedge_thing_delete(struct sedge_cloud *c, const char *name, int64_t now_ms, struct sedge_err *err);
 /* New references; NULL on failure. */
