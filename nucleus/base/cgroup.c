@@ -61,8 +61,10 @@ struct sedge_cgroups *sedge_cgroups_open(const char *mount, const char *group)
 void sedge_cgroups_close(struct sedge_cgroups *c)
 {
     if (!c) return;
-    for (int h = 0; h < NHIERARCHIES; h++)
+    for (int h = 0; h < NHIERARCHIES; h++) {
+        if (c->base[h]) (void)rmdir(c->base[h]); /* stays while a component's group is in it */
         free(c->base[h]);
+    }
     free(c);
 }
 

@@ -14,7 +14,7 @@
 
 #define STAT_MAX  1024
 #define DEPTH_MAX 4096 /* of a chain of parents: more is a loop that the table's age has made */
-#define ENV_MAX   (4u * 1024u * 1024u)
+#define ENV_MAX   ((size_t)4 * 1024 * 1024)
 
 /* "pid (comm) S ppid pgrp session ...": comm may hold blanks and parentheses, so look for the last one. */
 static int parse_stat(char *text, struct sedge_proc_stat *out)

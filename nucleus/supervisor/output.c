@@ -130,7 +130,7 @@ static void tell_dropped(struct sedge_output *o)
     char text[160];
 
     if (o->dropped == 0 || o->allowance <= 0) return;
-    (void)snprintf(text, sizeof(text), "%lld lines were dropped: the component writes more than %u bytes in a second",
+    (void)snprintf(text, sizeof(text), "%lld lines were dropped: the component writes more than %zu bytes in a second",
                    (long long)o->dropped, SEDGE_OUTPUT_BYTES_PER_SEC);
     o->dropped = 0;
     format(o, SEDGE_WARN, "output-dropped", text, o->contexts);

@@ -23,9 +23,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define SEDGE_PROCESS_READ_BUDGET (256u * 1024u)
+#define SEDGE_PROCESS_READ_BUDGET ((size_t)256 * 1024)
 #define SEDGE_PROCESS_TICK_MS     5
-#define SEDGE_PROCESS_CHUNK       (32u * 1024u)
+#define SEDGE_PROCESS_CHUNK       ((size_t)32 * 1024)
 #define SEDGE_PROCESS_LAST_MS     5000 /* for the pipes after the last process is gone */
 
 struct sedge_process;

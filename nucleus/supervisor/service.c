@@ -19,8 +19,7 @@ static void timer_cb(uv_timer_t *t);
 
 static void free_deps(struct service *s)
 {
-    for (size_t i = 0; i < s->ndeps; i++)
-        free((void *)(uintptr_t)s->deps[i].name);
+    sedge_strv_release(&s->dep_names);
     free(s->deps);
     s->deps = NULL;
     s->ndeps = 0;
@@ -70,8 +69,10 @@ void service_assign(struct service *s, const struct sedge_service_spec *spec)
 
     free_deps(s);
     s->deps = spec->ndeps ? sedge_xcalloc(spec->ndeps, sizeof(*s->deps)) : NULL;
-    for (size_t i = 0; i < spec->ndeps; i++)
-        s->deps[i] = (struct sedge_service_dep){sedge_xstrdup(spec->deps[i].name), spec->deps[i].hard};
+    for (size_t i = 0; i < spec->ndeps; i++) {
+        sedge_strv_add(&s->dep_names, spec->deps[i].name);
+        s->deps[i] = (struct sedge_service_dep){s->dep_names.v[i], spec->deps[i].hard};
+    }
     s->ndeps = spec->ndeps;
     json_object_put(s->lifecycle);
     json_object_put(s->setenv);

@@ -61,8 +61,9 @@ struct service {
     char *version;
     struct json_object *lifecycle;
     struct json_object *setenv;
-    struct sedge_service_dep *deps; /* names owned */
+    struct sedge_service_dep *deps; /* names in dep_names */
     size_t ndeps;
+    struct sedge_strv dep_names;
     char *run_user;
     struct sedge_limits limits;
     bool has_limits;

@@ -384,7 +384,7 @@ static void queue(struct service *s, enum step_kind kind, struct json_object *li
 static bool is_too_long(const struct sedge_step *step, struct sedge_err *err)
 {
     if (strlen(step->script) < SEDGE_SCRIPT_MAX) return false;
-    (void)sedge_err_set(err, SEDGE_E_LIMIT, "the script has %zu bytes, at most %u are possible", strlen(step->script),
+    (void)sedge_err_set(err, SEDGE_E_LIMIT, "the script has %zu bytes, at most %zu are possible", strlen(step->script),
                         SEDGE_SCRIPT_MAX - 1);
     return true;
 }

@@ -433,6 +433,7 @@ void supervisor_check_freed(struct sedge_supervisor *sup)
         next = s->next;
         if (s->scripts) continue;
         unlink_service(&sup->services, s);
+        sedge_cgroups_remove(sup->cgroups, s->name);
         service_close(s);
     }
     if (sup->services || sup->detached) return;

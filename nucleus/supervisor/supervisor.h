@@ -37,12 +37,12 @@
 #include "lifecycle.h"
 
 /* Limits (docs/limits.md) */
-#define SEDGE_SCRIPT_MAX           (128u * 1024u) /* bytes of one script: the kernel's limit for one argument */
-#define SEDGE_LOG_LINE_MAX         (16u * 1024u)  /* bytes of one output line; longer ones are cut into pieces */
-#define SEDGE_LAST_LINES           20             /* lines of output kept in memory for each component */
-#define SEDGE_LAST_LINE_MAX        160            /* bytes kept of each of them */
-#define SEDGE_OUTPUT_BYTES_PER_SEC (256u * 1024u) /* of log for one component; more is dropped and counted */
-#define SEDGE_OUTPUT_BURST         (4u * 1024u * 1024u)
+#define SEDGE_SCRIPT_MAX           ((size_t)128 * 1024) /* bytes of one script: the kernel's limit for one argument */
+#define SEDGE_LOG_LINE_MAX         ((size_t)16 * 1024)  /* bytes of one output line; longer ones are cut into pieces */
+#define SEDGE_LAST_LINES           20                   /* lines of output kept in memory for each component */
+#define SEDGE_LAST_LINE_MAX        160                  /* bytes kept of each of them */
+#define SEDGE_OUTPUT_BYTES_PER_SEC ((size_t)256 * 1024) /* of log for one component; more is dropped and counted */
+#define SEDGE_OUTPUT_BURST         ((size_t)4 * 1024 * 1024)
 #define SEDGE_KILL_GRACE_MS        5000
 
 struct sedge_supervisor;

@@ -526,7 +526,7 @@ static void a_token_names_its_component_and_is_new_at_each_start(void **st)
     assert_null(sedge_supervisor_owner_of_token(r.sup, ""));
     assert_null(sedge_supervisor_owner_of_token(r.sup, "0123456789abcdef0123456789abcdef"));
     assert_int_equal(sedge_supervisor_restart(r.sup, "a", &r.err), 0);
-    rig_wait(&r, "a:STARTING a:RUNNING");
+    rig_wait(&r, "a:STOPPING a:INSTALLED a:STARTING a:RUNNING");
     second = rig_file(&r, "work/a/t");
     assert_string_not_equal(first, second);
     assert_null(sedge_supervisor_owner_of_token(r.sup, first));
