@@ -58,16 +58,6 @@ struct sedge_cgroups *sedge_cgroups_open(const char *mount, const char *group)
     return c;
 }
 
-void sedge_cgroups_close(struct sedge_cgroups *c)
-{
-    if (!c) return;
-    for (int h = 0; h < NHIERARCHIES; h++) {
-        if (c->base[h]) (void)rmdir(c->base[h]); /* stays while a component's group is in it */
-        free(c->base[h]);
-    }
-    free(c);
-}
-
 enum sedge_cgroup_version sedge_cgroups_version(const struct sedge_cgroups *c)
 {
     return c->version;
@@ -255,16 +245,31 @@ void sedge_cgroups_remove(struct sedge_cgroups *c, const char *component)
     }
 }
 
-void sedge_cgroups_kill_all(struct sedge_cgroups *c)
+/* Calls fn for each component that has a group. */
+static void each_component(struct sedge_cgroups *c, void (*fn)(struct sedge_cgroups *c, const char *component))
 {
     for (int h = 0; h < NHIERARCHIES; h++) {
         DIR *d = c->base[h] ? opendir(c->base[h]) : NULL;
         const struct dirent *e;
-        while (d && (e = readdir(d))) {
-            if (e->d_name[0] == '.' || e->d_type != DT_DIR) continue;
-            sedge_cgroups_kill(c, e->d_name);
-            sedge_cgroups_remove(c, e->d_name);
-        }
+        while (d && (e = readdir(d)))
+            if (e->d_name[0] != '.' && e->d_type == DT_DIR) fn(c, e->d_name);
         if (d) (void)closedir(d);
     }
+}
+
+void sedge_cgroups_kill_all(struct sedge_cgroups *c)
+{
+    each_component(c, sedge_cgroups_kill);
+    each_component(c, sedge_cgroups_remove);
+}
+
+void sedge_cgroups_close(struct sedge_cgroups *c)
+{
+    if (!c) return;
+    each_component(c, sedge_cgroups_remove);
+    for (int h = 0; h < NHIERARCHIES; h++) {
+        if (c->base[h]) (void)rmdir(c->base[h]); /* stays while a process is in it */
+        free(c->base[h]);
+    }
+    free(c);
 }

@@ -24,7 +24,7 @@ enum sedge_cgroup_version { SEDGE_CGROUP_ABSENT, SEDGE_CGROUP_V1, SEDGE_CGROUP_V
 
 /* Never NULL; version ABSENT when there is nothing that we may use. Creates nothing yet. */
 struct sedge_cgroups *sedge_cgroups_open(const char *mount, const char *group);
-void sedge_cgroups_close(struct sedge_cgroups *c); /* also removes the group above, if it is empty */
+void sedge_cgroups_close(struct sedge_cgroups *c); /* also removes the groups that are empty */
 enum sedge_cgroup_version sedge_cgroups_version(const struct sedge_cgroups *c);
 
 /* Creates the component's groups and adds their folders to *dirs. -1: none could be made (UNSUPPORTED, DENIED). */

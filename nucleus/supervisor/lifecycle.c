@@ -477,8 +477,7 @@ bool sedge_lc_event(struct sedge_lc *lc, enum sedge_lc_event event, int64_t now_
     case R_BUG:
         break;
     }
-    sedge_assert(!"lifecycle: a cell of the table is empty");
-    return false;
+    sedge_bug(__FILE__, __LINE__, "lifecycle: a cell of the table is empty");
 }
 
 bool sedge_lc_may_report(const struct sedge_lc *lc, enum sedge_lc_state reported)

@@ -29,6 +29,7 @@ static void destroy(struct service *s)
 {
     struct sedge_supervisor *sup = s->sup;
 
+    if (s->detached && !service_find(sup, s->name)) sedge_cgroups_remove(sup->cgroups, s->name);
     sedge_output_free(s->output);
     free_deps(s);
     json_object_put(s->lifecycle);
@@ -560,7 +561,7 @@ static void act_on(struct service *s, enum sedge_lc_act act)
         break;
     case SEDGE_LC_BUG:
     case SEDGE_LC_NACTS:
-        sedge_assert(!"lifecycle: a cell of the table is empty");
+        sedge_bug(__FILE__, __LINE__, "lifecycle: a cell of the table is empty");
     }
 }
 

@@ -273,7 +273,7 @@ static bool is_dead(struct rig *r, const char *path)
 
 static void nothing_is_left_when_the_nucleus_is_killed(void **st)
 {
-    struct rig r;
+    struct rig r, next;
     sedge_auto_free char *root = NULL;
     pid_t nucleus;
 
@@ -288,6 +288,8 @@ static void nothing_is_left_when_the_nucleus_is_killed(void **st)
     assert_int_equal(waitpid(nucleus, NULL, 0), nucleus);
     rig_until(&r, is_dead, "other/work/a/main");
     rig_until(&r, is_dead, "other/work/a/daemon");
+    rig_open(&next, root); /* removes what only a nucleus can: control groups */
+    rig_close(&next);
     rig_close(&r);
 }
 
