@@ -1,7 +1,8 @@
 /*
  * service - inside of the supervisor: one component, its steps and its processes. Nobody outside includes this.
  *
- * service.c drives the state machine, step.c runs a step (work item, process, output), supervisor.c holds all of them.
+ * service.c drives the state machine, step.c runs a step (work item, process, output), supervisor.c holds all of them
+ * (birth.c, request.c and look.c are its outer sides).
  */
 #ifndef SEDGE_SUPERVISOR_SERVICE_H
 #define SEDGE_SUPERVISOR_SERVICE_H
@@ -140,11 +141,18 @@ struct sedge_supervisor {
 };
 
 /* supervisor.c */
+/* With NOT_FOUND; and with DENIED for a part of the nucleus. */
+struct service *supervisor_find(struct sedge_supervisor *sup, const char *name, struct sedge_err *err);
+struct service *supervisor_find_generic(struct sedge_supervisor *sup, const char *name, struct sedge_err *err);
+bool service_has_lost_dependency(const struct service *s);
+bool service_is_active(const struct service *s); /* STARTING or RUNNING */
+void service_unlink(struct service **list, struct service *s);
 struct service *service_find(struct sedge_supervisor *sup, const char *name);
 void supervisor_wake(struct sedge_supervisor *sup);
 /* A service's state changed: queues the event, wakes its dependents and dependencies. */
 void supervisor_moved(struct service *s, enum sedge_lc_state old);
 bool service_deps_ready(const struct service *s);
+/* birth.c */
 void supervisor_unref(struct sedge_supervisor *sup);
 void supervisor_check_freed(struct sedge_supervisor *sup);
 
