@@ -237,7 +237,7 @@ enum sedge_prepared sedge_prepare(const struct sedge_prepare *in, struct sedge_p
     if (rc == SEDGE_PREPARED) rc = find_user(in, out);
     if (rc != SEDGE_PREPARED) return rc;
     if (make_folders(in, out) != 0) return SEDGE_PREPARED_BAD_IO;
-    if (in->is_root) make_groups(in, out);
+    make_groups(in, out);
     if (in->privileged) be_root(&out->run_as);
     return SEDGE_PREPARED;
 }

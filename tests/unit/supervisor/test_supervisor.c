@@ -468,6 +468,41 @@ static void a_new_version_is_installed_and_the_old_one_stopped_by_its_own_script
     rig_close(&r);
 }
 
+/* ---- limits ---- */
+
+static bool rig_pid_written_or_logged(struct rig *r, const char *path)
+{
+    sedge_auto_free char *log = rig_file(r, "logs/lim.log");
+    return rig_pid(r, path) > 0 || strstr(log, "systemResourceLimits");
+}
+
+static void limits_are_set_or_their_absence_is_explained(void **st)
+{
+    static const char script[] = "{\"run\":\"p=$(grep -E '^[0-9]+:memory:' /proc/self/cgroup | cut -d: -f3); q=$(grep "
+                                 "'^0::' /proc/self/cgroup | "
+                                 "cut -c4-); cat /sys/fs/cgroup/memory$p/memory.limit_in_bytes > m 2>/dev/null || cat "
+                                 "/sys/fs/cgroup$q/memory.max > m; sleep 100\"}";
+    struct sedge_service_spec spec = {.name = "lim", .version = "1.0.0", .has_limits = true};
+    struct rig r;
+    sedge_auto_free char *value = NULL, *log = NULL;
+
+    (void)st;
+    rig_open(&r, NULL);
+    spec.limits = (struct sedge_limits){.memory_kb = 65536, .cpus = 0.5};
+    spec.lifecycle = sedge_json_parse_object(script, strlen(script), "script", &r.err);
+    assert_non_null(spec.lifecycle);
+    assert_int_equal(sedge_supervisor_put(r.sup, &spec, NULL, &r.err), 0);
+    json_object_put(spec.lifecycle);
+    assert_int_equal(sedge_supervisor_start(r.sup, "lim", &r.err), 0);
+    rig_wait(&r, "lim:RUNNING");
+    rig_until(&r, rig_pid_written_or_logged, "work/lim/m");
+    value = rig_file(&r, "work/lim/m");
+    log = rig_file(&r, "logs/lim.log");
+    if (strtol(value, NULL, 10) != 65536L * 1024)
+        assert_non_null(strstr(log, "systemResourceLimits are not applied: "));
+    rig_close(&r);
+}
+
 /* ---- bootstrap, tokens ---- */
 
 static void bootstrap_done(void *arg, int code, const struct sedge_err *err)
@@ -595,6 +630,7 @@ int main(void)
         cmocka_unit_test(components_are_listed_dependencies_first),
         cmocka_unit_test(changes_have_the_reactions_of_the_table),
         cmocka_unit_test(a_new_version_is_installed_and_the_old_one_stopped_by_its_own_script),
+        cmocka_unit_test(limits_are_set_or_their_absence_is_explained),
         cmocka_unit_test(bootstrap_gives_its_exit_code),
         cmocka_unit_test(a_token_names_its_component_and_is_new_at_each_start),
         cmocka_unit_test(a_script_that_is_not_executable_is_explained_in_the_log),
