@@ -1,0 +1,247 @@
+/* The cloud side of the nucleus: session, spool, jobs, fleet status, and what the deployer tells them. */
+#include "nucleus.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "bridge/status.h"
+#include "config/params.h"
+#include "recipe/platform.h"
+
+#include <string.h>
+
+#define GGC_VERSION "2.17.0"
+
+/* ---- jobs ---- */
+
+static int job_cb(void *env, const struct sedge_job *job, struct sedge_err *err)
+{
+    struct sedge_nucleus *n = env;
+
+    (void)err; /* a bad document is the deployer's to report, with its cause */
+    sedge_deployer_submit_job(n->deployer, job->job_id, job->execution_number, job->document);
+    return 0;
+}
+
+static void cancel_cb(void *env, const char *job_id, int64_t execution_number)
+{
+    struct sedge_nucleus *n = env;
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    (void)execution_number;
+    if (sedge_deployer_cancel(n->deployer, job_id, &err) < 0)
+        sedge_log(SEDGE_INFO, "cloud", "job-cancel", "%s", err.msg);
+}
+
+/* ---- fleet status ---- */
+
+struct listing {
+    struct sedge_nucleus *n;
+    struct json_object *list;
+};
+
+static int add_component(const struct sedge_service_info *info, void *user)
+{
+    struct listing *l = user;
+    struct json_object *o = json_object_new_object();
+    struct json_object *status = NULL;
+    bool root = false;
+
+    sedge_json_add_str(o, "componentName", info->name);
+    sedge_json_add_str(o, "version", info->version);
+    (void)json_object_object_add(o, "fleetConfigArns", sedge_deployer_arns_of(l->n->deployer, info->name, &root));
+    sedge_json_add_bool(o, "isRoot", root);
+    sedge_json_add_str(o, "status", sedge_lc_wire(info->state));
+    if (info->code != SEDGE_STATUS_NONE) {
+        struct json_object *codes = json_object_new_array();
+        (void)json_object_array_add(codes, json_object_new_string(sedge_status_name(info->code)));
+        status = json_object_new_object();
+        (void)json_object_object_add(status, "statusCodes", codes);
+        sedge_json_add_str(status, "statusReason", info->reason);
+    }
+    (void)json_object_object_add(o, "componentStatusDetails", status);
+    (void)json_object_array_add(l->list, o);
+    return 0;
+}
+
+static struct json_object *components_cb(void *env)
+{
+    struct listing l = {env, json_object_new_array()};
+
+    sedge_supervisor_each(l.n->supervisor, add_component, &l);
+    return l.list;
+}
+
+/* ---- what the deployer tells ---- */
+
+struct outcome {
+    struct sedge_outcome o;
+    const char **stack;
+    const char **types;
+};
+
+static const char **texts_of(struct json_object *list, size_t *n)
+{
+    const char **v;
+
+    *n = list ? json_object_array_length(list) : 0;
+    v = sedge_xcalloc(*n, sizeof *v);
+    for (size_t i = 0; i < *n; i++)
+        v[i] = json_object_get_string(json_object_array_get_idx(list, i));
+    return v;
+}
+
+static void read_outcome(struct json_object *details, struct outcome *out)
+{
+    memset(out, 0, sizeof *out);
+    out->o.detailed = sedge_json_str(details, "detailed-deployment-status", NULL);
+    out->o.cause = sedge_json_str(details, "deployment-failure-cause", NULL);
+    out->stack = texts_of(sedge_json_arr(details, "deployment-error-stack"), &out->o.n_stack);
+    out->types = texts_of(sedge_json_arr(details, "deployment-error-types"), &out->o.n_types);
+    out->o.stack = out->stack;
+    out->o.types = out->types;
+}
+
+static void tell_fleet(struct sedge_nucleus *n, const struct sedge_deploy_report *r, const struct sedge_outcome *o)
+{
+    sedge_auto_put struct json_object *info = json_object_new_object();
+
+    sedge_json_add_str(info, "status", r->status);
+    (void)json_object_object_add(info, "statusDetails", sedge_outcome_for_fleet(o));
+    sedge_json_add_str(info, "fleetConfigurationArnForStatus", r->configuration_arn);
+    sedge_json_add_str(info, "deploymentId", r->deployment_id);
+    if (r->unchanged_roots)
+        (void)json_object_object_add(info, "unchangedRootComponents", json_object_get(r->unchanged_roots));
+    sedge_fleet_deployment_ended(n->fleet,
+                                 r->source == SEDGE_SOURCE_LOCAL ? SEDGE_FLEET_LOCAL : SEDGE_FLEET_THING_GROUP, info);
+}
+
+void sedge_cloud_report(void *env, const struct sedge_deploy_report *r)
+{
+    struct sedge_nucleus *n = env;
+    struct sedge_err err = SEDGE_ERR_INIT;
+    sedge_auto_put struct json_object *details = NULL;
+    struct outcome out;
+
+    if (!n->mqtt) return;
+    if (!r->terminal && n->fleet) sedge_fleet_deployment_began(n->fleet);
+    read_outcome(r->details, &out);
+    if (r->details) details = sedge_outcome_for_job(&out.o);
+    if (r->source == SEDGE_SOURCE_JOBS && n->jobs &&
+        sedge_jobs_status(n->jobs, r->id, r->execution_number, r->status, details, &err) != 0)
+        sedge_log(SEDGE_WARN, "cloud", "job-status", "%s", err.msg);
+    if (r->terminal && n->fleet) tell_fleet(n, r, &out.o);
+    free(out.stack);
+    free(out.types);
+}
+
+void sedge_cloud_progress(void *env, const char *id, int64_t execution_number, enum sedge_source source,
+                          const char *phase, int percent, const char *text)
+{
+    struct sedge_nucleus *n = env;
+    sedge_auto_free char *words = text ? sedge_xasprintf("%s: %s", phase, text) : sedge_xstrdup(phase);
+
+    if (source == SEDGE_SOURCE_JOBS && n->jobs) sedge_jobs_progress(n->jobs, id, execution_number, words, percent);
+}
+
+static int count_pending(const struct sedge_service_info *info, void *user)
+{
+    size_t *pending = user;
+
+    *pending += !info->builtin && info->pending;
+    return 0;
+}
+
+void sedge_cloud_service_event(struct sedge_nucleus *n, const struct sedge_service_event *event)
+{
+    size_t pending = 0;
+
+    if (!n->fleet) return;
+    sedge_fleet_component(n->fleet, event->name, sedge_lc_wire(event->state));
+    if (n->settled) return;
+    sedge_supervisor_each(n->supervisor, count_pending, &pending);
+    if (pending > 0) return;
+    n->settled = true;
+    sedge_fleet_settled(n->fleet);
+}
+
+/* ---- life ---- */
+
+static void state_cb(void *user, enum sedge_mqtt_state state, bool first, const struct sedge_err *why)
+{
+    (void)user;
+    if (state == SEDGE_MQTT_CONNECTED)
+        sedge_log(SEDGE_INFO, "cloud", first ? "mqtt-connected" : "mqtt-reconnected", "%s", "");
+    else
+        sedge_log(SEDGE_WARN, "cloud", "mqtt-disconnected", "%s", why ? why->msg : "");
+}
+
+static void adopt_cb(const char *job_id, int64_t execution_number, void *user)
+{
+    sedge_jobs_adopt(user, job_id, execution_number);
+}
+
+static int open_bridge(struct sedge_nucleus *n, const char *thing, struct sedge_err *err)
+{
+    struct sedge_jobs_options jobs;
+    struct sedge_fleet_options fleet;
+    struct sedge_jobs_ops jobs_ops = {.env = n, .on_job = job_cb, .on_cancel = cancel_cb};
+    struct sedge_fleet_ops fleet_ops = {.env = n, .components = components_cb};
+    sedge_auto_put struct json_object *platform = sedge_platform_detect();
+
+    sedge_jobs_options_default(&jobs);
+    jobs.thing = thing;
+    n->jobs = sedge_jobs_new(&n->loop, n->db, &jobs, &jobs_ops, err);
+    if (!n->jobs) return -1;
+    sedge_fleet_options_default(&fleet);
+    fleet.thing = thing;
+    fleet.version = GGC_VERSION;
+    fleet.architecture = sedge_json_str(platform, "architecture", "unknown");
+    fleet.cadence_s = sedge_nucleus_param_i64(n->config, "fleetStatus.periodicStatusPublishIntervalSeconds");
+    n->fleet = sedge_fleet_new(&n->loop, n->db, &fleet, &fleet_ops, err);
+    return n->fleet ? 0 : -1;
+}
+
+static int open_spool(struct sedge_nucleus *n, struct sedge_err *err)
+{
+    sedge_auto_free char *path = sedge_xasprintf("%s/state/spool.db", n->root);
+    sedge_auto_put struct json_object *mqtt = sedge_nucleus_param_map(n->config, "mqtt");
+    struct sedge_spool_options o;
+    bool disk = true;
+
+    if (sedge_spool_options_read(mqtt, &o, &disk, err) != 0) return -1;
+    o.path = disk ? path : NULL;
+    n->spool = sedge_spool_new(&n->loop, n->mqtt, &o, err);
+    return n->spool ? 0 : -1;
+}
+
+/* Before the writer of nucleus.db has work. */
+int sedge_cloud_open(struct sedge_nucleus *n, struct sedge_err *err)
+{
+    struct sedge_mqtt_options o;
+    bool configured = sedge_settings_mqtt(n, &o);
+    int rc = 0;
+
+    if (configured) {
+        n->mqtt = sedge_mqtt_new(&n->loop, &o, err);
+        if (n->mqtt) sedge_mqtt_on_state(n->mqtt, state_cb, n);
+        rc = n->mqtt ? open_bridge(n, o.client_id, err) : -1;
+    } else {
+        sedge_log(
+            SEDGE_INFO, "cloud", "offline",
+            "not configured for a cloud (needs system.thingName, certificateFilePath, privateKeyPath, rootCaPath and "
+            "iotDataEndpoint): local deployments only");
+    }
+    free((void *)(uintptr_t)o.ca);
+    free((void *)(uintptr_t)o.cert);
+    free((void *)(uintptr_t)o.key);
+    return rc == 0 ? open_spool(n, err) : -1;
+}
+
+void sedge_cloud_start(struct sedge_nucleus *n)
+{
+    if (!n->mqtt) return;
+    sedge_deployer_each_job(n->deployer, adopt_cb, n->jobs);
+    sedge_jobs_start(n->jobs, n->mqtt, n->writer);
+    sedge_fleet_start(n->fleet, n->mqtt, n->writer);
+    sedge_mqtt_start(n->mqtt);
+}

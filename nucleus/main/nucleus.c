@@ -1,0 +1,374 @@
+#include "nucleus.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/params.h"
+#include "config/persist.h"
+#include "config/start.h"
+#include "notify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* ---- the folder ---- */
+
+static const struct {
+    const char *name;
+    mode_t mode;
+} folders[] = {{"config", 0700}, {"logs", 0700},     {"state", 0700},       {"work", 0755},
+               {"bin", 0755},    {"packages", 0755}, {"deployments", 0700}, {"cli_ipc_info", 0755}};
+
+static int make_folders(struct sedge_nucleus *n, struct sedge_err *err)
+{
+    if (sedge_fs_mkdirs(n->root, 0755, err) != 0) return -1;
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(folders); i++) {
+        sedge_auto_free char *path = sedge_xasprintf("%s/%s", n->root, folders[i].name);
+        if (sedge_fs_mkdirs(path, folders[i].mode, err) != 0) return -1;
+    }
+    return 0;
+}
+
+static int take_lock(struct sedge_nucleus *n, struct sedge_err *err)
+{
+    sedge_auto_free char *path = sedge_xasprintf("%s/state/lock", n->root);
+
+    n->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (n->lock_fd < 0) return sedge_err_sys(err, errno, "%s", path);
+    if (flock(n->lock_fd, LOCK_EX | LOCK_NB) == 0) return 0;
+    return sedge_err_set(err, SEDGE_E_CONFLICT, "another sedge-nucleus runs in %s; stop it, or choose another --root",
+                         n->root);
+}
+
+static char *program_dir(void)
+{
+    char path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
+    char *slash;
+
+    if (len < 0) return sedge_xstrdup("/usr/bin");
+    path[len] = 0;
+    slash = strrchr(path, '/');
+    if (slash) *slash = 0;
+    return sedge_xstrdup(path);
+}
+
+/* <root>/bin/greengrass-cli and <root>/bin/sedge, so that scripts find the command where Greengrass has it. */
+static void link_cli(struct sedge_nucleus *n)
+{
+    static const char *const names[] = {"greengrass-cli", "sedge"};
+    sedge_auto_free char *target = sedge_xasprintf("%s/sedge", n->program_dir);
+
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(names); i++) {
+        sedge_auto_free char *link = sedge_xasprintf("%s/bin/%s", n->root, names[i]);
+        char now[PATH_MAX];
+        ssize_t len = readlink(link, now, sizeof now - 1);
+        if (len >= 0) now[len] = 0;
+        if (len >= 0 && strcmp(now, target) == 0) continue;
+        (void)unlink(link); /* symlink() reports what matters */
+        if (symlink(target, link) != 0) sedge_log(SEDGE_WARN, "main", "cli-link", "%s: %s", link, strerror(errno));
+    }
+}
+
+/* ---- start ---- */
+
+static int open_configuration(struct sedge_nucleus *n, const struct sedge_options *o, struct sedge_err *err)
+{
+    sedge_auto_free char *path = sedge_xasprintf("%s/state/nucleus.db", n->root);
+    sedge_auto_free char *schema = sedge_xasprintf("%s%s", sedge_config_schema, sedge_deploy_schema);
+    struct sedge_config_start start = {.root = n->root,
+                                       .config_file = o->config_file,
+                                       .init_config_file = o->init_config,
+                                       .aws_region = o->aws_region,
+                                       .env_stage = o->env_stage,
+                                       .component_default_user = o->default_user,
+                                       .nucleus_version = "2.17.0"};
+
+    n->db = sedge_config_open_db(path, schema, SEDGE_STATE_SCHEMA_VERSION, &start.db_was_bad, err);
+    if (!n->db) return -1;
+    start.db = n->db;
+    n->config = sedge_config_new(&n->loop);
+    if (sedge_config_start(n->config, &start, err) != 0) return -1;
+    {
+        sedge_auto_put struct json_object *own =
+            sedge_config_get_object(n->config, SEDGE_PATH("services", SEDGE_NUCLEUS, "configuration"));
+        struct sedge_strv unknown = {NULL, 0};
+        struct sedge_err bad = SEDGE_ERR_INIT;
+        if (own && sedge_nucleus_params_check(own, &unknown, &bad) != 0)
+            sedge_log(SEDGE_ERROR, "main", "configuration", "%s; the default is used", bad.msg);
+        for (size_t i = 0; i < unknown.n; i++)
+            sedge_log(SEDGE_WARN, "main", "configuration", "unknown parameter %s is ignored", unknown.v[i]);
+        sedge_strv_release(&unknown);
+    }
+    return 0;
+}
+
+static char *socket_path(struct sedge_nucleus *n)
+{
+    const char *text = sedge_config_str(n->config, SEDGE_PATH("system", "ipcSocketPath"), "");
+
+    if (text && *text) return sedge_config_expand_path(n->root, text);
+    return sedge_xasprintf("%s/ipc.socket", n->root);
+}
+
+static void service_event_cb(void *env, const struct sedge_service_event *event)
+{
+    struct sedge_nucleus *n = env;
+
+    sedge_deployer_service_event(n->deployer, event);
+    sedge_cloud_service_event(n, event);
+}
+
+static int open_supervisor(struct sedge_nucleus *n, struct sedge_err *err)
+{
+    static const struct {
+        const char *name;
+        const char *version;
+        enum sedge_lc_state state;
+    } builtins[] = {{"TelemetryAgent", "0.0.0", SEDGE_LC_RUNNING},
+                    {"UpdateSystemPolicyService", "0.0.0", SEDGE_LC_RUNNING},
+                    {"FleetStatusService", "0.0.0", SEDGE_LC_RUNNING},
+                    {"DeploymentService", "0.0.0", SEDGE_LC_RUNNING},
+                    {"aws.greengrass.TokenExchangeService", "2.17.0", SEDGE_LC_FINISHED},
+                    {"aws.greengrass.Nucleus", "2.17.0", SEDGE_LC_FINISHED},
+                    {"aws.greengrass.Cli", "2.17.0", SEDGE_LC_RUNNING}};
+    struct sedge_supervisor_ops ops = {service_event_cb, sedge_settings_environment};
+    sedge_auto_free char *exec_path = sedge_xasprintf("%s/sedge-exec", n->program_dir);
+    struct sedge_supervisor_options o = {.root = n->root,
+                                         .exec_path = exec_path,
+                                         .default_user = sedge_nucleus_param_str(n->config, "runWithDefault.posixUser"),
+                                         .shell = sedge_nucleus_param_str(n->config, "runWithDefault.posixShell"),
+                                         .default_limits = sedge_settings_default_limits(n)};
+
+    sedge_settings_log(n, &o.log);
+    n->supervisor = sedge_supervisor_new(&n->loop, &o, &ops, n, err);
+    if (!n->supervisor) return -1;
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(builtins); i++)
+        sedge_supervisor_add_builtin(n->supervisor, builtins[i].name, builtins[i].version, builtins[i].state);
+    return 0;
+}
+
+static void policies_changed_cb(void *env)
+{
+    struct sedge_nucleus *n = env;
+
+    if (n->api) sedge_api_reload_policies(n->api);
+}
+
+static int open_deployer(struct sedge_nucleus *n, struct sedge_err *err)
+{
+    sedge_auto_put struct json_object *store = sedge_settings_store(n);
+    sedge_auto_free char *helper = sedge_xasprintf("%s/sedge-fetch", n->program_dir);
+    struct sedge_deployer_ops ops = {sedge_cloud_report, sedge_cloud_progress, policies_changed_cb};
+    struct sedge_deployer_options o = {
+        .loop = &n->loop, .root = n->root, .config = n->config, .supervisor = n->supervisor};
+
+    n->store = sedge_store_open(n->root, err);
+    if (!n->store) return -1;
+    n->fetcher = sedge_fetcher_new(&n->loop, &(struct sedge_fetch_options){.helper = helper, .store = store});
+    o.store = n->store;
+    o.fetcher = n->fetcher;
+    n->deployer = sedge_deployer_new(&o, &ops, n);
+    return sedge_deployer_load(n->deployer, n->db, err);
+}
+
+static void changed_cb(const struct sedge_config_event *event, void *user)
+{
+    struct sedge_nucleus *n = user;
+    const char *key = event->path.n > 3 ? event->path.v[3] : "";
+
+    if (n->stopping) return;
+    if (strcasecmp(key, "logging") == 0) {
+        sedge_settings_apply_log(n);
+    } else if (strcasecmp(key, "objectStore") == 0) {
+        sedge_auto_put struct json_object *store = sedge_settings_store(n);
+        sedge_fetcher_set_store(n->fetcher, store);
+    } else if (strcasecmp(key, "mqtt") == 0 || sedge_str_starts(key, "iot") || strcasecmp(key, "networkProxy") == 0 ||
+               strcasecmp(key, "runWithDefault") == 0) {
+        sedge_log(SEDGE_WARN, "main", "configuration",
+                  "the change of %s takes effect when the nucleus is started again", key);
+    }
+}
+
+static void signal_cb(uv_signal_t *handle, int number)
+{
+    (void)number;
+    sedge_nucleus_stop(handle->data);
+}
+
+static void watch_signals(struct sedge_nucleus *n)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)uv_signal_init(&n->loop, &n->term);
+    (void)uv_signal_init(&n->loop, &n->intr);
+    n->term.data = n;
+    n->intr.data = n;
+    (void)uv_signal_start(&n->term, signal_cb, SIGTERM);
+    (void)uv_signal_start(&n->intr, signal_cb, SIGINT);
+}
+
+/* Two worker threads are plenty: one writes the database, one hashes and unpacks. The variable is for this process, not
+ * for its components. */
+static void nothing_cb(uv_work_t *work)
+{
+    (void)work;
+}
+
+static void nothing_done_cb(uv_work_t *work, int status)
+{
+    (void)status; /* never cancelled */
+    free(work);
+}
+
+static void start_workers(struct sedge_nucleus *n)
+{
+    uv_work_t *work = SEDGE_NEW(uv_work_t);
+
+    (void)setenv("UV_THREADPOOL_SIZE", "2", 1); /* fails only without memory */
+    sedge_assert(uv_queue_work(&n->loop, work, nothing_cb, nothing_done_cb) == 0);
+    (void)unsetenv("UV_THREADPOOL_SIZE");
+}
+
+static void write_effective(struct sedge_nucleus *n)
+{
+    sedge_auto_free char *text = sedge_config_effective_text(n->config);
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (sedge_config_write_effective(n->root, text, &err) != 0)
+        sedge_log(SEDGE_WARN, "main", "effective-config", "%s", err.msg);
+}
+
+static int open_api(struct sedge_nucleus *n, struct sedge_err *err)
+{
+    struct sedge_api_options o = {.loop = &n->loop,
+                                  .root = n->root,
+                                  .socket_path = n->socket_path,
+                                  .config = n->config,
+                                  .supervisor = n->supervisor,
+                                  .deployer = n->deployer,
+                                  .mqtt = n->mqtt,
+                                  .spool = n->spool};
+
+    n->api = sedge_api_open(&o, err);
+    return n->api ? 0 : -1;
+}
+
+int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *options, struct sedge_err *err)
+{
+    memset(n, 0, sizeof *n);
+    n->lock_fd = -1;
+    n->root = sedge_options_root(options);
+    n->program_dir = program_dir();
+    if (make_folders(n, err) != 0 || take_lock(n, err) != 0) return -1;
+    sedge_assert(uv_loop_init(&n->loop) == 0);
+    start_workers(n);
+    if (open_configuration(n, options, err) != 0) return -1;
+    n->socket_path = socket_path(n);
+    sedge_settings_apply_log(n);
+    sedge_log(SEDGE_INFO, "main", "launch", "sedge-nucleus %s root=%s pid=%d", SEDGE_VERSION, n->root, (int)getpid());
+    if (open_supervisor(n, err) != 0 || open_deployer(n, err) != 0 || sedge_cloud_open(n, err) != 0) return -1;
+    n->writer = sedge_dbw_new(&n->loop, n->db);
+    sedge_config_attach(n->config, n->writer);
+    if (open_api(n, err) != 0) return -1;
+    watch_signals(n);
+    sedge_notify("READY=1");
+    link_cli(n);
+    write_effective(n);
+    n->watch = sedge_config_watch(n->config, SEDGE_PATH("services", SEDGE_NUCLEUS, "configuration"), changed_cb, n);
+    sedge_deployer_boot(n->deployer);
+    sedge_cloud_start(n);
+    sedge_deployer_resume(n->deployer);
+    return 0;
+}
+
+/* ---- stop: components first, then what serves them, then the state ---- */
+
+static void step_state(struct sedge_nucleus *n);
+
+static void supervisor_freed_cb(void *arg)
+{
+    struct sedge_nucleus *n = arg;
+
+    n->supervisor = NULL;
+    if (--n->open == 0) step_state(n);
+}
+
+static void part_closed_cb(void *arg)
+{
+    struct sedge_nucleus *n = arg;
+
+    if (--n->open == 0) step_state(n);
+}
+
+static void mqtt_users_closed_cb(void *arg)
+{
+    struct sedge_nucleus *n = arg;
+
+    if (--n->open > 0) return;
+    n->open = 4;
+    if (n->mqtt)
+        sedge_mqtt_close(n->mqtt, part_closed_cb, n);
+    else
+        n->open--;
+    sedge_fetcher_close(n->fetcher, part_closed_cb, n);
+    sedge_deployer_close(n->deployer, part_closed_cb, n);
+    sedge_supervisor_free(n->supervisor, supervisor_freed_cb, n);
+}
+
+static void step_cloud(struct sedge_nucleus *n)
+{
+    n->open = 2;
+    if (n->mqtt) {
+        n->open += 2;
+        sedge_jobs_close(n->jobs, mqtt_users_closed_cb, n);
+        sedge_fleet_close(n->fleet, mqtt_users_closed_cb, n);
+    }
+    sedge_spool_close(n->spool, mqtt_users_closed_cb, n);
+    sedge_api_close(n->api, mqtt_users_closed_cb, n);
+}
+
+static void stopped_cb(void *arg, const struct sedge_err *err)
+{
+    struct sedge_nucleus *n = arg;
+
+    if (err->code != SEDGE_OK) sedge_log(SEDGE_WARN, "main", "stop", "%s", err->msg);
+    step_cloud(n);
+}
+
+static void step_state(struct sedge_nucleus *n)
+{
+    write_effective(n);
+    sedge_config_unwatch(n->watch);
+    uv_close((uv_handle_t *)&n->term, NULL);
+    uv_close((uv_handle_t *)&n->intr, NULL);
+    sedge_config_flush(n->config, NULL, NULL);
+    sedge_config_close(n->config, NULL, NULL);
+}
+
+void sedge_nucleus_stop(struct sedge_nucleus *n)
+{
+    if (n->stopping) return;
+    n->stopping = true;
+    sedge_log(SEDGE_INFO, "main", "shutdown", "stopping the components");
+    sedge_notify("STOPPING=1");
+    sedge_supervisor_stop_all(n->supervisor, 0, stopped_cb, n);
+}
+
+void sedge_nucleus_end(struct sedge_nucleus *n)
+{
+    if (n->writer) sedge_dbw_close(n->writer);
+    if (n->store) sedge_store_close(n->store);
+    (void)uv_run(&n->loop, UV_RUN_DEFAULT);
+    if (uv_loop_close(&n->loop) != 0) sedge_log(SEDGE_WARN, "main", "shutdown", "a handle was left open");
+    sedge_log_set_sink(NULL, NULL);
+    sedge_logfile_free(n->logfile);
+    if (n->lock_fd >= 0) (void)close(n->lock_fd);
+    free(n->root);
+    free(n->socket_path);
+    free(n->program_dir);
+}

@@ -1,0 +1,79 @@
+/*
+ * nucleus - all boxes of the daemon, wired together. Private to main.
+ *
+ *   struct sedge_nucleus n;
+ *   if (sedge_nucleus_start(&n, &options, &err) != 0) ...
+ *   uv_run(&n.loop, UV_RUN_DEFAULT);       // until sedge_nucleus_stop
+ *   sedge_nucleus_end(&n);
+ *
+ * Start order: root folder and lock, database, configuration, log, supervisor, deployments, cloud session, IPC socket;
+ * then the components are started. The stop is the reverse, and waits for the components.
+ */
+#ifndef SEDGE_MAIN_NUCLEUS_H
+#define SEDGE_MAIN_NUCLEUS_H
+
+#include <uv.h>
+
+#include "api/api.h"
+#include "base/db.h"
+#include "base/logfile.h"
+#include "bridge/fleet.h"
+#include "bridge/jobs.h"
+#include "config/config.h"
+#include "deploy/deployer.h"
+#include "fetch/fetch.h"
+#include "mqtt/session.h"
+#include "mqtt/spool.h"
+#include "options.h"
+#include "store/store.h"
+#include "supervisor/supervisor.h"
+
+#define SEDGE_STATE_SCHEMA_VERSION 1
+
+struct sedge_nucleus {
+    uv_loop_t loop;
+    char *root;
+    char *socket_path;
+    char *program_dir; /* where sedge-exec, sedge-fetch and sedge are */
+    int lock_fd;
+    struct sedge_logfile *logfile;
+    struct sedge_db *db; /* until the writer takes it over */
+    struct sedge_dbw *writer;
+    struct sedge_config *config;
+    struct sedge_store *store;
+    struct sedge_supervisor *supervisor;
+    struct sedge_fetcher *fetcher;
+    struct sedge_deployer *deployer;
+    struct sedge_mqtt *mqtt; /* NULL: not configured for a cloud */
+    struct sedge_spool *spool;
+    struct sedge_jobs *jobs;
+    struct sedge_fleet *fleet;
+    struct sedge_api *api;
+    struct sedge_config_watch *watch;
+    uv_signal_t term, intr;
+    bool settled;
+    bool stopping;
+    int open; /* parts that are still closing */
+};
+
+int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *options, struct sedge_err *err);
+void sedge_nucleus_stop(struct sedge_nucleus *n);
+void sedge_nucleus_end(struct sedge_nucleus *n);
+
+/* settings.c: configuration -> options of the boxes. Texts in the results live until the next write of the tree. */
+void sedge_settings_log(struct sedge_nucleus *n, struct sedge_log_settings *out);
+void sedge_settings_apply_log(struct sedge_nucleus *n);
+bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out);
+struct json_object *sedge_settings_store(struct sedge_nucleus *n); /* new reference */
+void sedge_settings_environment(void *env, const char *component, struct sedge_strv *out);
+struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n);
+
+/* cloud.c: session, spool, jobs, fleet status, and what the deployer tells them. */
+int sedge_cloud_open(struct sedge_nucleus *n, struct sedge_err *err);
+void sedge_cloud_start(struct sedge_nucleus *n);
+void sedge_cloud_report(void *env, const struct sedge_deploy_report *r);
+void sedge_cloud_progress(void *env, const char *id, int64_t execution_number, enum sedge_source source,
+                          const char *phase, int percent, const char *text);
+void sedge_cloud_service_event(struct sedge_nucleus *n, const struct sedge_service_event *event);
+
+#endif
