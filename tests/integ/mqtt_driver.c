@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bridge/fleet.h"
 #include "bridge/jobs.h"
 #include "mqtt/session.h"
 #include "mqtt/spool.h"
@@ -30,6 +31,8 @@ struct driver {
     struct sedge_spool *spool;
     struct sedge_dbw *writer;
     struct sedge_jobs *jobs;
+    struct sedge_fleet *fleet;
+    struct json_object *components;
 };
 
 static void emit(struct json_object *o)
@@ -278,6 +281,49 @@ static void op_adopt(struct driver *d, struct json_object *c)
     sedge_jobs_adopt(d->jobs, sedge_json_str(c, "job", ""), sedge_json_i64(c, "execution", 1));
 }
 
+static struct json_object *components_of(void *env)
+{
+    const struct driver *d = env;
+
+    return json_object_get(d->components);
+}
+
+static void op_components(struct driver *d, struct json_object *c)
+{
+    json_object_put(d->components);
+    d->components = json_object_get(sedge_json_arr(c, "list"));
+}
+
+static void op_settled(struct driver *d, struct json_object *c)
+{
+    (void)c;
+    sedge_fleet_settled(d->fleet);
+}
+
+static void op_component(struct driver *d, struct json_object *c)
+{
+    sedge_fleet_component(d->fleet, sedge_json_str(c, "name", ""), sedge_json_str(c, "state", ""));
+}
+
+static void op_deployed(struct driver *d, struct json_object *c)
+{
+    sedge_fleet_deployment_ended(d->fleet, (enum sedge_fleet_deployment)sedge_json_i64(c, "kind", 0),
+                                 sedge_json_obj(c, "info"));
+}
+
+static int start_fleet(struct driver *d, struct sedge_db *db, struct sedge_err *err)
+{
+    const struct sedge_fleet_ops fleet_ops = {d, components_of};
+    struct sedge_fleet_options o;
+
+    sedge_fleet_options_default(&o);
+    o.thing = sedge_json_str(d->o, "thing", "thing");
+    o.version = "2.17.0";
+    o.gap_ms = sedge_json_i64(d->o, "gapMs", 50);
+    d->fleet = sedge_fleet_new(&d->loop, db, &o, &fleet_ops, err);
+    return d->fleet ? 0 : -1;
+}
+
 static int start_bridge(struct driver *d, struct sedge_err *err)
 {
     const struct sedge_jobs_ops jobs_ops = {d, on_job, on_cancel, on_reported};
@@ -297,18 +343,21 @@ static int start_bridge(struct driver *d, struct sedge_err *err)
     o.again_ms = sedge_json_i64(d->o, "againMs", 50);
     o.poll_interval_s = sedge_json_i64(d->o, "pollS", 14400);
     d->jobs = sedge_jobs_new(&d->loop, db, &o, &jobs_ops, err);
-    if (!d->jobs) return -1;
+    if (!d->jobs || start_fleet(d, db, err) != 0) return -1;
     d->writer = sedge_dbw_new(&d->loop, db);
     sedge_jobs_start(d->jobs, d->mqtt, d->writer);
+    sedge_fleet_start(d->fleet, d->mqtt, d->writer);
     return 0;
 }
 
 static const struct {
     const char *name;
     void (*run)(struct driver *d, struct json_object *c);
-} ops[] = {{"publish", op_publish}, {"subscribe", op_subscribe}, {"unsubscribe", op_unsubscribe},
-           {"status", op_status},   {"progress", op_progress},   {"poll", op_poll},
-           {"adopt", op_adopt},     {"spool", op_spool},         {"stats", op_stats}};
+} ops[] = {{"publish", op_publish},       {"subscribe", op_subscribe}, {"unsubscribe", op_unsubscribe},
+           {"status", op_status},         {"progress", op_progress},   {"poll", op_poll},
+           {"adopt", op_adopt},           {"spool", op_spool},         {"stats", op_stats},
+           {"components", op_components}, {"settled", op_settled},     {"component", op_component},
+           {"deployed", op_deployed}};
 
 static void run_line(struct driver *d, const char *line, size_t n)
 {
@@ -336,12 +385,19 @@ static void bridge_closed_cb(void *user)
     sedge_mqtt_close(d->mqtt, session_closed_cb, d);
 }
 
+static void fleet_closed_cb(void *user)
+{
+    struct driver *d = user;
+
+    sedge_jobs_close(d->jobs, bridge_closed_cb, d);
+}
+
 static void spool_closed_cb(void *user)
 {
     struct driver *d = user;
 
-    if (d->jobs)
-        sedge_jobs_close(d->jobs, bridge_closed_cb, d);
+    if (d->fleet)
+        sedge_fleet_close(d->fleet, fleet_closed_cb, d);
     else
         bridge_closed_cb(d);
 }
@@ -422,6 +478,7 @@ int main(int argc, char **argv)
     sedge_dbw_close(d.writer);
     (void)uv_loop_close(&d.loop);
     sedge_buf_release(&d.line);
+    json_object_put(d.components);
     json_object_put(d.o);
     return 0;
 }
