@@ -120,7 +120,8 @@ static int add_download(struct sedge_run *run, const struct sedge_choice *c, con
     w->artifact = a;
     w->dest = sedge_xasprintf("%s/%s", dir, name);
     w->unarchive_to = sedge_xasprintf("%s/%s", unarchived, base);
-    if (sedge_fs_mkdirs(dir, 0755, &run->err) != 0) {
+    if (sedge_fs_mkdirs(dir, 0755, &run->err) != 0 ||
+        (a->unarchive != SEDGE_UNARCHIVE_NONE && sedge_fs_mkdirs(unarchived, 0755, &run->err) != 0)) {
         sedge_failure_add(&run->failure, "ARTIFACT_DOWNLOAD_ERROR");
         sedge_failure_add_err(&run->failure, "IO_WRITE_ERROR", &run->err);
         return -1;

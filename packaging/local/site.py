@@ -52,7 +52,7 @@ class Site:
     # ---- cloud side ----
 
     def cloud(self, *words, timeout=120):
-        return run([self.program("sedge-cloud"), "--state", self.state, *words], timeout=timeout)
+        return run([self.program("sedge-cloud"), *words, "--state", self.state], timeout=timeout)
 
     def cloud_json(self, *words):
         return json.loads(self.cloud(*words, "--json"))
@@ -76,7 +76,7 @@ class Site:
         self.broker.stop()
 
     def start_serve(self):
-        self.serve = Process("sedge-cloud", [self.program("sedge-cloud"), "--state", self.state, "serve"], self.log("sedge-cloud"))
+        self.serve = Process("sedge-cloud", [self.program("sedge-cloud"), "serve", "--state", self.state], self.log("sedge-cloud"))
         wait_until(lambda: "connected" in self.serve.log_tail(50).lower() or not self.serve.running(), 20, "sedge-cloud serve to reach the broker")
         if not self.serve.running():
             raise LocalError(f"sedge-cloud serve ended:\n{self.serve.log_tail()}")
