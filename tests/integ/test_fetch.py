@@ -9,6 +9,7 @@ import io
 import os
 import select
 import socket
+import ssl
 import subprocess
 import tarfile
 import threading
@@ -16,7 +17,7 @@ import zipfile
 
 import pytest
 
-from local import Fetch, FetchError, free_port
+from local import CA, Fetch, FetchError, free_port
 from support.proxy import CuttingProxy
 
 QUICK = {"attempts": 3, "retryBaseMs": 10, "retryMaxMs": 50, "connectTimeoutMs": 3000, "minFreeBytes": 0}
@@ -622,3 +623,28 @@ def test_unknown_options_are_refused(bin_dir):
     done = subprocess.run([f"{bin_dir}/sedge-fetch", "--secret=x"], capture_output=True, text=True)
     assert done.returncode == 2 and "usage" in done.stderr
     assert subprocess.run([f"{bin_dir}/sedge-fetch", "--version"]).returncode == 0
+
+
+# ---- TLS ----
+
+def test_https_with_the_right_and_the_wrong_authority(fetch, ca, tmp_root):
+    cert, key = ca.server("localhost", "127.0.0.1")
+    other = CA(f"{tmp_root}/other")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answering((200, {}, b"safe")))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"https://127.0.0.1:{server.server_port}/x"
+    try:
+        assert fetch(caFile=ca.cert).run({"op": "text", "url": url})["text"] == "safe"
+        error = failure(fetch(caFile=other.cert), {"op": "text", "url": url})
+        assert error.code == "denied" and "certificate" in error.message and "caFile" in error.message
+        assert error.stack[-1] == "TLS_HANDSHAKE_FAILURE"
+        error = failure(fetch(caFile=f"{tmp_root}/none"), {"op": "text", "url": url})
+        assert error.code == "invalid" and "caFile" in error.message
+        error = failure(fetch(caFile=ca.cert, attempts=1), {"op": "text", "url": url.replace("https", "http")})
+        assert error.code == "unavailable"
+    finally:
+        server.shutdown()
+        server.server_close()
