@@ -1,0 +1,2 @@
+sedge_fuzz_target(onnx DEPS sedge_dlr)
+sedge_fuzz_target(image DEPS sedge_classify)
