@@ -42,7 +42,7 @@ int sedge_pb_varint(struct sedge_pb *r, uint64_t *out, struct sedge_err *err);
 
 static inline struct sedge_pb sedge_pb_of(struct sedge_slice s)
 {
-    return (struct sedge_pb){s.p, s.p + s.n};
+    return (struct sedge_pb){s.p, s.n ? s.p + s.n : s.p};
 }
 bool sedge_slice_is(struct sedge_slice s, const char *text);
 bool sedge_slice_eq(struct sedge_slice a, struct sedge_slice b);
