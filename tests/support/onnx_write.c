@@ -60,7 +60,7 @@ static int64_t ints(struct sedge_buf *b, unsigned field, const char *list)
         char *end;
         int64_t v = strtoll(list, &end, 10);
         pb_int(b, field, v);
-        product *= v;
+        product = (int64_t)((uint64_t)product * (uint64_t)v); /* means nothing for lists that are not shapes */
         list = *end == ',' ? end + 1 : end;
     }
     return product;
