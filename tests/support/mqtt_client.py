@@ -97,8 +97,10 @@ class MqttClient:
                     self.messages.put((topic, rest))
                 elif kind in (4, 9):
                     self.acks.put((kind, body))
-        except (MqttError, OSError, ValueError):
+        except (MqttError, OSError, ValueError) as end:
+            self.ended = end
             self.messages.put(None)
+            self.acks.put((0, b""))
 
     def subscribe(self, filters):
         self.last_id += 1
@@ -112,7 +114,9 @@ class MqttClient:
             payload = json.dumps(payload).encode()
         self.last_id += 1
         self._send(0x32, _text(topic) + struct.pack(">H", self.last_id) + payload)
-        self.acks.get(timeout=10)
+        kind, _ = self.acks.get(timeout=10)
+        if kind != 4:
+            raise MqttError(f"no PUBACK for {topic}: the connection ended: {self.ended!r}")
 
     def wait(self, ending, seconds=10):
         """The next message whose topic has this ending, as JSON; messages in between are passed over."""

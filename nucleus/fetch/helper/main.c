@@ -22,6 +22,6 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--help") == 0) return usage(stdout, 0);
     if (argc != 1) return usage(stderr, 2);
     (void)setlocale(LC_CTYPE, "C.UTF-8"); /* without it libarchive gives no name that is not ASCII */
-    (void)signal(SIGPIPE, SIG_IGN); /* a broken connection is an error of the transfer, not our end */
+    (void)signal(SIGPIPE, SIG_IGN);       /* a broken connection is an error of the transfer, not our end */
     return sedge_engine_run(STDIN_FILENO);
 }
