@@ -124,7 +124,7 @@ static void narrow_rows(const struct sedge_image *img, const struct tap *taps, s
 
 static uint8_t to_byte(float v)
 {
-    return v <= 0 ? 0 : v >= 255 ? 255 : (uint8_t)(v + 0.5f);
+    return v <= 0 ? 0 : v >= 255 ? 255 : (uint8_t)lroundf(v);
 }
 
 void sedge_image_resize(const struct sedge_image *img, uint32_t width, uint32_t height, uint8_t *rgb)

@@ -58,12 +58,12 @@ int sedge_image_bmp(struct sedge_image *img, const uint8_t *data, size_t n, stru
     if (read_header(&b, data, n, err)) return -1;
     rows = (uint64_t)(b.height < 0 ? -b.height : b.height); /* negative: the top row comes first */
     if (sedge_image_make(img, b.width < 0 ? 0 : (uint64_t)b.width, rows, err)) return -1;
-    stride = (img->width * (b.bits / 8) + 3) / 4 * 4;
+    stride = ((uint64_t)img->width * (b.bits / 8) + 3) / 4 * 4;
     if (b.offset > n || stride * rows > n - b.offset)
         return sedge_err_set(err, SEDGE_E_INVALID, "BMP: cut off: %zu bytes, %llu are needed", n,
-                             (unsigned long long)(b.offset + stride * rows));
+                             (unsigned long long)b.offset + stride * rows);
     const uint8_t *palette = data + FILE_HEADER + b.info;
-    if (b.bits == 8 && (FILE_HEADER + (size_t)b.info + 256 * 4 > n || (b.colours && b.colours != 256)))
+    if (b.bits == 8 && (FILE_HEADER + (size_t)b.info + 256UL * 4 > n || (b.colours && b.colours != 256)))
         return sedge_err_set(err, SEDGE_E_UNSUPPORTED, "BMP: a palette of 256 colours was expected");
     for (uint64_t y = 0; y < rows; y++)
         copy_row(&b, palette, data + b.offset + stride * (b.height < 0 ? y : rows - 1 - y),

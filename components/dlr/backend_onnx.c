@@ -23,7 +23,7 @@ struct onnx_state {
 
 /* ---- the file ---- */
 
-static int map_file(const char *path, struct sedge_slice *out, struct sedge_err *err)
+static int map_file(const char *path, void **data, size_t *size, struct sedge_err *err)
 {
     sedge_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
@@ -36,7 +36,8 @@ static int map_file(const char *path, struct sedge_slice *out, struct sedge_err 
                              (long long)st.st_size, SEDGE_DLR_FILE_MAX);
     p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p == MAP_FAILED) return sedge_err_sys(err, errno, "%s", path);
-    *out = (struct sedge_slice){p, (size_t)st.st_size};
+    *data = p;
+    *size = (size_t)st.st_size;
     return 0;
 }
 
@@ -134,13 +135,14 @@ static int load_graph(struct sedge_model *m, struct onnx_state *s, struct sedge_
 static int onnx_load(struct sedge_model *m, const struct sedge_model_files *files, struct sedge_err *err)
 {
     struct onnx_state *s;
-    struct sedge_slice file = {NULL, 0};
+    void *data = NULL;
+    size_t size = 0;
     int rc;
 
-    if (map_file(files->onnx, &file, err)) return -1;
+    if (map_file(files->onnx, &data, &size, err)) return -1;
     s = SEDGE_NEW(struct onnx_state);
-    rc = load_graph(m, s, file, err);
-    (void)munmap((void *)(uintptr_t)file.p, file.n); /* cannot fail for what was mapped */
+    rc = load_graph(m, s, (struct sedge_slice){data, size}, err);
+    (void)munmap(data, size); /* cannot fail for what was mapped */
     if (rc) {
         state_free(s);
         return sedge_err_wrap(err, "%s", files->onnx);

@@ -343,7 +343,7 @@ static int pad_amounts(struct sedge_importer *p, int rank, int64_t *pads)
         n = t ? sedge_imp_ints(p, t, pads, 2 * SEDGE_DLR_RANK_MAX) : -1;
         if (n < 0) return -1;
     } else {
-        n = a && a->nints <= 2 * SEDGE_DLR_RANK_MAX ? (int)a->nints : 0;
+        n = a && a->nints <= (size_t)2 * SEDGE_DLR_RANK_MAX ? (int)a->nints : 0;
         if (n) memcpy(pads, a->ints, (size_t)n * sizeof(*pads));
     }
     if (n != 2 * rank) return sedge_imp_fail(p, SEDGE_E_INVALID, "pads has %d numbers for %d dimensions", n, rank);
