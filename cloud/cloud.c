@@ -94,20 +94,24 @@ void sedge_cloud_settings_release(struct sedge_cloud_settings *s)
     *s = (struct sedge_cloud_settings){0};
 }
 
-int sedge_cloud_settings_read(const char *dir, struct sedge_cloud_settings *s, struct sedge_err *err)
+/* Frees the texts of `was` that decoding has replaced in `now`. */
+static void free_replaced(const struct sedge_cloud_settings *was, const struct sedge_cloud_settings *now)
 {
-    sedge_auto_free char *path = sedge_xasprintf("%s/cloud.json", dir);
-    sedge_auto_buf struct sedge_buf text = SEDGE_BUF_INIT;
-    sedge_auto_put struct json_object *o = NULL;
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(sections); i++) {
+        for (size_t k = 0; k < sections[i].n; k++) {
+            const struct sedge_jfield *f = &sections[i].fields[k];
+            char *a, *b;
 
-    if (!sedge_fs_exists(path))
-        return sedge_err_set(err, SEDGE_E_NOT_FOUND,
-                             "%s is not a state folder of sedge-cloud (there is no cloud.json in it): give the right "
-                             "folder with --state, or make one with: sedge-cloud init --state %s",
-                             dir, dir);
-    if (sedge_fs_read(path, SETTINGS_MAX, &text, err) != 0) return -1;
-    o = sedge_json_parse_object(text.data, text.len, path, err);
-    if (!o) return -1;
+            if (f->type != SEDGE_J_STR) continue;
+            memcpy(&a, (const char *)was + f->offset, sizeof(a));
+            memcpy(&b, (const char *)now + f->offset, sizeof(b));
+            if (a != b) free(a);
+        }
+    }
+}
+
+static int decode(struct json_object *o, const char *path, struct sedge_cloud_settings *s, struct sedge_err *err)
+{
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(sections); i++) {
         sedge_auto_free char *where = sedge_xasprintf("%s: %s", path, sections[i].section);
         struct json_object *part = sedge_json_obj(o, sections[i].section);
@@ -117,6 +121,28 @@ int sedge_cloud_settings_read(const char *dir, struct sedge_cloud_settings *s, s
         if (sedge_json_decode(part, where, sections[i].fields, sections[i].n, 0, s, err) != 0) return -1;
     }
     return 0;
+}
+
+int sedge_cloud_settings_read(const char *dir, struct sedge_cloud_settings *s, struct sedge_err *err)
+{
+    sedge_auto_free char *path = sedge_xasprintf("%s/cloud.json", dir);
+    sedge_auto_buf struct sedge_buf text = SEDGE_BUF_INIT;
+    sedge_auto_put struct json_object *o = NULL;
+    struct sedge_cloud_settings was;
+    int rc;
+
+    if (!sedge_fs_exists(path))
+        return sedge_err_set(err, SEDGE_E_NOT_FOUND,
+                             "%s is not a state folder of sedge-cloud (there is no cloud.json in it): give the right "
+                             "folder with --state, or make one with: sedge-cloud init --state %s",
+                             dir, dir);
+    if (sedge_fs_read(path, SETTINGS_MAX, &text, err) != 0) return -1;
+    o = sedge_json_parse_object(text.data, text.len, path, err);
+    if (!o) return -1;
+    was = *s;
+    rc = decode(o, path, s, err);
+    free_replaced(&was, s);
+    return rc;
 }
 
 static void add_field(struct json_object *o, const struct sedge_jfield *f, const struct sedge_cloud_settings *s)

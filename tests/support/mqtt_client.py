@@ -1,6 +1,7 @@
 """A small MQTT 3.1.1 client that does what a test tells it to: QoS 1, TLS with a client certificate or a password."""
 import json
 import queue
+import select
 import socket
 import ssl
 import struct
@@ -38,7 +39,8 @@ class MqttClient:
             context = ssl.create_default_context(cafile=ca)
             context.load_cert_chain(cert, key)
             sock = context.wrap_socket(sock, server_hostname=host)
-        self.sock = sock
+        sock.setblocking(False)
+        self.sock, self.buffer, self.lock, self.closing = sock, b"", threading.Lock(), False
 
     def __enter__(self):
         flags = 2 | (0xC0 if self.user else 0)
@@ -49,29 +51,44 @@ class MqttClient:
         kind, _, body = self._packet()
         if kind != 2 or body[1] != 0:
             raise MqttError(f"connection refused: {body!r}")
-        self.sock.settimeout(None)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         return self
 
     def __exit__(self, *exc):
+        self.closing = True
         try:
             self._send(0xE0, b"")
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        self.reader.join(10)  # before the close: its number may be another file's a moment later
         self.sock.close()
 
+    # A TLS connection may not be read and written at the same time: both happen under a lock and never wait in it.
     def _send(self, first, body):
-        self.sock.sendall(bytes([first]) + _length(len(body)) + body)
+        data = bytes([first]) + _length(len(body)) + body
+        while data:
+            try:
+                with self.lock:
+                    data = data[self.sock.send(data):]
+            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                select.select([], [self.sock], [], 1)
 
     def _exactly(self, n):
-        data = b""
-        while len(data) < n:
-            more = self.sock.recv(n - len(data))
+        while len(self.buffer) < n:
+            try:
+                with self.lock:
+                    more = self.sock.recv(65536)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                select.select([self.sock], [], [], 1)
+                if self.closing:
+                    raise MqttError("closed") from None
+                continue
             if not more:
                 raise MqttError("the broker closed the connection")
-            data += more
+            self.buffer += more
+        data, self.buffer = self.buffer[:n], self.buffer[n:]
         return data
 
     def _packet(self):

@@ -219,11 +219,12 @@ static void notifications_tell_the_list_and_a_new_head_once(void **st)
 {
     struct world *w = *st;
     struct sedge_plane_out out = {0};
-    sedge_auto_free char *topic = begin(w);
     sedge_auto_free char *head = NULL;
     sedge_auto_free char *again = NULL;
-    int64_t seq = site_count(w->c, "SELECT seq FROM dirty");
+    int64_t seq;
 
+    free(begin(w));
+    seq = site_count(w->c, "SELECT seq FROM dirty");
     assert_int_equal(sedge_plane_notify(w->p, T0, 1, false, &out, &head, NULL), 0);
     assert_int_equal(out.n, 2);
     assert_string_equal(out.v[0].topic, "$aws/things/cam-1/jobs/notify-namespace-aws-gg-deployment");
@@ -240,9 +241,10 @@ static void notifications_tell_the_list_and_a_new_head_once(void **st)
 static void a_change_during_a_notification_stays_dirty(void **st)
 {
     struct world *w = *st;
-    sedge_auto_free char *topic = begin(w);
-    int64_t seq = site_count(w->c, "SELECT seq FROM dirty");
+    int64_t seq;
 
+    free(begin(w));
+    seq = site_count(w->c, "SELECT seq FROM dirty");
     assert_int_equal(sedge_exec_mark_dirty(w->c->db, 1, NULL), 0);
     assert_int_equal(sedge_plane_told(w->p, 1, seq, "x", NULL), 0);
     assert_int_equal(site_count(w->c, "SELECT COUNT(*) FROM dirty"), 1);
