@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "session.h"
 
@@ -54,6 +55,15 @@ struct sedge_link {
     void *user;
     struct sedge_link_event *first, *last;
 };
+
+/* For what is const only in a declaration: our own copies, and arguments of C libraries that do not write to them. */
+static inline void *sedge_link_unconst(const void *p)
+{
+    void *v;
+
+    memcpy(&v, &p, sizeof v);
+    return v;
+}
 
 struct sedge_link *sedge_link_new(const struct sedge_mqtt_options *o, bool v5, bool clean);
 void sedge_link_connect(struct sedge_link *l);

@@ -82,7 +82,7 @@ void sedge_props_from_library(const mosquitto_property *list, struct sedge_mqtt_
 
 static void drop(const void *p)
 {
-    free((void *)(uintptr_t)p); /* ours since sedge_props_from_library */
+    free(sedge_link_unconst(p)); /* ours since sedge_props_from_library */
 }
 
 void sedge_props_release(struct sedge_mqtt_props *p)

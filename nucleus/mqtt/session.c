@@ -299,7 +299,7 @@ void sedge_mqtt_reconnect_now(struct sedge_mqtt *m)
 
 static void free_text(const char *owned)
 {
-    free((void *)(uintptr_t)owned); /* our copies: const only for the caller of new */
+    free(sedge_link_unconst(owned)); /* our copies: const only for the caller of new */
 }
 
 static void handle_gone(struct sedge_mqtt *m)

@@ -47,8 +47,8 @@ struct sedge_spool_totals {
 };
 int sedge_spool_totals(struct sedge_db *db, struct sedge_spool_totals *out, struct sedge_err *err);
 
-/* Each runs on the writer; done gets the argument of the call in `sedge_spool_op`, which it frees with
- * sedge_spool_op_free. */
+/* Each runs on the writer with a struct sedge_spool_op; done gets the argument of the call in `sedge_spool_op`, which
+ * it frees with sedge_spool_op_free. */
 struct sedge_spool_op {
     struct sedge_spool *s;
     struct sedge_item *item; /* insert: borrowed and not changed meanwhile */
@@ -60,9 +60,9 @@ struct sedge_spool_op {
     int64_t after;
     int limit;
 };
-int sedge_spool_insert(struct sedge_db *db, void *op, struct sedge_err *err);
-int sedge_spool_delete(struct sedge_db *db, void *op, struct sedge_err *err);
-int sedge_spool_set_attempts(struct sedge_db *db, void *op, struct sedge_err *err);
-int sedge_spool_load(struct sedge_db *db, void *op, struct sedge_err *err);
+int sedge_spool_insert(struct sedge_db *db, void *arg, struct sedge_err *err);
+int sedge_spool_delete(struct sedge_db *db, void *arg, struct sedge_err *err);
+int sedge_spool_set_attempts(struct sedge_db *db, void *arg, struct sedge_err *err);
+int sedge_spool_load(struct sedge_db *db, void *arg, struct sedge_err *err);
 
 #endif

@@ -106,8 +106,8 @@ static void info_cb(const SSL *ssl, int where, int ret)
     struct sedge_link *l = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
     if ((where & SSL_CB_HANDSHAKE_START) && !is_address(l->o->host))
-        (void)SSL_set_tlsext_host_name((SSL *)(uintptr_t)ssl,
-                                       l->o->host); /* the object is not const, only its type here */
+        (void)SSL_ctrl(sedge_link_unconst(ssl), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                       sedge_link_unconst(l->o->host)); /* SSL_set_tlsext_host_name, whose macro casts */
     if (where & SSL_CB_HANDSHAKE_DONE) l->tls_up = true;
     if ((where & SSL_CB_ALERT) && (where & SSL_CB_READ) && l->note.code == SEDGE_OK) note_alert(l, ret & 0xFF);
 }

@@ -158,8 +158,9 @@ static void op_spool(struct driver *d, struct json_object *c)
     for (int64_t i = 0; i < count; i++) {
         struct sedge_err err = SEDGE_ERR_INIT;
         if (count > 1) {
+            int64_t n = first + i;
             sedge_buf_clear(&payload);
-            sedge_buf_printf(&payload, "%lld", (long long)(first + i));
+            sedge_buf_printf(&payload, "%lld", (long long)n);
             m.payload = payload.data;
             m.len = payload.len;
         }

@@ -151,7 +151,7 @@ static void long_values_are_cut_at_a_character(void **st)
     sedge_auto_free char *cut = NULL;
 
     (void)st;
-    for (int i = 0; i < 1400; i++)
+    for (size_t i = 0; i < 1400; i++)
         memcpy(text + 2 * i, "\xc3\xa4", 3); /* two bytes each */
     cut = sedge_detail_value(text);
     assert_int_equal(strlen(cut), 2 * SEDGE_DETAIL_VALUE_MAX);
