@@ -65,7 +65,7 @@ static int op_versions(void *env, const char *component, bool local_only, struct
 
     if (sedge_store_versions(run->d->o.store, component, out, &run->err) != 0)
         sedge_log(SEDGE_WARN, "deploy", "component-store", "%s", run->err.msg);
-    if (!run->has_store || (local_only && out->n > 0)) return 1;
+    if (!run->has_store || local_only) return 1;
     if (!l || !l->asked) return 0;
     for (size_t i = 0; i < l->versions.n; i++)
         if (!sedge_strv_has(out, l->versions.v[i])) sedge_strv_add(out, l->versions.v[i]);

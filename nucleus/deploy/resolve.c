@@ -167,7 +167,15 @@ static enum picked pick(struct work *w, const struct node *n, char **version, st
         *version = sedge_xstrdup(active);
         return PICK_DONE;
     }
-    if (w->ops->versions(w->env, n->component, n->local, versions) == 0) {
+    if (n->local && w->ops->versions(w->env, n->component, true, versions) != 0) {
+        found = highest(n, versions);
+        if (found) {
+            *version = sedge_xstrdup(found);
+            return PICK_DONE;
+        }
+    }
+    sedge_strv_release(versions);
+    if (w->ops->versions(w->env, n->component, false, versions) == 0) {
         add_missing(w, n->component, NULL);
         return PICK_UNKNOWN;
     }

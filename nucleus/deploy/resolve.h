@@ -32,8 +32,8 @@ struct sedge_resolve_ops {
     const char *(*builtin)(void *env, const char *component);
     /* Version in the running configuration, or NULL. */
     const char *(*active)(void *env, const char *component);
-    /* Adds all known versions, in any order. 1 known, 0 not looked up yet. `local_only`: a root of LOCAL_DEPLOYMENT
-     * asks, so what is stored on the device is enough if anything is. */
+    /* Adds all known versions, in any order. 1 known, 0 not looked up yet. `local_only`: those stored on the device; a
+     * root of LOCAL_DEPLOYMENT asks for them first, and for all only when none of them fits. */
     int (*versions)(void *env, const char *component, bool local_only, struct sedge_strv *out);
     /* Adds one requirement (component, text) for each dependency of a version. 1 known, 0 recipe not here yet, -1
      * error. */

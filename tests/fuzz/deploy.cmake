@@ -1,0 +1,1 @@
+sedge_fuzz_target(deployment DEPS sedge_deploy)
