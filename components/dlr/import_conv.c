@@ -138,7 +138,7 @@ int sedge_imp_conv(struct sedge_importer *p)
     struct axis ax[2];
     int value;
 
-    if (image_in(p, &value, &x) || conv_weights(p, &x, &parts)) return -1;
+    if (image_in(p, &value, &x) || conv_weights(p, &x, &parts) || !parts.weights) return -1;
     if (read_window(p, &x, parts.weights->shape.dims[2], parts.weights->shape.dims[3], ax)) return -1;
     op = sedge_imp_new_op(p, SEDGE_OP_CONV, 1);
     op->in[0] = value;

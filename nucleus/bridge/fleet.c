@@ -133,6 +133,24 @@ static int load_values(struct sedge_fleet *f, struct sedge_db *db, struct sedge_
     return rc;
 }
 
+static void bind_sequence(sqlite3_stmt *q, void *user)
+{
+    const struct sedge_fleet *f = user;
+
+    sedge_db_bind_i64(q, 1, f->sequence);
+}
+
+/* The write of the last number used may have been lost with the power: a start skips one, and that is on the disk
+ * before the first message, so that no number is ever used twice. */
+static int skip_number(struct sedge_fleet *f, struct sedge_db *db, struct sedge_err *err)
+{
+    f->sequence++;
+    return sedge_db_run(db,
+                        "INSERT INTO bridge_value (value, name) VALUES (?1, 'fleet-sequence')"
+                        " ON CONFLICT (name) DO UPDATE SET value = ?1",
+                        bind_sequence, f, err);
+}
+
 static void append_event(struct sedge_fleet *f, int64_t row, const char *trigger, struct json_object *info_take)
 {
     struct event **end = &f->events;
@@ -461,11 +479,10 @@ struct sedge_fleet *sedge_fleet_new(uv_loop_t *loop, struct sedge_db *db, const 
     f->reported = json_object_new_object();
     f->next_row = 1;
     if (sedge_db_exec(db, sedge_bridge_schema, err) != 0 || load_values(f, db, err) != 0 ||
-        load_events(f, db, err) != 0) {
+        load_events(f, db, err) != 0 || skip_number(f, db, err) != 0) {
         free_fleet(f);
         return NULL;
     }
-    f->sequence++; /* the last write may have been lost: never use a number twice */
     f->started = sedge_mono_ms();
     (void)uv_timer_init(loop, &f->timer);
     f->timer.data = f;
