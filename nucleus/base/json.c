@@ -365,7 +365,7 @@ static int decode_container(const struct sedge_jfield *f, const char *where, str
         (f->type == SEDGE_J_ARR && !json_object_is_type(v, json_type_array)))
         return wrong_type(f, where, v, err);
     ref = json_object_get(v);
-    memcpy(slot, &ref, sizeof ref);
+    memcpy(slot, &ref, sizeof ref); /* NOLINT(bugprone-sizeof-expression): the pointer itself is what is copied */
     return 0;
 }
 

@@ -218,7 +218,8 @@ static int open_spool(struct sedge_nucleus *n, struct sedge_err *err)
 int sedge_cloud_open(struct sedge_nucleus *n, struct sedge_err *err)
 {
     struct sedge_mqtt_options o;
-    bool configured = sedge_settings_mqtt(n, &o);
+    sedge_auto_strv struct sedge_strv paths = {NULL, 0};
+    bool configured = sedge_settings_mqtt(n, &o, &paths);
     int rc = 0;
 
     if (configured) {
@@ -231,9 +232,6 @@ int sedge_cloud_open(struct sedge_nucleus *n, struct sedge_err *err)
             "not configured for a cloud (needs system.thingName, certificateFilePath, privateKeyPath, rootCaPath and "
             "iotDataEndpoint): local deployments only");
     }
-    free((void *)(uintptr_t)o.ca);
-    free((void *)(uintptr_t)o.cert);
-    free((void *)(uintptr_t)o.key);
     return rc == 0 ? open_spool(n, err) : -1;
 }
 

@@ -63,7 +63,8 @@ void sedge_nucleus_end(struct sedge_nucleus *n);
 /* settings.c: configuration -> options of the boxes. Texts in the results live until the next write of the tree. */
 void sedge_settings_log(struct sedge_nucleus *n, struct sedge_log_settings *out);
 void sedge_settings_apply_log(struct sedge_nucleus *n);
-bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out);
+/* false: the device is not configured for a cloud. `paths` keeps the file names that *out points to. */
+bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out, struct sedge_strv *paths);
 struct json_object *sedge_settings_store(struct sedge_nucleus *n); /* new reference */
 void sedge_settings_environment(void *env, const char *component, struct sedge_strv *out);
 struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n);

@@ -60,8 +60,15 @@ static void set_positive(int64_t *out, int64_t seconds)
     if (seconds > 0) *out = seconds * 1000;
 }
 
-/* false: the device is not configured for a cloud. The file names are heap texts that the session copies. */
-bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out)
+static const char *keep_path(struct sedge_nucleus *n, const char *key, struct sedge_strv *paths)
+{
+    char *path = system_path(n, key);
+
+    if (path) sedge_strv_add_take(paths, path);
+    return path;
+}
+
+bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out, struct sedge_strv *paths)
 {
     sedge_mqtt_options_default(out);
     out->host = sedge_nucleus_param_str(n->config, "iotDataEndpoint");
@@ -73,9 +80,9 @@ bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out
     out->operation_timeout_ms = (int)sedge_nucleus_param_i64(n->config, "mqtt.operationTimeoutMs");
     set_positive(&out->reconnect_min_ms, sedge_nucleus_param_i64(n->config, "mqtt.minimumReconnectDelaySeconds"));
     set_positive(&out->reconnect_max_ms, sedge_nucleus_param_i64(n->config, "mqtt.maximumReconnectDelaySeconds"));
-    out->ca = system_path(n, "rootCaPath");
-    out->cert = system_path(n, "certificateFilePath");
-    out->key = system_path(n, "privateKeyPath");
+    out->ca = keep_path(n, "rootCaPath", paths);
+    out->cert = keep_path(n, "certificateFilePath", paths);
+    out->key = keep_path(n, "privateKeyPath", paths);
     return out->host && *out->host && out->client_id && *out->client_id && out->ca && out->cert && out->key;
 }
 
