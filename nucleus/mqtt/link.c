@@ -1,6 +1,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <mqtt_protocol.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -354,6 +355,9 @@ void sedge_link_connect(struct sedge_link *l)
         (void)sedge_err_set(&l->err, SEDGE_E_CANCELED, "connecting was given up");
     if (l->connected) {
         unsigned ms = (unsigned)l->o->ping_timeout_ms;
+        /* The library does not set it. A child that holds a copy would keep the connection in our epoll set after the
+         * library closed it, and its end would then be reported on the next socket with the same number. */
+        (void)fcntl(mosquitto_socket(l->mosq), F_SETFD, FD_CLOEXEC);
         (void)setsockopt(mosquitto_socket(l->mosq), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
                          sizeof ms); /* else: keep-alive finds it */
     }

@@ -21,7 +21,8 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--version") == 0) return puts("sedge-fetch " SEDGE_VERSION) < 0;
     if (argc == 2 && strcmp(argv[1], "--help") == 0) return usage(stdout, 0);
     if (argc != 1) return usage(stderr, 2);
-    (void)setlocale(LC_CTYPE, "C.UTF-8"); /* without it libarchive gives no name that is not ASCII */
-    (void)signal(SIGPIPE, SIG_IGN);       /* a broken connection is an error of the transfer, not our end */
+    (void)close_range(STDERR_FILENO + 1, ~0U, 0); /* what a library of the parent left open is not ours to hold */
+    (void)setlocale(LC_CTYPE, "C.UTF-8");         /* without it libarchive gives no name that is not ASCII */
+    (void)signal(SIGPIPE, SIG_IGN);               /* a broken connection is an error of the transfer, not our end */
     return sedge_engine_run(STDIN_FILENO);
 }

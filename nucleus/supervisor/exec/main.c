@@ -355,6 +355,9 @@ int main(int argc, char **argv)
     struct monitor m = {0};
     pid_t self = getpid();
 
+    /* Descriptors that a library of the nucleus opened without close-on-exec are none of the script's business; and a
+     * copy here would keep the nucleus' broken connections alive in its event loop. */
+    (void)close_range(CONTROL_FD + 1, ~0U, 0);
     if (parse_options(argc, argv, &o) != 0) {
         tell('E', "sedge-exec: wrong arguments");
         return EXIT_USAGE;
