@@ -35,8 +35,8 @@ static int unknown(const char *word, const struct sedge_arg *rows, size_t n, str
     for (size_t i = 0; i < n; i++)
         names[i] = rows[i].name;
     near = sedge_str_nearest(word, names, n);
-    return sedge_err_set(err, SEDGE_E_INVALID, "Unknown option: '%s'%s%s%s", word, near ? "; did you mean '" : "",
-                         near ? near : "", near ? "'?" : "");
+    return sedge_err_set(err, SEDGE_E_INVALID, "%s: '%s'%s%s%s", *word == '-' ? "Unknown option" : "Unmatched argument",
+                         word, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static int store(const struct sedge_arg *row, const char *value, char *slot, struct sedge_err *err)
@@ -46,7 +46,10 @@ static int store(const struct sedge_arg *row, const char *value, char *slot, str
 
     switch (row->type) {
     case SEDGE_ARG_FLAG:
-        *(bool *)(void *)slot = true;
+        if (value && strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+            return sedge_err_set(err, SEDGE_E_INVALID, "option %s: expected nothing, true or false, got '%s'",
+                                 row->name, value);
+        *(bool *)(void *)slot = !value || strcmp(value, "true") == 0;
         return 0;
     case SEDGE_ARG_TEXT:
         memcpy(slot, &value, sizeof value);
@@ -71,29 +74,58 @@ static int check_required(const struct sedge_arg *rows, size_t n, const bool *se
     return 0;
 }
 
-int sedge_args_parse(int argc, char **argv, const struct sedge_arg *rows, size_t n, void *out, bool *help,
-                     struct sedge_err *err)
+static bool is_option(const char *word, const struct sedge_arg *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(rows[i].name, word) == 0 || sedge_str_eq(rows[i].alias, word)) return true;
+    return false;
+}
+
+/* The word after an option that needs one: anything, also "-1h", but no other option. NULL: it is missing. */
+static const char *next_word(int argc, char **argv, int *i, const struct sedge_arg *rows, size_t n,
+                             const struct sedge_arg *row, struct sedge_err *err)
+{
+    const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
+
+    if (!next)
+        (void)sedge_err_set(err, SEDGE_E_INVALID, "Missing required parameter for option '%s' (%s)", row->name,
+                            row->value);
+    else if (is_option(next, rows, n))
+        (void)sedge_err_set(err, SEDGE_E_INVALID, "Expected parameter for option '%s' (%s) but found '%s'", row->name,
+                            row->value, next);
+    else
+        return argv[++*i];
+    return NULL;
+}
+
+static int take_option(int argc, char **argv, int *i, const struct sedge_arg *rows, size_t n, void *out, bool *seen,
+                       struct sedge_err *err)
+{
+    const char *value;
+    const struct sedge_arg *row = find(argv[*i], rows, n, &value);
+
+    if (!row) return unknown(argv[*i], rows, n, err);
+    if (row->type != SEDGE_ARG_FLAG && !value) {
+        value = next_word(argc, argv, i, rows, n, row, err);
+        if (!value) return -1;
+    }
+    if (seen[row - rows] && row->type != SEDGE_ARG_LIST)
+        return sedge_err_set(err, SEDGE_E_INVALID, "option '%s' should be specified only once", row->name);
+    seen[row - rows] = true;
+    return store(row, value, (char *)out + row->offset, err);
+}
+
+enum sedge_args_result sedge_args_parse(int argc, char **argv, const struct sedge_arg *rows, size_t n, void *out,
+                                        struct sedge_err *err)
 {
     sedge_auto_free bool *seen = sedge_xcalloc(n, sizeof *seen);
 
-    *help = false;
     for (int i = 0; i < argc; i++) {
-        const char *value;
-        const struct sedge_arg *row = find(argv[i], rows, n, &value);
-
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            *help = true;
-            return 0;
-        }
-        if (!row) return unknown(argv[i], rows, n, err);
-        if (row->type != SEDGE_ARG_FLAG && !value) value = ++i < argc ? argv[i] : NULL;
-        if (row->type != SEDGE_ARG_FLAG && !value)
-            return sedge_err_set(err, SEDGE_E_INVALID, "Missing required parameter for option '%s' (%s)", row->name,
-                                 row->value);
-        seen[row - rows] = true;
-        if (store(row, value, (char *)out + row->offset, err) != 0) return -1;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return SEDGE_ARGS_HELP;
+        if (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-V") == 0) return SEDGE_ARGS_VERSION;
+        if (take_option(argc, argv, &i, rows, n, out, seen, err) != 0) return SEDGE_ARGS_BAD;
     }
-    return check_required(rows, n, seen, err);
+    return check_required(rows, n, seen, err) == 0 ? SEDGE_ARGS_RUN : SEDGE_ARGS_BAD;
 }
 
 void sedge_args_release(const struct sedge_arg *rows, size_t n, void *out)

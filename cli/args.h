@@ -29,10 +29,17 @@ struct sedge_arg {
     const char *help;
 };
 
-/* argv[0..argc) are the words after the command. INVALID names the word and what was expected. --help or -h sets *help
- * and stops. */
-int sedge_args_parse(int argc, char **argv, const struct sedge_arg *rows, size_t n, void *out, bool *help,
-                     struct sedge_err *err);
+enum sedge_args_result {
+    SEDGE_ARGS_BAD = -1,
+    SEDGE_ARGS_RUN,
+    SEDGE_ARGS_HELP,   /* --help or -h was met; what follows was not read */
+    SEDGE_ARGS_VERSION /* --version or -V */
+};
+
+/* argv[0..argc) are the words after the command. BAD: INVALID names the word and what was expected. Options other than
+ * lists may be given once. */
+enum sedge_args_result sedge_args_parse(int argc, char **argv, const struct sedge_arg *rows, size_t n, void *out,
+                                        struct sedge_err *err);
 void sedge_args_release(const struct sedge_arg *rows, size_t n, void *out);
 /* Lines of the usage. */
 void sedge_args_usage(const struct sedge_arg *rows, size_t n, struct sedge_buf *out);

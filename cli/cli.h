@@ -18,7 +18,8 @@
 #define SEDGE_EXIT_USAGE  2
 
 struct sedge_cli {
-    const char *root; /* --ggcRootPath, else GGC_ROOT_PATH, SEDGE_ROOT, else the default root; NULL: none found */
+    const char *program; /* argv[0]: called through <root>/bin, it tells the root */
+    const char *root;    /* --ggcRootPath, or NULL */
     char *root_buffer;
 };
 
@@ -34,6 +35,9 @@ struct sedge_command {
 
 const struct sedge_command *sedge_commands(size_t *n);
 
+/* --ggcRootPath, else GGC_ROOT_PATH, SEDGE_ROOT, the link that was called, else the default root if it is there. NULL:
+ * none is known, nothing is printed. Lives as long as *cli. */
+const char *sedge_cli_root(struct sedge_cli *cli);
 /* Connects with the credentials of <root>/cli_ipc_info. NULL: printed to stderr what is wrong and what to do. */
 struct sedge_ipc_client *sedge_cli_connect(struct sedge_cli *cli);
 /* One call; NULL: the error is printed. New reference. */
@@ -53,5 +57,7 @@ extern const struct sedge_command sedge_topic_commands[];
 extern const size_t sedge_topic_ncommands;
 extern const struct sedge_command sedge_logs_commands[];
 extern const size_t sedge_logs_ncommands;
+extern const struct sedge_command sedge_debug_commands[];
+extern const size_t sedge_debug_ncommands;
 
 #endif

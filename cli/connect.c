@@ -45,39 +45,48 @@ char *sedge_cli_absolute(const char *path)
     return sedge_xasprintf("%s/%s", getcwd(cwd, sizeof cwd) ? cwd : "", expanded);
 }
 
-/* <root>/bin/sedge is a link that the nucleus makes: called through it, the root is known. */
-static char *root_of_link(void)
+/* <root>/bin/greengrass-cli is a link that the nucleus makes: called through it, the root is known. */
+static char *root_of_link(const char *program)
 {
-    const char *word = getenv("_");
-    char *slash;
-    char *root;
+    const char *word = program && strchr(program, '/') ? program : getenv("_");
+    const char *slash = word ? strrchr(word, '/') : NULL;
+    sedge_auto_free char *above = slash ? sedge_xasprintf("%.*s/..", (int)(slash - word), word) : NULL;
+    sedge_auto_free char *root = above ? realpath(above, NULL) : NULL;
+    sedge_auto_free char *info = root ? sedge_xasprintf("%s/cli_ipc_info", root) : NULL;
 
-    if (!word || !strstr(word, "/bin/")) return NULL;
-    root = sedge_xstrdup(word);
-    slash = strstr(root, "/bin/");
-    *slash = 0;
-    {
-        sedge_auto_free char *info = sedge_xasprintf("%s/cli_ipc_info", root);
-        if (sedge_fs_is_dir(info)) return root;
-    }
-    free(root);
+    return info && sedge_fs_is_dir(info) ? sedge_steal(&root) : NULL;
+}
+
+static const char *not_empty(const char *text)
+{
+    return text && *text ? text : NULL;
+}
+
+const char *sedge_cli_root(struct sedge_cli *cli)
+{
+    const char *root = not_empty(cli->root);
+    const char *home = getenv("HOME");
+
+    if (cli->root_buffer) return cli->root_buffer;
+    if (!root) root = not_empty(getenv("GGC_ROOT_PATH"));
+    if (!root) root = not_empty(getenv("SEDGE_ROOT"));
+    if (root) return cli->root_buffer = sedge_cli_expand(root);
+    cli->root_buffer = root_of_link(cli->program);
+    if (cli->root_buffer) return cli->root_buffer;
+    cli->root_buffer = geteuid() != 0 && home ? sedge_xasprintf("%s/.sedge", home) : sedge_xstrdup("/var/lib/sedge");
+    if (sedge_fs_is_dir(cli->root_buffer)) return cli->root_buffer;
+    free(sedge_steal(&cli->root_buffer));
     return NULL;
 }
 
 static const char *find_root(struct sedge_cli *cli)
 {
-    const char *root = cli->root ? cli->root : getenv("GGC_ROOT_PATH");
-    const char *home = getenv("HOME");
+    const char *root = sedge_cli_root(cli);
 
-    if (!root || !*root) root = getenv("SEDGE_ROOT");
-    if (root && *root) return cli->root_buffer = sedge_cli_expand(root);
-    cli->root_buffer = root_of_link();
-    if (cli->root_buffer) return cli->root_buffer;
-    cli->root_buffer = geteuid() != 0 && home ? sedge_xasprintf("%s/.sedge", home) : sedge_xstrdup("/var/lib/sedge");
-    if (sedge_fs_is_dir(cli->root_buffer)) return cli->root_buffer;
-    sedge_cli_fail(
-        "No root path of the nucleus is known: give --ggcRootPath=<path> before the command, or set GGC_ROOT_PATH");
-    return NULL;
+    if (!root)
+        sedge_cli_fail("No root path of the nucleus is known: give --ggcRootPath=<path> before the command, or set "
+                       "GGC_ROOT_PATH");
+    return root;
 }
 
 /* {"cli_auth_token", "domain_socket_path"}, new reference; NULL if it cannot be read. */

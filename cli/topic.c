@@ -67,7 +67,8 @@ static int publish(struct sedge_cli *cli, const struct topic_args *a, bool cloud
 static void message_cb(const struct sedge_ipc_message *m, void *user)
 {
     (void)user;
-    (void)printf("%.*s\n", (int)m->size, (const char *)m->data);
+    (void)fwrite(m->data, 1, m->size, stdout);
+    (void)putchar('\n');
     (void)fflush(stdout);
 }
 
