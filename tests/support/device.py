@@ -1,0 +1,183 @@
+"""One device: sedge-nucleus on a root of its own, driven by the command line as a user does it."""
+import json
+import os
+import shutil
+import subprocess
+
+from local import LocalError, Process, wait_until
+
+ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "REJECTED")
+
+
+class Device:
+    """device = Device(folder, bin_dir).start(); device.recipe(...); device.deploy_ok("a=1.0.0"); device.stop()
+
+    Recipes and artifacts are written below `folder` and given with each deployment. Components run as nobody when the
+    tests run as root, otherwise as the user of the tests."""
+
+    def __init__(self, folder, bin_dir):
+        os.chmod(folder, 0o755)  # the components' user must get through
+        self.folder, self.bin = folder, bin_dir
+        self.root = os.path.join(folder, "root")
+        self.recipes, self.artifacts = os.path.join(folder, "recipes"), os.path.join(folder, "artifacts")
+        self.console = os.path.join(folder, "nucleus.out")
+        self.process = None
+        for path in (self.recipes, self.artifacts):
+            os.makedirs(path, exist_ok=True)
+
+    # ---- the nucleus ----
+
+    def start(self, *words, env=None, wait=True):
+        argv = [os.path.join(self.bin, "sedge-nucleus"), "--root", self.root, *words]
+        if os.geteuid() == 0:
+            argv += ["--component-default-user", "nobody:nogroup"]
+        self.process = Process("sedge-nucleus", argv, self.console, env=dict(os.environ, **(env or {})))
+        if wait:
+            wait_until(lambda: self.answers() or not self.process.running(), 20, "sedge-nucleus to answer")
+            if not self.process.running():
+                raise LocalError(f"sedge-nucleus ended:\n{self.process.log_tail()}")
+        return self
+
+    def answers(self):
+        return self.cli("component", "list").returncode == 0
+
+    def stop(self):
+        if self.process:
+            self.process.stop(20)
+
+    def kill(self):
+        self.process.kill()
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    # ---- the command line ----
+
+    def cli(self, *words):
+        """The finished command; its exit code is in .returncode."""
+        return subprocess.run([os.path.join(self.bin, "sedge"), "--ggcRootPath", self.root, *words], capture_output=True,
+                              text=True, timeout=60)
+
+    def sedge(self, *words):
+        done = self.cli(*words)
+        assert done.returncode == 0, f"sedge {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def components(self):
+        return {c["componentName"]: c for c in json.loads(self.sedge("component", "list", "--json"))}
+
+    def details(self, name):
+        return json.loads(self.sedge("component", "details", "--name", name, "--json"))
+
+    def state(self, name):
+        return self.components().get(name, {}).get("state")
+
+    def pid(self, name):
+        return self.details(name)["pid"]
+
+    # ---- what is deployed ----
+
+    def write(self, path, text, mode=0o644):
+        path = os.path.join(self.folder, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(text if isinstance(text, bytes) else text.encode())
+        os.chmod(path, mode)
+        return path
+
+    def recipe(self, name, version, lifecycle, depends=None, configuration=None, artifacts=None, **more):
+        """lifecycle: the run script, or an object. depends: name -> requirement or [requirement, "SOFT"]."""
+        dependencies = {}
+        for other, what in (depends or {}).items():
+            requirement, kind = what if isinstance(what, (list, tuple)) else (what, "HARD")
+            dependencies[other] = {"VersionRequirement": requirement, "DependencyType": kind}
+        recipe = {"RecipeFormatVersion": "2020-01-25", "ComponentName": name, "ComponentVersion": version,
+                  "ComponentConfiguration": {"DefaultConfiguration": configuration or {}},
+                  "ComponentDependencies": dependencies,
+                  "Manifests": [{"Platform": {"os": "linux"}, "Artifacts": artifacts or [],
+                                 "Lifecycle": {"run": lifecycle} if isinstance(lifecycle, str) else lifecycle}], **more}
+        return self.write(f"recipes/{name}-{version}.json", json.dumps(recipe, indent=2))
+
+    def artifact(self, name, version, file, text, mode=0o755):
+        return self.write(f"artifacts/{name}/{version}/{file}", text, mode)
+
+    def copy_recipe(self, path):
+        shutil.copy(path, self.recipes)
+
+    def create(self, *merge, remove=(), update=None, policy=None, more=()):
+        words = ["deployment", "create", "--recipeDir", self.recipes, "--artifactDir", self.artifacts]
+        for m in merge:
+            words += ["--merge", m]
+        for r in remove:
+            words += ["--remove", r]
+        if update is not None:
+            words += ["--update-config", json.dumps(update)]
+        if policy:
+            words += ["--failure-handling-policy", policy]
+        return json.loads(self.sedge(*words, "--json", *more))["deploymentId"]
+
+    def status(self, deployment):
+        return json.loads(self.sedge("deployment", "status", "-i", deployment, "--json"))
+
+    def wait(self, deployment, seconds=30):
+        def ended():
+            status = self.status(deployment)
+            return status if status["status"] in ENDED else None
+
+        try:
+            return wait_until(ended, seconds, f"deployment {deployment} to end")
+        except LocalError as error:
+            raise LocalError(f"{error}\n{json.dumps(self.status(deployment))}\n{self.components()}\n{self.log()[-3000:]}")
+
+    def wait_phase(self, deployment, phase, seconds=20):
+        def there():
+            status = self.status(deployment)
+            assert status["status"] not in ENDED, f"ended before {phase}: {status}"
+            return status.get("progress", {}).get("phase") == phase
+
+        wait_until(there, seconds, f"deployment {deployment} to reach {phase}", step=0.01)
+
+    def deploy_ok(self, *merge, **more):
+        deployment = self.create(*merge, **more)
+        status = self.wait(deployment)
+        assert status["status"] == "SUCCEEDED", f"{json.dumps(status, indent=1)}\n{self.log()[-3000:]}"
+        return deployment
+
+    def deploy_failing(self, *merge, **more):
+        """What the user reads with `deployment status`, and the details as an object."""
+        deployment = self.create(*merge, **more)
+        status = self.wait(deployment)
+        assert status["status"] == "FAILED", json.dumps(status)
+        return self.sedge("deployment", "status", "-i", deployment), status["deploymentStatusDetails"]
+
+    # ---- logs ----
+
+    def log(self, name="greengrass"):
+        try:
+            with open(os.path.join(self.root, "logs", f"{name}.log"), encoding="utf-8", errors="replace") as f:
+                return f.read()
+        except OSError:
+            return ""
+
+    def wait_log(self, name, text, seconds=10, count=1):
+        wait_until(lambda: self.log(name).count(text) >= count, seconds,
+                   f"\"{text}\" {count} times in {name}.log, which has:\n{self.log(name)[-2000:]}")
+
+    def output(self, name):
+        """The lines that a component printed."""
+        return [line.split(": stdout. ", 1)[1].split(". {", 1)[0] for line in self.log(name).splitlines() if ": stdout. " in line]
+
+    def processes(self, marker):
+        """Ids of the processes that have `marker` in their command line; the helper in front of each script does not count."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    line = f.read()
+                program = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+            except OSError:
+                continue
+            if marker.encode() in line and program != "sedge-exec" and int(pid) != os.getpid():
+                found.append(int(pid))
+        return found
