@@ -1,0 +1,89 @@
+"""Devices of a cloud: a Site of packaging/local, and as many nuclei as a test wants. Names are the test's own."""
+import json
+import os
+
+from local import wait_until
+
+from .device import Device
+
+ENDED = ("SUCCEEDED", "FAILED", "REJECTED", "CANCELED", "TIMED_OUT")
+
+
+class Fleet:
+    """fleet.publish(...); fleet.join("group", fleet.device("cam-1")); fleet.deploy("group", {"a": "1.0.0"})"""
+
+    def __init__(self, site, folder, bin_dir):
+        self.site, self.folder, self.bin = site, folder, bin_dir
+        self.devices = []
+
+    def bundle(self, name, root):
+        """Registers a thing; returns the folder with its key, certificate and configuration."""
+        folder = os.path.join(self.folder, f"{name}-bundle")
+        self.site.cloud("thing", "create", name, "--out", folder, "--root", root)
+        return folder
+
+    def device(self, name, start=True):
+        folder = os.path.join(self.folder, name)
+        os.makedirs(folder)
+        device = Device(folder, self.bin)
+        device.name, device.bundle = name, self.bundle(name, device.root)
+        self.devices.append(device)
+        if start:
+            self.connect(device)
+        return device
+
+    def connect(self, device, *words):
+        device.start("--init-config", os.path.join(device.bundle, "config.yaml"), *words)
+        device.wait_log("greengrass", "mqtt-connected", 20)
+        return device
+
+    def join(self, group, *devices):
+        self.site.cloud("group", "add-thing", group, *[d.name for d in devices], "--create")
+
+    def publish(self, name, version, lifecycle, files=None, artifacts=None, depends=None, configuration=None):
+        """files: file name -> content."""
+        folder = os.path.join(self.folder, f"publish-{name}-{version}")
+        os.makedirs(folder)
+        recipe = {"RecipeFormatVersion": "2020-01-25", "ComponentName": name, "ComponentVersion": version,
+                  "ComponentConfiguration": {"DefaultConfiguration": configuration or {}},
+                  "ComponentDependencies": {k: {"VersionRequirement": v} for k, v in (depends or {}).items()},
+                  "Manifests": [{"Artifacts": artifacts or [{"URI": f, "Permission": {"Read": "ALL", "Execute": "ALL"}} for f in files or {}],
+                                 "Lifecycle": {"run": lifecycle} if isinstance(lifecycle, str) else lifecycle}]}
+        for file, content in {**(files or {}), "recipe.json": json.dumps(recipe)}.items():
+            with open(os.path.join(folder, file), "wb") as f:
+                f.write(content if isinstance(content, bytes) else content.encode())
+        self.site.cloud("component", "publish", folder)
+
+    def deploy(self, group, components, **policies):
+        """components: name -> version, or the object of the AWS CLI's input. Returns the revision."""
+        document = {"targetArn": f"arn:aws:iot:local:000000000000:thinggroup/{group}",
+                    "components": {n: {"componentVersion": c} if isinstance(c, str) else c for n, c in components.items()}}
+        if policies:
+            document["deploymentPolicies"] = policies
+        path = os.path.join(self.folder, f"deployment-{group}.json")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(document, f)
+        self.site.cloud("deploy", "create", "-f", path)
+
+    def row(self, group, device, revision=None):
+        target = f"group:{group}" + (f":{revision}" if revision else "")
+        shown = self.site.cloud_json("deploy", "show", target, "--devices")
+        rows = [d for d in shown.get("devices", []) if d.get("thing", d.get("thingName")) == device.name]
+        return rows[0] if rows else {}
+
+    def wait(self, group, device, wanted, revision=None, seconds=40):
+        def ended():
+            row = self.row(group, device, revision)
+            return row if row.get("status") in ENDED else None
+
+        row = wait_until(ended, seconds, f"{device.name} to end the deployment", step=0.1)
+        assert row["status"] == wanted, f"{json.dumps(row)}\n{device.log()[-3000:]}"
+        return row
+
+    def show(self, group, revision=None):
+        """What the operator reads."""
+        return self.site.cloud("deploy", "show", f"group:{group}" + (f":{revision}" if revision else ""), "--devices", "--errors")
+
+    def stop(self):
+        for device in self.devices:
+            device.stop()
