@@ -50,7 +50,7 @@ static void print_devices(struct json_object *o)
         sedge_ago(sedge_json_i64(d, "since", 0), since);
         sedge_table_row(&t, (const char *const[]){sedge_json_str(d, "thingName", ""), sedge_json_str(d, "status", ""),
                                                   since, sedge_json_str(d, "detailedStatus", ""),
-                                                  sedge_json_str(d, "cause", "")});
+                                                  sedge_json_str(d, "cause", sedge_json_str(d, "phase", ""))});
     }
     sedge_table_print(&t, stdout);
 }

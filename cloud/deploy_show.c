@@ -105,12 +105,13 @@ static const char *outcome(const int64_t n[SEDGE_EXEC_COUNT])
     return n[SEDGE_EXEC_SUCCEEDED] && !open ? "OK" : "UNKNOWN";
 }
 
-/* The stack and cause that a device reported, from statusDetails. */
+/* What a device reported in statusDetails: where it stands, or stack and cause. */
 static void add_failure(struct json_object *o, const char *details)
 {
     sedge_auto_put struct json_object *d = sedge_json_parse_object(details, strlen(details), "details", NULL);
     const char *stack = sedge_json_str(d, "deployment-error-stack", NULL);
 
+    sedge_json_add_str(o, "phase", sedge_json_str(d, "phase", NULL));
     sedge_json_add_str(o, "detailedStatus", sedge_json_str(d, "detailed-deployment-status", NULL));
     sedge_json_add_str(o, "cause", sedge_json_str(d, "deployment-failure-cause", NULL));
     if (stack) {

@@ -544,11 +544,12 @@ void sedge_jobs_progress(struct sedge_jobs *j, const char *job_id, int64_t execu
 {
     struct sedge_exec *e = sedge_jobs_find(j, job_id, execution_number);
     int64_t now = sedge_mono_ms();
-    bool changed;
+    bool changed, begins_to_wait;
 
     if (!e || e->status || !e->began) return;
     changed = strncmp(e->phase, phase, sizeof e->phase - 1) != 0 || percent >= e->percent + PROGRESS_STEP;
-    if (!changed || (e->progress_at && now - e->progress_at < j->o.progress_ms)) return;
+    begins_to_wait = sedge_str_starts(phase, "WAITING") && !sedge_str_starts(e->phase, "WAITING");
+    if (!changed || (!begins_to_wait && e->progress_at && now - e->progress_at < j->o.progress_ms)) return;
     (void)snprintf(e->phase, sizeof e->phase, "%s", phase);
     e->percent = percent;
     e->progress_at = now;

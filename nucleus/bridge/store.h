@@ -35,7 +35,7 @@ struct sedge_exec {
     int64_t due;          /* next try */
     int unanswered;       /* IN_PROGRESS updates without an answer so far */
     int puts;             /* writes under way: not freed before they are done */
-    char phase[64];
+    char phase[256];
     int percent;
     int64_t progress_at;
 };

@@ -32,6 +32,18 @@ def free_port():
     return free_ports(1)[0]
 
 
+def check_free(ports, host="127.0.0.1"):
+    """LocalError if somebody listens on one of the ports: many servers say so in their own log only, or not at all."""
+    for port in ports:
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind((host, port))
+            except OSError as error:
+                raise LocalError(f"port {port} of {host} is taken by another program ({error.strerror}); \"ss -ltnp\" tells by which. "
+                                 f"Stop it, or choose another port") from error
+
+
 def _die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from .observer import Observer
-from .process import LocalError, Process, find_program, free_ports, wait_until
+from .process import LocalError, Process, check_free, find_program, free_ports, wait_until
 from .swift import Swift
 
 TOPIC = "ml/dlr/image-classification"
@@ -68,6 +68,7 @@ class Site:
                    "--device-topic", TOPIC, "--reader", "observer")
 
     def start_broker(self):
+        check_free((self.service_port, self.device_port))
         self.broker = Process("mosquitto", [find_program("mosquitto"), "-c", os.path.join(self.broker_dir, "mosquitto.conf")], self.log("mosquitto"))
         self.broker.wait_port(self.service_port)
         self.broker.wait_port(self.device_port)
