@@ -247,7 +247,7 @@ static bool take_offset(const char **p, int64_t *offset_ms)
     if (!take_number(p, 2, &hours)) return false;
     (void)take_char(p, ':'); /* both forms are common */
     if (!take_number(p, 2, &minutes)) return false;
-    *offset_ms = (minus ? -1 : 1) * (hours * 60 + minutes) * (int64_t)60000;
+    *offset_ms = (int64_t)(minus ? -60000 : 60000) * (hours * 60 + minutes);
     return true;
 }
 
