@@ -142,3 +142,12 @@ def test_messages_of_a_broker_outage_are_spooled_and_arrive_in_order(fleet, tmp_
         subscriber.wait()
         if not site.broker.running():
             site.start_broker()
+
+
+def test_a_script_holds_no_descriptor_of_the_nucleus(fleet):
+    """A copy of the broker connection in a component once kept the session from reconnecting."""
+    device = fleet.device("fd-1")
+    device.recipe("fds", "1.0.0", "ls -l /proc/self/fd | sed -n 's/.*fd -> //p; s/.* -> /open: /p'")
+    device.deploy_ok("fds=1.0.0")
+    held = [line for line in device.output("fds") if line.startswith("open: ") and "/proc/" not in line]
+    assert len(held) == 3 and all("pipe:" in line or "socket:" in line for line in held), held
