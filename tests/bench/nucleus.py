@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+"""What the nucleus costs: memory, start, a local deployment, sizes. Public tools only; prints a table with the goals.
+
+    tests/bench/nucleus.py [BUILD] [--runs N] [--json] [--check]
+
+BUILD is a build folder, by default build/release: figures of a debug build say nothing. Everything else (broker with
+TLS, certificates, roots) is made in a folder for temporary files. --check: exit 1 if a goal is missed.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+for folder in ("packaging", "tests"):
+    sys.path.insert(0, os.path.join(SOURCE, folder))
+
+from local import CA, Broker  # noqa: E402
+from support.device import Device  # noqa: E402
+
+DEVICE_SIDE = ("sedge-nucleus", "sedge-exec", "sedge-fetch", "sedge", "sedge-classify")
+HELLO = "com.example.HelloWorld"
+
+
+def pss_kb(pid):
+    """Proportional set size of a process: what smaps_rollup says."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
+        return int(re.search(r"^Pss:\s+(\d+) kB", f.read(), re.M)[1])
+
+
+def steady_pss_kb(pid):
+    """Once it no longer changes for a second."""
+    last, since = pss_kb(pid), time.monotonic()
+    while time.monotonic() - since < 1:
+        time.sleep(0.1)
+        now = pss_kb(pid)
+        if abs(now - last) > 8:
+            last, since = now, time.monotonic()
+    return pss_kb(pid)
+
+
+def start_ms(device):
+    """From exec to the first connection that the socket accepts."""
+    path = os.path.join(device.root, "ipc.socket")
+    if os.path.exists(path):
+        os.remove(path)
+    began = time.perf_counter()
+    device.start(wait=False)
+    while True:
+        with socket.socket(socket.AF_UNIX) as s:
+            try:
+                s.connect(path)
+                return (time.perf_counter() - began) * 1000
+            except OSError:
+                time.sleep(0.0002)
+
+
+def measure_start(folder, bin_dir, runs):
+    fresh, again = [], []
+    for i in range(runs):
+        root = os.path.join(folder, f"start{i}")
+        os.makedirs(root)
+        device = Device(root, bin_dir)
+        for times in (fresh, again):
+            times.append(start_ms(device))
+            device.stop()
+    return statistics.median(fresh), statistics.median(again)
+
+
+def measure_hello(folder, bin_dir, runs):
+    """From the call of the command line to the first command of the run script."""
+    os.makedirs(folder)
+    device, times = Device(folder, bin_dir).start(), []
+    marker = os.path.join(folder, "ran")
+    os.makedirs(marker, mode=0o777)
+    os.chmod(marker, 0o777)
+    try:
+        for i in range(runs):
+            version = f"1.0.{i}"
+            device.recipe(HELLO, version, f"date +%s%N >{marker}/{version}; echo Hello world")
+            began = time.time_ns()
+            deployment = device.create(f"{HELLO}={version}")
+            device.wait(deployment)
+            with open(os.path.join(marker, version), encoding="utf-8") as f:
+                times.append((int(f.read()) - began) / 1e6)
+            os.remove(os.path.join(device.recipes, f"{HELLO}-{version}.json"))
+    finally:
+        device.stop()
+    return statistics.median(times)
+
+
+def measure_memory(folder, bin_dir):
+    """(nucleus without a cloud, nucleus with TLS to the broker up, the broker)"""
+    os.makedirs(folder)
+    os.chmod(folder, 0o755)
+    ca = CA(os.path.join(folder, "ca"))
+    server, key = ca.server("localhost", "127.0.0.1")
+    cert, device_key = ca.device("bench-1")
+    alone, online = (Device(os.path.join(folder, name), bin_dir) for name in made(folder, "alone", "online"))
+    try:
+        offline_kb = steady_pss_kb(alone.start().process.pid)
+        with Broker(os.path.join(folder, "broker"), ca.cert, server, key) as broker:
+            online.write("config.json", json.dumps({
+                "system": {"thingName": "bench-1", "certificateFilePath": cert, "privateKeyPath": device_key, "rootCaPath": ca.cert},
+                "services": {"aws.greengrass.Nucleus": {"configuration": {
+                    "iotDataEndpoint": "127.0.0.1", "mqtt": {"port": broker.device_port}}}}}))
+            online.start("--init-config", os.path.join(online.folder, "config.json"))
+            online.wait_log("greengrass", "mqtt-connected", 20)
+            alone.stop()  # what two nuclei share would count half
+            return offline_kb, steady_pss_kb(online.process.pid), pss_kb(broker.process.pid)
+    finally:
+        alone.stop()
+        online.stop()
+
+
+def made(folder, *names):
+    for name in names:
+        os.makedirs(os.path.join(folder, name))
+    return names
+
+
+def measure_sizes(folder, bin_dir):
+    """Bytes of the stripped programs."""
+    sizes = {}
+    for name in DEVICE_SIDE:
+        copy = os.path.join(folder, name)
+        shutil.copy(os.path.join(bin_dir, name), copy)
+        subprocess.run(["strip", copy], check=True)
+        sizes[name] = os.path.getsize(copy)
+    return sizes
+
+
+def rows(folder, bin_dir, runs):
+    """(what, value, unit, goal or None)"""
+    offline_kb, online_kb, broker_kb = measure_memory(os.path.join(folder, "memory"), bin_dir)
+    fresh, again = measure_start(folder, bin_dir, runs)
+    sizes = measure_sizes(folder, bin_dir)
+    yield "PSS of the nucleus, idle, no cloud", offline_kb / 1024, "MB", None
+    yield "PSS of the nucleus, idle, TLS to the broker up", online_kb / 1024, "MB", 4.5
+    yield "PSS of mosquitto, with that one client", broker_kb / 1024, "MB", None
+    yield "exec to socket accepting, first start of a root", fresh, "ms", 15
+    yield "exec to socket accepting, later starts", again, "ms", 15
+    yield "local HelloWorld, call of sedge to script running", measure_hello(os.path.join(folder, "hello"), bin_dir, runs), "ms", 100
+    for name, size in sizes.items():
+        yield f"stripped size of {name}", size / 1e6, "MB", None
+    yield "stripped size of the device side without libdlr", sum(sizes.values()) / 1e6, "MB", 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", nargs="?", default=os.path.join(SOURCE, "build", "release"))
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    folder = tempfile.mkdtemp(prefix="sdb", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
+    os.chmod(folder, 0o755)
+    try:
+        table = list(rows(folder, os.path.join(os.path.abspath(options.build), "bin"), options.runs))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if options.json:
+        print(json.dumps([dict(zip(("what", "value", "unit", "goal"), row)) for row in table], indent=1))
+    for what, value, unit, goal in [] if options.json else table:
+        verdict = "" if goal is None else f"goal {goal:g} {unit}: " + ("reached" if value <= goal else "MISSED")
+        print(f"{what:<52} {value:9.2f} {unit}  {verdict}")
+    missed = any(goal is not None and value > goal for _, value, _, goal in table)
+    return 1 if options.check and missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
