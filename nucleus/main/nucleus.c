@@ -170,7 +170,11 @@ static int open_deployer(struct sedge_nucleus *n, struct sedge_err *err)
 
     n->store = sedge_store_open(n->root, err);
     if (!n->store) return -1;
-    n->fetcher = sedge_fetcher_new(&n->loop, &(struct sedge_fetch_options){.helper = helper, .store = store});
+    n->fetcher = sedge_fetcher_new(
+        &n->loop, &(struct sedge_fetch_options){.helper = helper,
+                                                .store = store,
+                                                .proxy = sedge_settings_text(n, "networkProxy.proxy.url"),
+                                                .no_proxy = sedge_settings_text(n, "networkProxy.noProxyAddresses")});
     o.store = n->store;
     o.fetcher = n->fetcher;
     n->deployer = sedge_deployer_new(&o, &ops, n);

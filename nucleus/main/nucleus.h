@@ -65,6 +65,8 @@ void sedge_settings_log(struct sedge_nucleus *n, struct sedge_log_settings *out)
 void sedge_settings_apply_log(struct sedge_nucleus *n);
 /* false: the device is not configured for a cloud. `paths` keeps the file names that *out points to. */
 bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out, struct sedge_strv *paths);
+/* A text parameter; NULL when it is empty. */
+const char *sedge_settings_text(struct sedge_nucleus *n, const char *name);
 struct json_object *sedge_settings_store(struct sedge_nucleus *n); /* new reference */
 void sedge_settings_environment(void *env, const char *component, struct sedge_strv *out);
 struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n);

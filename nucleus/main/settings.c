@@ -110,6 +110,13 @@ struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n)
                                  .cpus = sedge_json_double(limits, "cpus", 0)};
 }
 
+const char *sedge_settings_text(struct sedge_nucleus *n, const char *name)
+{
+    const char *text = sedge_nucleus_param_str(n->config, name);
+
+    return text && *text ? text : NULL;
+}
+
 static void add_proxy(struct sedge_nucleus *n, struct sedge_strv *out)
 {
     static const char *const names[] = {"HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
