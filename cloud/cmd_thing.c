@@ -215,8 +215,9 @@ int sedge_cmd_group_rm(struct sedge_run *r, struct sedge_err *err)
 {
     for (size_t i = 1; i < r->operands.n; i++) {
         if (sedge_group_rm(&r->cloud, r->operands.v[0], r->operands.v[i], sedge_wall_ms(), err) != 0) return -1;
-        printf("%s is not in group %s; the group's components go with the device's next deployment\n", r->operands.v[i],
-               r->operands.v[0]);
+        printf("%s is not in group %s; it keeps the group's components until they are removed on the device:\n"
+               "  sedge deployment create --groupId %s --remove COMPONENT\n",
+               r->operands.v[i], r->operands.v[0], r->operands.v[0]);
     }
     return 0;
 }

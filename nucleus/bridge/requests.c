@@ -55,7 +55,7 @@ void sedge_jobs_check_deadlines(struct sedge_jobs *j, int64_t now)
         if (!all[i]->token[0] || now < all[i]->deadline) continue;
         sedge_log(SEDGE_WARN, "jobs", "no-answer", "request=%s token=%s wait-ms=%lld",
                   i == 0 ? "$next" : all[i]->exec->job_id, all[i]->token, (long long)j->o.answer_timeout_ms);
-        flight_failed(j, all[i], 0);
+        flight_failed(j, all[i], i == 0 && j->rang ? 1 : 0); /* the cloud has spoken meanwhile: no pause */
     }
 }
 
@@ -290,9 +290,13 @@ static void answered(struct sedge_jobs *j, bool update, bool accepted, const cha
 static void rang(struct sedge_jobs *j, struct json_object *notification)
 {
     struct json_object *jobs = sedge_json_obj(notification, "jobs");
+    int64_t soon = sedge_mono_ms() + j->o.again_ms;
 
     j->want_next = true;
-    if (sedge_json_get(jobs, "QUEUED") || sedge_json_obj(notification, "execution")) j->rang = true;
+    if (!sedge_json_get(jobs, "QUEUED") && !sedge_json_obj(notification, "execution")) return;
+    j->rang = true;
+    /* A question that nobody was there to hear will not be answered now either: soon ask again. */
+    if (j->next.token[0] && j->next.deadline > soon) j->next.deadline = soon;
 }
 
 void sedge_jobs_message(void *user, const struct sedge_mqtt_message *msg)

@@ -2,6 +2,7 @@
  * unpacked. */
 #include "run.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -129,6 +130,26 @@ static int add_download(struct sedge_run *run, const struct sedge_choice *c, con
     return decide(w);
 }
 
+/* spec/recipe.md 10.2: a store that is full already takes no more. What a download adds is known only later; the helper
+ * checks the free space of the disk before each. */
+static int check_store_size(struct sedge_run *run)
+{
+    int64_t size = sedge_store_size(run->d->o.store, NULL);
+    bool wanted = false;
+
+    for (size_t i = 0; i < run->ndownloads; i++)
+        wanted = wanted || run->downloads[i].action == ACTION_GET;
+    if (!wanted || size < run->store_limit) return 0;
+    sedge_failure_add(&run->failure, "ARTIFACT_DOWNLOAD_ERROR");
+    sedge_failure_add(&run->failure, "DISK_SPACE_CRITICAL");
+    sedge_failure_cause(&run->failure,
+                        "The component store holds %lld bytes and may hold %lld: remove components, or raise "
+                        "componentStoreMaxSizeBytes "
+                        "of aws.greengrass.Nucleus",
+                        (long long)size, (long long)run->store_limit);
+    return -1;
+}
+
 static void inspect_work(struct sedge_run *run)
 {
     run->rc = 0;
@@ -140,6 +161,7 @@ static void inspect_work(struct sedge_run *run)
         for (size_t k = 0; m && run->rc == 0 && k < m->nartifacts; k++)
             run->rc = add_download(run, c, &m->artifacts[k]);
     }
+    if (run->rc == 0) run->rc = check_store_size(run);
 }
 
 /* ---- transfers ---- */
@@ -348,6 +370,8 @@ static void plan_after_downloads(struct sedge_run *run)
 
     thing = sedge_xstrdup(sedge_config_str(cfg, SEDGE_PATH("system", "thingName"), ""));
     run->deploy_ts = run->doc.created_ms;
+    if (strcmp(sedge_nucleus_param_str(cfg, "deploymentConfigurationTimeSource"), "deploymentProcessingTime") == 0)
+        run->deploy_ts = sedge_wall_ms();
     in.thing_name = thing;
     in.deploy_ts = run->deploy_ts;
     in.interpolate_configuration = sedge_nucleus_param_bool(cfg, "interpolateComponentConfiguration");

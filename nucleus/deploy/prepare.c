@@ -392,6 +392,7 @@ void sedge_run_prepare(struct sedge_run *run)
     run->active = running_versions(run->d);
     run->platform = device_platform(run->d);
     run->has_store = object_store_configured(run->d);
+    run->store_limit = sedge_nucleus_param_i64(run->d->o.config, "componentStoreMaxSizeBytes");
     sedge_run_report(run, false);
     sedge_run_phase(run, "PREPARING", NULL);
     sedge_run_work(run, import_work, imported);

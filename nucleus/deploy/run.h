@@ -93,7 +93,8 @@ struct sedge_run {
     int64_t retry_ms;
     struct json_object *services; /* the plan */
     int64_t deploy_ts;
-    int64_t since_mono; /* components that break after this count */
+    int64_t store_limit; /* componentStoreMaxSizeBytes */
+    int64_t since_mono;  /* components that break after this count */
     struct sedge_strv broken_before;
     size_t removing;
     bool watching;

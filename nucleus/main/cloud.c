@@ -208,7 +208,12 @@ static int open_spool(struct sedge_nucleus *n, struct sedge_err *err)
     struct sedge_spool_options o;
     bool disk = true;
 
-    if (sedge_spool_options_read(mqtt, &o, &disk, err) != 0) return -1;
+    if (sedge_spool_options_read(mqtt, &o, &disk, err) != 0) { /* a bad value must not keep the device from starting */
+        sedge_log(SEDGE_ERROR, "cloud", "configuration", "%s; the spool uses its defaults", err->msg);
+        *err = SEDGE_ERR_INIT;
+        sedge_spool_options_default(&o);
+        disk = true;
+    }
     o.path = disk ? path : NULL;
     n->spool = sedge_spool_new(&n->loop, n->mqtt, &o, err);
     return n->spool ? 0 : -1;
@@ -225,7 +230,12 @@ int sedge_cloud_open(struct sedge_nucleus *n, struct sedge_err *err)
     if (configured) {
         n->mqtt = sedge_mqtt_new(&n->loop, &o, err);
         if (n->mqtt) sedge_mqtt_on_state(n->mqtt, state_cb, n);
-        rc = n->mqtt ? open_bridge(n, o.client_id, err) : -1;
+        if (n->mqtt) {
+            rc = open_bridge(n, o.client_id, err);
+        } else { /* local deployments can still put the configuration right */
+            sedge_log(SEDGE_ERROR, "cloud", "configuration", "%s; going on without the cloud", err->msg);
+            *err = SEDGE_ERR_INIT;
+        }
     } else {
         sedge_log(
             SEDGE_INFO, "cloud", "offline",

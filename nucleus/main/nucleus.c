@@ -192,6 +192,9 @@ static void changed_cb(const struct sedge_config_event *event, void *user)
     } else if (strcasecmp(key, "objectStore") == 0) {
         sedge_auto_put struct json_object *store = sedge_settings_store(n);
         sedge_fetcher_set_store(n->fetcher, store);
+    } else if (strcasecmp(key, "runWithDefault") == 0 && event->path.n > 4 &&
+               strcasecmp(event->path.v[4], "systemResourceLimits") == 0) {
+        sedge_supervisor_set_default_limits(n->supervisor, sedge_settings_default_limits(n));
     } else if (strcasecmp(key, "mqtt") == 0 || sedge_str_starts(key, "iot") || strcasecmp(key, "networkProxy") == 0 ||
                strcasecmp(key, "runWithDefault") == 0) {
         sedge_log(SEDGE_WARN, "main", "configuration",

@@ -50,16 +50,6 @@ static char *system_path(struct sedge_nucleus *n, const char *key)
     return text && *text ? sedge_config_expand_path(n->root, text) : NULL;
 }
 
-static int in_seconds(struct sedge_nucleus *n, const char *name)
-{
-    return (int)(sedge_nucleus_param_i64(n->config, name) / 1000);
-}
-
-static void set_positive(int64_t *out, int64_t seconds)
-{
-    if (seconds > 0) *out = seconds * 1000;
-}
-
 static const char *keep_path(struct sedge_nucleus *n, const char *key, struct sedge_strv *paths)
 {
     char *path = system_path(n, key);
@@ -70,16 +60,17 @@ static const char *keep_path(struct sedge_nucleus *n, const char *key, struct se
 
 bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out, struct sedge_strv *paths)
 {
+    sedge_auto_put struct json_object *mqtt = sedge_nucleus_param_map(n->config, "mqtt");
+    struct sedge_err err = SEDGE_ERR_INIT;
+
     sedge_mqtt_options_default(out);
+    if (sedge_mqtt_options_read(mqtt, out, &err) != 0) {
+        sedge_log(SEDGE_ERROR, "cloud", "configuration", "%s; the connection uses the defaults", err.msg);
+        sedge_mqtt_options_default(out);
+        out->port = (int)sedge_nucleus_param_i64(n->config, "mqtt.port");
+    }
     out->host = sedge_nucleus_param_str(n->config, "iotDataEndpoint");
     out->client_id = sedge_config_str(n->config, SEDGE_PATH("system", "thingName"), "");
-    out->port = (int)sedge_nucleus_param_i64(n->config, "mqtt.port");
-    out->v311_only = strcmp(sedge_nucleus_param_str(n->config, "mqtt.version"), "mqtt3") == 0;
-    out->keep_alive_s = in_seconds(n, "mqtt.keepAliveTimeoutMs");
-    out->ping_timeout_ms = (int)sedge_nucleus_param_i64(n->config, "mqtt.pingTimeoutMs");
-    out->operation_timeout_ms = (int)sedge_nucleus_param_i64(n->config, "mqtt.operationTimeoutMs");
-    set_positive(&out->reconnect_min_ms, sedge_nucleus_param_i64(n->config, "mqtt.minimumReconnectDelaySeconds"));
-    set_positive(&out->reconnect_max_ms, sedge_nucleus_param_i64(n->config, "mqtt.maximumReconnectDelaySeconds"));
     out->ca = keep_path(n, "rootCaPath", paths);
     out->cert = keep_path(n, "certificateFilePath", paths);
     out->key = keep_path(n, "privateKeyPath", paths);

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "session.h"
 #include "spool.h"
 
@@ -14,12 +15,22 @@ struct number {
     int64_t *to;
 };
 
+/* A number, or a text that is one, as the configuration's coercions have it. */
+static int64_t number_of(struct json_object *o, const char *key)
+{
+    const char *text = sedge_json_str(o, key, NULL);
+    int64_t got;
+
+    if (text && sedge_str_to_i64(text, INT64_MIN + 1, INT64_MAX, &got, NULL) == 0) return got;
+    return sedge_json_i64(o, key, INT64_MIN);
+}
+
 static int read_numbers(struct json_object *o, const char *where, const struct number *table, size_t n,
                         struct sedge_err *err)
 {
     for (size_t i = 0; i < n; i++) {
         struct json_object *v = sedge_json_get(o, table[i].key);
-        int64_t got = sedge_json_i64(o, table[i].key, INT64_MIN);
+        int64_t got = number_of(o, table[i].key);
         if (!v) continue;
         if (got < table[i].min || got > table[i].max)
             return sedge_err_set(err, SEDGE_E_INVALID, "%s.%s: %s is not a number in %lld..%lld", where, table[i].key,

@@ -98,6 +98,14 @@ def test_wrong_digest_in_the_cloud_status(fleet, swift):
     has(fleet.show("digest"), "model.bin", "com.x.Digest", "digest", "FAILED_NO_STATE_CHANGE", "ARTIFACT_CHECKSUM_MISMATCH")
 
 
+def test_full_component_store(store_device, stored):
+    device = store_device()
+    device.deploy_ok("aws.greengrass.Nucleus=2.17.0", update={"aws.greengrass.Nucleus": {"MERGE": {"componentStoreMaxSizeBytes": 0}}})
+    text, details = device.deploy_failing(f"{stored[0]}=1.0.0")
+    assert details["detailedDeploymentStatus"] == "FAILED_NO_STATE_CHANGE"
+    has(text, "DISK_SPACE_CRITICAL", "componentStoreMaxSizeBytes")
+
+
 def test_no_space(store_device, stopped_device, fleet):
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system")
