@@ -103,8 +103,8 @@ static int unknown_option(const struct sedge_command *c, const char *name, struc
     for (size_t i = 0; i < all.n; i++)
         all.v[i][strcspn(all.v[i], "=")] = 0;
     near = sedge_str_nearest(name, (const char *const *)all.v, all.n);
-    return sedge_err_set(err, SEDGE_E_INVALID, "unknown option --%s%s%s%s; see: sedge-cloud %s --help", name,
-                         near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", c->words);
+    return sedge_err_set(err, SEDGE_E_INVALID, "unknown option --%s%s%s%s: sedge-cloud %s --help lists them", name,
+                         near ? " (did you mean --" : "", near ? near : "", near ? "?)" : "", c->words);
 }
 
 /* One option, with its value in the same word or the next. */
@@ -163,7 +163,7 @@ static void print_help(const struct sedge_command *only)
         return;
     }
     printf("sedge-cloud %s: the cloud side of sedge - things, components, deployments.\n\n"
-           "sedge-cloud COMMAND [--state DIR] [--json]; state folder: --state, else $SEDGE_CLOUD_STATE, else\n"
+           "sedge-cloud [--state DIR] [--json] COMMAND ...; state folder: --state, else $SEDGE_CLOUD_STATE, else\n"
            "/var/lib/sedge-cloud for root and ~/.local/state/sedge-cloud for others.\n\n",
            SEDGE_VERSION);
     for (const struct sedge_command *c = sedge_commands; c->words; c++)
@@ -196,7 +196,7 @@ static int no_command(int argc, char **argv)
     const char *first = argc > 1 ? argv[1] : NULL;
     bool topic = false;
 
-    if (!first || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
+    if (!first || strcmp(first, "help") == 0) {
         print_help(NULL);
         return first ? SEDGE_EXIT_OK : SEDGE_EXIT_USAGE;
     }
@@ -246,15 +246,34 @@ static int run(struct sedge_run *r, struct sedge_err *err)
     return rc;
 }
 
+/* The global options before the command; *before: how many words those are. */
+static int take_global_options(struct sedge_run *r, int argc, char **argv, int *before, struct sedge_err *err)
+{
+    static const struct sedge_command none = {.words = "COMMAND", .options = ""};
+    int i = 1;
+
+    r->command = &none;
+    for (; i < argc && argv[i][0] == '-' && strcmp(argv[i], "--version") != 0; i++) {
+        if (take_option(r, argv, argc, &i, err) != 0) return -1;
+    }
+    *before = i - 1;
+    return 0;
+}
+
 int sedge_cloud_main(int argc, char **argv)
 {
     struct sedge_err err = SEDGE_ERR_INIT;
     struct sedge_run r = {0};
-    int used = 0, code;
+    int before = 0, used = 0, code;
 
-    r.command = find_command(argc, argv, &used);
-    if (!r.command) return no_command(argc, argv);
-    if (take_words(&r, argv, argc, used + 1, &err) != 0) {
+    if (take_global_options(&r, argc, argv, &before, &err) != 0) {
+        code = SEDGE_EXIT_USAGE;
+    } else if (argc - before == 1 && sedge_run_has(&r, "help")) {
+        print_help(NULL);
+        code = SEDGE_EXIT_OK;
+    } else if (!(r.command = find_command(argc - before, argv + before, &used))) {
+        code = no_command(argc - before, argv + before);
+    } else if (take_words(&r, argv, argc, before + used + 1, &err) != 0) {
         code = SEDGE_EXIT_USAGE;
     } else if (sedge_run_has(&r, "help")) {
         print_help(r.command);

@@ -24,8 +24,9 @@ static int publish(struct sedge_run *r, struct sedge_package *p, struct sedge_er
         sedge_print_json(o);
         return 0;
     }
-    printf("%s %s@%s: %zu artifacts, %lld bytes%s\n", dry ? "Would publish" : "Published", p->name, p->version,
-           p->nfiles, (long long)p->bytes, unchanged ? " (unchanged: it was published before)" : "");
+    printf("%s %s@%s: %zu artifact%s, %lld bytes%s\n", dry ? "Would publish" : "Published", p->name, p->version,
+           p->nfiles, p->nfiles == 1 ? "" : "s", (long long)p->bytes,
+           unchanged ? " (unchanged: it was published before)" : "");
     return 0;
 }
 

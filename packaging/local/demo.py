@@ -226,22 +226,27 @@ Everything stays up until Ctrl-C. Try, in another terminal:
   cloud="{bin}/sedge-cloud --state {state}"
 
   $sedge component list
-  tail -f {root}/logs/{classifier}.log
-  $sedge deployment create -r RECIPES -a ARTIFACTS -m com.example.Hello=1.0.0
+  $sedge logs get --log-file {root}/logs/{classifier}.log --follow
+  $sedge deployment create --recipeDir recipes/examples/HelloWorld/recipes --artifactDir recipes/examples/HelloWorld/artifacts \\
+         --merge com.example.HelloWorld=1.0.0
   $cloud deploy show group:{group} --devices
-  $cloud deploy revise group:{group} --merge {classifier}='{{"InferenceInterval":"2"}}'
+  # the group's current revision still names the broken classifier: revise it to the good one
+  $cloud deploy revise group:{group} --set-component {classifier}@{version} \\
+         --merge {classifier}='{{"InferenceInterval":"2"}}'
   mosquitto_sub -h 127.0.0.1 -p {port} -u observer -P "$(cat {broker}/reader-observer.password)" -t {topic}
 
-Your own ONNX model: put it and a model.json into a folder like those of {staged}/base/{store}-*,
-give the recipe a new version, then
-  $cloud component publish FOLDER
-  $cloud deploy revise group:{group} --set-component {store}@VERSION
+Your own ONNX model (a folder with the .onnx file and labels.txt; docs/dlr.md tells the rest), your own images:
+
+  components/stage {build} OUT --model FOLDER --model-version 2.1.6
+  $cloud component publish OUT/{store}-2.1.6
+  $cloud deploy revise group:{group} --set-component {store}@2.1.6 \\
+         --set-component {classifier}@{version} --merge {classifier}='{{"ImageDirectory":"/folder/with/images"}}'
 """
 
 
-def stay_up(site, staged):
-    print(HINTS.format(bin=site.bin, root=site.root, state=site.state, classifier=CLASSIFIER, group=GROUP, port=site.service_port,
-                       broker=site.broker_dir, topic=TOPIC, staged=staged, store=STORE), flush=True)
+def stay_up(site, build, classifier_version):
+    print(HINTS.format(build=build, bin=site.bin, root=site.root, state=site.state, classifier=CLASSIFIER, group=GROUP, port=site.service_port,
+                       broker=site.broker_dir, topic=TOPIC, store=STORE, version=classifier_version), flush=True)
     try:
         signal.pause()
     except KeyboardInterrupt:
@@ -267,7 +272,7 @@ def main():
         demo.run()
         code = 0
         if not options.once:
-            stay_up(site, demo.staged)
+            stay_up(site, options.build, demo.versions[CLASSIFIER])
     except (LocalError, subprocess.TimeoutExpired, OSError, KeyError, ValueError) as error:
         print(f"\nFAILED: {error}\nThe logs are in {folder}" + ("" if options.keep else " (kept because of the failure)"), flush=True)
     except KeyboardInterrupt:

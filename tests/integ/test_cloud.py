@@ -402,6 +402,15 @@ def test_a_bad_document_is_refused_with_its_place(site, text, status, says):
     assert says in site.run("deploy", "create", "-f", path, *target, status=status)
 
 
+def test_global_options_go_before_or_after_the_command(site):
+    site.thing("cam-1")
+    before = subprocess.run([site.program, "--state", site.state, "--json", "thing", "list"], capture_output=True,
+                            text=True, timeout=60)
+    assert before.returncode == 0 and json.loads(before.stdout) == site.json("thing", "list")
+    wrong = subprocess.run([site.program, "--stat", site.state, "thing", "list"], capture_output=True, text=True, timeout=60)
+    assert wrong.returncode == 2 and "did you mean --state" in wrong.stderr
+
+
 def test_wrong_names_and_folders_are_explained(site):
     assert "is not a state folder" in site.run("thing", "list", state=site.folder + "/nowhere", status=3)
     assert "init --state" in site.run("thing", "list", state=site.folder + "/nowhere", status=3)
