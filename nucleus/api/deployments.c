@@ -5,20 +5,38 @@
 
 #include <string.h>
 
+/* A request that is answered when it is on the disk. */
+struct accepted {
+    struct sedge_ipc_stream *stream;
+    char id[SEDGE_UUID_LEN + 1];
+};
+
+static void kept_cb(void *arg, const struct sedge_err *err)
+{
+    struct accepted *a = arg;
+    struct json_object *response = json_object_new_object();
+
+    (void)err; /* logged by the journal; the deployment runs */
+    sedge_json_add_str(response, "deploymentId", a->id);
+    sedge_api_respond_take(a->stream, response);
+    sedge_ipc_stream_unref(a->stream);
+    free(a);
+}
+
 void sedge_op_create_deployment(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request)
 {
-    char id[SEDGE_UUID_LEN + 1];
     struct sedge_err err = SEDGE_ERR_INIT;
-    struct json_object *response;
+    struct accepted *a;
     const char *name = "ServiceError";
 
     if (sedge_api_authorize(api, s, SEDGE_SERVICE_CLI, "*", NULL) != 0) return;
-    if (sedge_deployer_submit_local(api->o.deployer, request, id, &err) == 0) {
-        response = json_object_new_object();
-        sedge_json_add_str(response, "deploymentId", id);
-        sedge_api_respond_take(s, response);
+    a = SEDGE_NEW(struct accepted);
+    a->stream = s;
+    if (sedge_deployer_submit_local(api->o.deployer, request, a->id, kept_cb, a, &err) == 0) {
+        sedge_ipc_stream_ref(s);
         return;
     }
+    free(a);
     if (err.code == SEDGE_E_INVALID) name = "InvalidArgumentsError";
     if (err.code == SEDGE_E_CONFLICT) name = "InvalidArtifactsDirectoryPathError";
     sedge_api_error(s, name, "%s", err.msg);

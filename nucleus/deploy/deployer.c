@@ -363,7 +363,7 @@ static void start_next(struct sedge_deployer *d)
 }
 
 int sedge_deployer_submit_local(struct sedge_deployer *d, struct json_object *request, char id[SEDGE_UUID_LEN + 1],
-                                struct sedge_err *err)
+                                void (*kept)(void *arg, const struct sedge_err *err), void *arg, struct sedge_err *err)
 {
     sedge_auto_free char *group = NULL;
     const char *artifacts = sedge_json_str(request, "artifactsDirectoryPath", NULL);
@@ -379,7 +379,7 @@ int sedge_deployer_submit_local(struct sedge_deployer *d, struct json_object *re
     if (count_waiting(d) >= SEDGE_DEPLOY_QUEUE_MAX)
         return sedge_err_set(err, SEDGE_E_LIMIT, "Deployments queue is full, Please try again later");
     sedge_uuid4(id);
-    sedge_journal_save_entry(d, add_entry(d, id, SEDGE_SOURCE_LOCAL, request));
+    sedge_journal_save_entry(d, add_entry(d, id, SEDGE_SOURCE_LOCAL, request), kept, arg);
     kick(d);
     return 0;
 }
@@ -397,7 +397,7 @@ void sedge_deployer_submit_job(struct sedge_deployer *d, const char *job_id, int
     }
     e = add_entry(d, job_id, SEDGE_SOURCE_JOBS, document);
     e->execution_number = execution_number;
-    sedge_journal_save_entry(d, e);
+    sedge_journal_save_entry(d, e, NULL, NULL);
     kick(d);
 }
 
@@ -420,7 +420,7 @@ int sedge_deployer_cancel(struct sedge_deployer *d, const char *id, struct sedge
     if (!d->run || d->run->entry != e) {
         e->phase = SEDGE_PHASE_DONE;
         e->status = "CANCELED";
-        sedge_journal_save_entry(d, e);
+        sedge_journal_save_entry(d, e, NULL, NULL);
         return 1;
     }
     sedge_run_cancel_downloads(d->run);

@@ -84,10 +84,12 @@ int sedge_deployer_load(struct sedge_deployer *d, struct sedge_db *db, struct se
 void sedge_deployer_boot(struct sedge_deployer *d);
 void sedge_deployer_resume(struct sedge_deployer *d);
 
-/* Queues a CreateLocalDeployment request (borrowed); `id` gets its UUID. INVALID, CONFLICT (the artifact directory is
+/* Queues a CreateLocalDeployment request (borrowed); `id` gets its UUID. After 0, `kept` runs once, later, when the
+ * request is on the disk: who asked hears of it then, so that a kill after the answer loses nothing. With an error it
+ * runs all the same, but would not outlive a kill. -1: INVALID, CONFLICT (the artifact directory is
  * the store itself) or LIMIT (queue full) with the text of the operation. */
 int sedge_deployer_submit_local(struct sedge_deployer *d, struct json_object *request, char id[SEDGE_UUID_LEN + 1],
-                                struct sedge_err *err);
+                                void (*kept)(void *arg, const struct sedge_err *err), void *arg, struct sedge_err *err);
 /* Queues a job. One whose id and execution number are known is not run again; if it is finished, its status is reported
  * again. */
 void sedge_deployer_submit_job(struct sedge_deployer *d, const char *job_id, int64_t execution_number,

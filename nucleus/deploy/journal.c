@@ -62,6 +62,8 @@ struct row {
     int64_t exec_no, seq, created_ms, attempts;
     struct sedge_run *run;
     void (*done)(struct sedge_run *run, const struct sedge_err *err);
+    void (*kept)(void *arg, const struct sedge_err *err); /* of an entry that no run holds */
+    void *kept_arg;
 };
 
 static char *text_of(struct json_object *v)
@@ -149,6 +151,7 @@ static void saved_cb(void *arg, int rc, const struct sedge_err *err)
     if (rc != 0) sedge_log(SEDGE_ERROR, "deploy", "journal", "deployment %s: %s", r->id, err->msg);
     if (r->run) r->run->saving--;
     if (r->done) r->done(r->run, err);
+    if (r->kept) r->kept(r->kept_arg, err);
     free_row(r);
 }
 
@@ -162,9 +165,14 @@ void sedge_journal_save(struct sedge_run *run, void (*done)(struct sedge_run *ru
     sedge_config_flush_with(run->d->o.config, save_work, saved_cb, r);
 }
 
-void sedge_journal_save_entry(struct sedge_deployer *d, struct sedge_entry *e)
+void sedge_journal_save_entry(struct sedge_deployer *d, struct sedge_entry *e,
+                              void (*kept)(void *arg, const struct sedge_err *err), void *arg)
 {
-    sedge_config_flush_with(d->o.config, save_work, saved_cb, make_row(e));
+    struct row *r = make_row(e);
+
+    r->kept = kept;
+    r->kept_arg = arg;
+    sedge_config_flush_with(d->o.config, save_work, saved_cb, r);
 }
 
 static struct json_object *parse_column(sqlite3_stmt *q, int column)

@@ -126,7 +126,10 @@ const char *sedge_builtin_version(const char *component);
 
 /* journal.c: rows of the table `deployment`. save: with the configuration changes of this turn, in one transaction. */
 void sedge_journal_save(struct sedge_run *run, void (*done)(struct sedge_run *run, const struct sedge_err *err));
-void sedge_journal_save_entry(struct sedge_deployer *d, struct sedge_entry *e);
+/* An entry that is not being carried out; `kept` (may be NULL) runs once, later, when it is on the disk or cannot be.
+ */
+void sedge_journal_save_entry(struct sedge_deployer *d, struct sedge_entry *e,
+                              void (*kept)(void *arg, const struct sedge_err *err), void *arg);
 int sedge_journal_load(struct sedge_deployer *d, struct sedge_db *db, struct sedge_err *err);
 void sedge_entry_free(struct sedge_entry *e);
 const char *sedge_phase_name(enum sedge_phase phase);

@@ -132,3 +132,42 @@ def test_killed_when_idle_the_same_components_come_back_without_a_deployment(dev
     steady(device, "app", "1.0.0")
     nothing_left_over(device, {script["1.0.0"]: 1})
     assert device.sedge("deployment", "list") == before
+
+
+@pytest.mark.parametrize("moment_ms", [0, 10, 30, 60, 120, 250])
+def test_killed_at_any_moment_of_an_update_that_breaks_the_device_goes_back(device, moment_ms):
+    script = markers(device)
+    device.recipe("app", "1.0.0", script["1.0.0"], configuration={"a": 1})
+    device.recipe("app", "1.1.0", {"startup": "exit 6"})
+    device.recipe("added", "1.0.0", script["1.1.0"])
+    device.deploy_ok("app=1.0.0")
+    deployment = device.create("app=1.1.0", "added=1.0.0", policy="ROLLBACK", update={"app": {"MERGE": {"a": 2}}})
+    time.sleep(moment_ms / 1000)  # from "just accepted" to "rolled back"
+    device.kill()
+    device.start()
+    details = device.wait(deployment)["deploymentStatusDetails"]
+    assert details["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
+    assert "app 1.1.0" in details["deploymentFailureCause"]
+    steady(device, "app", "1.0.0")
+    assert device.details("app")["configuration"] == {"a": 1}
+    assert "added" not in device.components()
+    nothing_left_over(device, {script["1.0.0"]: 1, script["1.1.0"]: 0})
+
+
+def test_a_deployment_that_kills_the_nucleus_each_time_is_given_up(device):
+    """Five interrupted starts are enough: the device goes back to what worked."""
+    gate, script = os.path.join(device.folder, "gate"), markers(device)
+    device.recipe("app", "1.0.0", script["1.0.0"])
+    device.recipe("app", "1.1.0", {"install": f"until [ -e {gate} ]; do sleep 0.1; done", "run": script["1.1.0"]})
+    device.deploy_ok("app=1.0.0")
+    deployment = device.create("app=1.1.0", policy="ROLLBACK")
+    for _ in range(5):
+        device.wait_phase(deployment, "STARTING")
+        device.kill()
+        device.start()
+    device.write("gate", "")  # an installation that is under way is waited for
+    details = device.wait(deployment)["deploymentStatusDetails"]
+    assert details["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
+    assert "DEPLOYMENT_INTERRUPTED" in details["deploymentErrorStack"]
+    steady(device, "app", "1.0.0")
+    nothing_left_over(device, {script["1.0.0"]: 1, script["1.1.0"]: 0})
