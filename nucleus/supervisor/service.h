@@ -1,8 +1,8 @@
 /*
  * service - inside of the supervisor: one component, its steps and its processes. Nobody outside includes this.
  *
- * service.c drives the state machine, step.c runs a step (work item, process, output), supervisor.c holds all of them
- * (birth.c, request.c and look.c are its outer sides).
+ * service.c is its memory and its state, drive.c turns the state machine, kill.c ends its processes, step.c runs a step
+ * (work item, process, output), supervisor.c holds all of them (birth.c, request.c and look.c are its outer sides).
  */
 #ifndef SEDGE_SUPERVISOR_SERVICE_H
 #define SEDGE_SUPERVISOR_SERVICE_H
@@ -159,24 +159,35 @@ void supervisor_check_freed(struct sedge_supervisor *sup);
 /* service.c */
 struct service *service_new(struct sedge_supervisor *sup, const struct sedge_service_spec *spec);
 void service_assign(struct service *s, const struct sedge_service_spec *spec);
+/* For each launch another one: what an earlier launch was given ends with it. */
+void service_new_token(struct service *s);
 void service_dirty(struct service *s);
-/* Turns the machine until it rests. */
-void service_turn(struct service *s);
 void service_event(struct service *s, enum sedge_lc_event event, enum sedge_status_code code);
-/* TERM to all its processes, KILL after the grace; then `after` (once; at once when there is none). */
-void service_kill(struct service *s, void (*after)(struct service *s));
-/* For a detached service: runs its bootstrap step; the result goes to `bootstrapped`. */
-void service_begin_bootstrap(struct service *s);
-/* KILL now; no shutdown step, no waiting. */
-void service_force(struct service *s);
-void service_on_step(struct service *s, const struct step_result *r);
-void service_script_gone(struct service *s);
+/* The same; `detail` (may be NULL) is added to the text of the code. */
+void service_event_detail(struct service *s, enum sedge_lc_event event, enum sedge_status_code code,
+                          const char *detail);
+/* The machine is in another state than `old`: what goes with every change. */
+void service_moved(struct service *s, enum sedge_lc_state old);
 /* Closes timers; the memory goes when nothing refers to it any more. */
 void service_close(struct service *s);
 void service_unref(struct service *s);
 void service_note(struct service *s, enum sedge_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 struct sedge_limits service_limits(const struct service *s);
+
+/* drive.c */
+/* Turns the machine until it rests. */
+void service_turn(struct service *s);
+/* For a detached service: runs its bootstrap step; the result goes to `bootstrapped`. */
+void service_begin_bootstrap(struct service *s);
+void service_on_step(struct service *s, const struct step_result *r);
+
+/* kill.c */
+/* TERM to all its processes, KILL after the grace; then `after` (once; at once when there is none). */
+void service_kill(struct service *s, void (*after)(struct service *s));
+/* KILL now; no shutdown step, no waiting. */
+void service_force(struct service *s);
+void service_script_gone(struct service *s);
 
 /* step.c */
 const char *step_name(enum step_kind kind);

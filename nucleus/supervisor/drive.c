@@ -1,0 +1,349 @@
+/* Driving a component: carries out what its state machine decides, and tells the machine what happened. */
+#include "service.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "recipe/step.h"
+
+#define TURNS_MAX 16 /* state changes at a stretch, before others have their turn */
+
+static void timer_cb(uv_timer_t *t);
+
+/* ---- steps ---- */
+
+static void arm(struct service *s, int64_t timeout_s)
+{
+    if (timeout_s == SEDGE_STEP_NO_TIMEOUT)
+        (void)uv_timer_stop(&s->timer);
+    else
+        (void)uv_timer_start(&s->timer, timer_cb, (uint64_t)timeout_s * 1000, 0);
+}
+
+/* Begins a step and its time, unless the step is over already. */
+static void run_step(struct service *s, enum step_kind kind)
+{
+    unsigned gen = s->gen + 1;
+    enum sedge_lc_state state = s->lc.state;
+    int64_t timeout_s = step_begin(s, kind);
+
+    if (s->gen == gen && s->lc.state == state && (s->lc.busy || s->detached)) arm(s, timeout_s);
+}
+
+static void install_now(struct service *s)
+{
+    run_step(s, STEP_INSTALL);
+}
+
+/* The shutdown step that belongs to what is launched now: a later version must not stop this one by its own script. */
+static void remember_shutdown(struct service *s)
+{
+    struct sedge_step step;
+
+    json_object_put(s->old_lifecycle);
+    free(s->old_version);
+    s->old_lifecycle = NULL;
+    s->old_version = NULL;
+    if (sedge_lifecycle_step(s->lifecycle, "shutdown", &step) != SEDGE_STEP_SCRIPT) return;
+    s->old_lifecycle = json_object_get(s->lifecycle);
+    s->old_version = sedge_xstrdup(s->version);
+}
+
+static void launch_now(struct service *s)
+{
+    remember_shutdown(s);
+    s->main_kind = STEP_STARTUP;
+    run_step(s, STEP_STARTUP);
+}
+
+static void forget_shutdown(struct service *s)
+{
+    json_object_put(s->old_lifecycle);
+    free(s->old_version);
+    s->old_lifecycle = NULL;
+    s->old_version = NULL;
+}
+
+static void shutdown_done(struct service *s)
+{
+    forget_shutdown(s);
+    service_event(s, SEDGE_LC_EV_DONE, SEDGE_STATUS_NONE);
+}
+
+static void shutdown_expired(struct service *s)
+{
+    forget_shutdown(s);
+    service_event(s, SEDGE_LC_EV_EXPIRED, SEDGE_STATUS_NONE);
+}
+
+static void step_done(struct service *s)
+{
+    service_event(s, SEDGE_LC_EV_DONE, SEDGE_STATUS_NONE);
+}
+
+static void step_failed(struct service *s)
+{
+    service_event(s, SEDGE_LC_EV_FAILED, SEDGE_STATUS_NONE);
+}
+
+static void step_expired(struct service *s)
+{
+    service_event(s, SEDGE_LC_EV_EXPIRED, SEDGE_STATUS_NONE);
+}
+
+static void bootstrap_end(struct service *s, int code, const struct sedge_err *err)
+{
+    sedge_bootstrap_done done = s->bootstrapped;
+
+    s->bootstrapped = NULL;
+    (void)uv_timer_stop(&s->timer);
+    step_cancel(s);
+    if (done) done(s->bootstrap_arg, code, err);
+    service_kill(s, service_close);
+}
+
+/* The step's time is over. */
+static void timer_cb(uv_timer_t *t)
+{
+    struct service *s = t->data;
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (s->detached) {
+        (void)sedge_err_set(&err, SEDGE_E_TIMEOUT, "the bootstrap script of %s did not end within its timeout",
+                            s->name);
+        bootstrap_end(s, 1, &err);
+        return;
+    }
+    service_note(s, SEDGE_WARN, "step-timeout", "%s: the step did not end within its timeout",
+                 sedge_lc_name(s->lc.state));
+    switch (s->lc.state) {
+    case SEDGE_LC_NEW:
+    case SEDGE_LC_UNINSTALLING:
+        step_cancel(s);
+        service_kill(s, step_expired);
+        break;
+    case SEDGE_LC_STOPPING:
+    case SEDGE_LC_BROKEN:
+        step_cancel(s);
+        s->forced = s->kill_round > 0; /* the grace is used up already */
+        service_kill(s, shutdown_expired);
+        s->forced = false;
+        break;
+    case SEDGE_LC_ERRORED:
+    case SEDGE_LC_STARTING:
+    case SEDGE_LC_RUNNING:
+        step_expired(s);
+        break;
+    case SEDGE_LC_STATELESS:
+    case SEDGE_LC_INSTALLED:
+    case SEDGE_LC_FINISHED:
+    case SEDGE_LC_UNINSTALLED:
+    case SEDGE_LC_NSTATES:
+        break;
+    }
+}
+
+/* ---- results of steps ---- */
+
+/* Codes of the three steps that have them, in the order BAD_CONFIG, BAD_IO, NO_USER. */
+static enum sedge_status_code failure_code(enum step_kind kind, enum step_outcome outcome)
+{
+    static const enum sedge_status_code codes[NSTEPS][3] = {
+        [STEP_INSTALL] = {SEDGE_STATUS_INSTALL_CONFIG_NOT_VALID, SEDGE_STATUS_INSTALL_IO_ERROR,
+                          SEDGE_STATUS_INSTALL_MISSING_DEFAULT_RUNWITH},
+        [STEP_STARTUP] = {SEDGE_STATUS_STARTUP_CONFIG_NOT_VALID, SEDGE_STATUS_STARTUP_IO_ERROR,
+                          SEDGE_STATUS_STARTUP_MISSING_DEFAULT_RUNWITH},
+        [STEP_RUN] = {SEDGE_STATUS_RUN_CONFIG_NOT_VALID, SEDGE_STATUS_RUN_IO_ERROR,
+                      SEDGE_STATUS_RUN_MISSING_DEFAULT_RUNWITH},
+    };
+    return codes[kind][outcome - STEP_BAD_CONFIG];
+}
+
+static bool is_failure(enum step_outcome outcome)
+{
+    return outcome == STEP_BAD_CONFIG || outcome == STEP_BAD_IO || outcome == STEP_NO_USER;
+}
+
+static bool ended_well(const struct step_result *r)
+{
+    return r->outcome == STEP_NOTHING || (r->outcome == STEP_EXITED && r->exit.code == 0 && r->exit.signal == 0);
+}
+
+static void exit_detail(const struct step_result *r, char *out, size_t n)
+{
+    if (r->err.code != SEDGE_OK)
+        (void)snprintf(out, n, "It could not be executed: %s.", r->err.msg);
+    else if (r->exit.signal)
+        (void)snprintf(out, n, "It was ended by signal %d (%s).", r->exit.signal, strsignal(r->exit.signal));
+    else
+        (void)snprintf(out, n, "It exited with code %d.", r->exit.code);
+}
+
+static void on_died(struct service *s, const struct step_result *r, enum sedge_lc_event event,
+                    enum sedge_status_code code)
+{
+    char detail[SEDGE_ERR_MSG_MAX + 64];
+
+    exit_detail(r, detail, sizeof(detail));
+    service_event_detail(s, event, code, detail);
+}
+
+static void on_install(struct service *s, const struct step_result *r)
+{
+    if (r->outcome == STEP_LAUNCHED) return;
+    if (ended_well(r))
+        step_done(s);
+    else
+        on_died(s, r, SEDGE_LC_EV_FAILED, SEDGE_STATUS_INSTALL_ERROR);
+}
+
+static void on_startup(struct service *s, const struct step_result *r)
+{
+    if (r->outcome == STEP_LAUNCHED) return;
+    if (r->outcome == STEP_NOTHING) {
+        s->main_kind = STEP_RUN;
+        run_step(s, STEP_RUN);
+    } else if (ended_well(r)) {
+        service_event(s, SEDGE_LC_EV_STARTUP_ENDED, SEDGE_STATUS_NONE);
+    } else {
+        on_died(s, r, SEDGE_LC_EV_DIED, SEDGE_STATUS_STARTUP_ERROR);
+    }
+}
+
+static void on_run(struct service *s, const struct step_result *r)
+{
+    if (r->outcome == STEP_NOTHING)
+        service_event(s, SEDGE_LC_EV_EMPTY, SEDGE_STATUS_NONE);
+    else if (r->outcome == STEP_LAUNCHED)
+        service_event(s, SEDGE_LC_EV_UP, SEDGE_STATUS_NONE);
+    else if (ended_well(r))
+        service_event(s, SEDGE_LC_EV_RUN_ENDED, SEDGE_STATUS_NONE);
+    else
+        on_died(s, r, SEDGE_LC_EV_DIED, SEDGE_STATUS_RUN_ERROR);
+}
+
+static void on_bootstrap(struct service *s, const struct step_result *r)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (r->outcome == STEP_LAUNCHED) return;
+    if (is_failure(r->outcome)) err = r->err;
+    if (r->outcome == STEP_EXITED && r->exit.signal)
+        (void)sedge_err_set(&err, SEDGE_E_CANCELED, "the bootstrap script was ended by signal %d", r->exit.signal);
+    bootstrap_end(s, is_failure(r->outcome) || r->exit.signal ? 1 : r->exit.code, &err);
+}
+
+/* The three whose failure is only logged. */
+static void on_cleanup(struct service *s, const struct step_result *r)
+{
+    if (r->outcome == STEP_LAUNCHED) return;
+    if (r->kind == STEP_SHUTDOWN)
+        service_kill(s, shutdown_done);
+    else if (r->kind == STEP_UNINSTALL)
+        service_kill(s, ended_well(r) ? step_done : step_failed);
+    else
+        step_done(s);
+}
+
+static void on_failure(struct service *s, const struct step_result *r)
+{
+    service_note(s, SEDGE_ERROR, "step-failed", "%s: %s", step_name(r->kind), r->err.msg);
+    if (r->kind == STEP_BOOTSTRAP)
+        on_bootstrap(s, r);
+    else if (r->kind == STEP_INSTALL || r->kind == STEP_STARTUP || r->kind == STEP_RUN)
+        service_event_detail(s, SEDGE_LC_EV_FAILED, failure_code(r->kind, r->outcome), r->err.msg);
+    else
+        on_cleanup(s, r);
+}
+
+void service_on_step(struct service *s, const struct step_result *r)
+{
+    if (is_failure(r->outcome)) {
+        on_failure(s, r);
+        return;
+    }
+    switch (r->kind) {
+    case STEP_BOOTSTRAP:
+        on_bootstrap(s, r);
+        break;
+    case STEP_INSTALL:
+        on_install(s, r);
+        break;
+    case STEP_STARTUP:
+        on_startup(s, r);
+        break;
+    case STEP_RUN:
+        on_run(s, r);
+        break;
+    case STEP_SHUTDOWN:
+    case STEP_RECOVER:
+    case STEP_UNINSTALL:
+        on_cleanup(s, r);
+        break;
+    case NSTEPS:
+        break;
+    }
+}
+
+/* ---- turning ---- */
+
+static void act_on(struct service *s, enum sedge_lc_act act)
+{
+    switch (act) {
+    case SEDGE_LC_INSTALL:
+        service_new_token(s);
+        service_kill(s, install_now);
+        break;
+    case SEDGE_LC_LAUNCH:
+        service_new_token(s);
+        service_kill(s, launch_now);
+        break;
+    case SEDGE_LC_SHUTDOWN:
+        run_step(s, STEP_SHUTDOWN);
+        break;
+    case SEDGE_LC_RECOVER:
+        run_step(s, STEP_RECOVER);
+        break;
+    case SEDGE_LC_UNINSTALL:
+        run_step(s, STEP_UNINSTALL);
+        break;
+    case SEDGE_LC_REFUSED:
+        service_note(s, SEDGE_WARN, "service-broken",
+                     "The component is BROKEN: a deployment is needed to start it "
+                     "again");
+        break;
+    case SEDGE_LC_NONE:
+    case SEDGE_LC_WAIT:
+    case SEDGE_LC_MOVED:
+        break;
+    case SEDGE_LC_BUG:
+    case SEDGE_LC_NACTS:
+        sedge_bug(__FILE__, __LINE__, "lifecycle: a cell of the table is empty");
+    }
+}
+
+void service_turn(struct service *s)
+{
+    struct sedge_lc_conditions c = {.updating = s->sup->updates > 0 || s->sup->sweeping};
+
+    s->dirty = false;
+    for (int i = 0; i < TURNS_MAX; i++) {
+        enum sedge_lc_state old = s->lc.state;
+        enum sedge_lc_act act;
+        c.deps_ready = service_deps_ready(s);
+        act = sedge_lc_turn(&s->lc, &c);
+        if (act != SEDGE_LC_MOVED) {
+            act_on(s, act);
+            return;
+        }
+        service_moved(s, old);
+    }
+    service_dirty(s);
+}
+
+void service_begin_bootstrap(struct service *s)
+{
+    run_step(s, STEP_BOOTSTRAP);
+}
