@@ -1,4 +1,4 @@
-/* spool_internal - what spool.c (queue, delivery) and spool_store.c (file) share. */
+/* spool_internal - the messages, and what spool_store.c (file) offers the rest of the spool. */
 #ifndef SEDGE_MQTT_SPOOL_INTERNAL_H
 #define SEDGE_MQTT_SPOOL_INTERNAL_H
 
