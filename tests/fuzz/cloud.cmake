@@ -1,0 +1,1 @@
+sedge_fuzz_target(cloud_document DEPS sedge_cloud)
