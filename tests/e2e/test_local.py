@@ -157,7 +157,8 @@ def test_the_components_survive_a_restart_of_the_nucleus(device):
     device.restart()
     wait_until(lambda: device.state("stays") == "RUNNING", 10, "the component to come back")
     assert device.details("stays")["configuration"] == {"a": {"b": [1, "2"], "c": 3}}
-    assert len(device.processes("echo hello $AWS_IOT_THING_NAME; " + FOREVER)) == 1
+    wait_until(lambda: len(device.processes("echo hello $AWS_IOT_THING_NAME; " + FOREVER)) == 1, 10,
+               "the one process of the component behind its helper")
 
 
 def test_deployments_are_listed(device):
