@@ -1,7 +1,6 @@
 /* The sending side of the spool: what goes to the session when, and what its answers mean. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/str.h"
 #include "internal.h"
 #include "spool_parts.h"
