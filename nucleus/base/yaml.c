@@ -107,6 +107,7 @@ static struct json_object *new_int(const char *s)
     const char *digits = base == 10 ? s : s + 2;
     long long i;
     unsigned long long u;
+    double d;
 
     errno = 0;
     i = strtoll(digits, NULL, base);
@@ -114,7 +115,8 @@ static struct json_object *new_int(const char *s)
     errno = 0;
     u = strtoull(digits, NULL, base);
     if (errno == 0 && *s != '-') return json_object_new_uint64(u);
-    return base == 10 ? json_object_new_double(strtod(s, NULL)) : json_object_new_string(s);
+    d = strtod(s, NULL);
+    return base == 10 && isfinite(d) ? json_object_new_double(d) : json_object_new_string(s);
 }
 
 static struct json_object *new_float(const char *s)

@@ -168,6 +168,19 @@ static void what_is_written_reads_back_equal(void **st)
     }
 }
 
+static void a_number_too_large_for_a_double_is_a_text(void **st)
+{
+    sedge_auto_free char *digits = sedge_xcalloc(400, 1);
+    struct sedge_err err = SEDGE_ERR_INIT;
+    sedge_auto_put struct json_object *v = NULL;
+
+    (void)st;
+    memset(digits, '2', 318);
+    v = parse(digits, &err);
+    assert_int_equal(json_object_get_type(v), json_type_string);
+    assert_string_equal(json_object_get_string(v), digits);
+}
+
 static void scripts_stay_readable(void **st)
 {
     sedge_auto_put struct json_object *v = json_object_new_object();
@@ -188,6 +201,7 @@ int main(void)
         cmocka_unit_test(aliases_cannot_grow_a_document),
         cmocka_unit_test(positions_are_found_by_pointer),
         cmocka_unit_test(what_is_written_reads_back_equal),
+        cmocka_unit_test(a_number_too_large_for_a_double_is_a_text),
         cmocka_unit_test(scripts_stay_readable),
     };
 
