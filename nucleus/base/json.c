@@ -199,9 +199,9 @@ static int by_text(const void *a, const void *b)
     return strcmp(*x, *y);
 }
 
-static void put_sorted(struct sedge_buf *b, struct json_object *v);
+static void put_sorted(struct sedge_buf *b, struct json_object *v, sedge_json_order order);
 
-static void put_sorted_object(struct sedge_buf *b, struct json_object *v)
+static void put_sorted_object(struct sedge_buf *b, struct json_object *v, sedge_json_order order)
 {
     size_t n = (size_t)json_object_object_length(v);
     sedge_auto_free const char **keys = sedge_xcalloc(n, sizeof *keys);
@@ -211,7 +211,7 @@ static void put_sorted_object(struct sedge_buf *b, struct json_object *v)
         (void)child;
         keys[i++] = k;
     }
-    qsort(keys, n, sizeof *keys, by_text);
+    qsort(keys, n, sizeof *keys, order);
     sedge_buf_putc(b, '{');
     for (i = 0; i < n; i++) {
         struct json_object *name = json_object_new_string(keys[i]);
@@ -219,20 +219,20 @@ static void put_sorted_object(struct sedge_buf *b, struct json_object *v)
         sedge_buf_puts(b, sedge_json_text(name));
         (void)json_object_put(name);
         sedge_buf_putc(b, ':');
-        put_sorted(b, sedge_json_get(v, keys[i]));
+        put_sorted(b, sedge_json_get(v, keys[i]), order);
     }
     sedge_buf_putc(b, '}');
 }
 
-static void put_sorted(struct sedge_buf *b, struct json_object *v)
+static void put_sorted(struct sedge_buf *b, struct json_object *v, sedge_json_order order)
 {
     if (json_object_is_type(v, json_type_object)) {
-        put_sorted_object(b, v);
+        put_sorted_object(b, v, order);
     } else if (json_object_is_type(v, json_type_array)) {
         sedge_buf_putc(b, '[');
         for (size_t i = 0; i < json_object_array_length(v); i++) {
             if (i) sedge_buf_putc(b, ',');
-            put_sorted(b, json_object_array_get_idx(v, i));
+            put_sorted(b, json_object_array_get_idx(v, i), order);
         }
         sedge_buf_putc(b, ']');
     } else {
@@ -240,12 +240,17 @@ static void put_sorted(struct sedge_buf *b, struct json_object *v)
     }
 }
 
-char *sedge_json_text_sorted(struct json_object *v)
+char *sedge_json_text_sorted_by(struct json_object *v, sedge_json_order order)
 {
     struct sedge_buf b = SEDGE_BUF_INIT;
 
-    put_sorted(&b, v);
+    put_sorted(&b, v, order);
     return sedge_buf_steal(&b);
+}
+
+char *sedge_json_text_sorted(struct json_object *v)
+{
+    return sedge_json_text_sorted_by(v, by_text);
 }
 
 struct json_object *sedge_json_copy(struct json_object *v)

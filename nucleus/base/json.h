@@ -46,6 +46,8 @@ void sedge_json_add_bool(struct json_object *o, const char *key, bool v);
 /* Compact text, keys in stored order; `sorted`: keys of every object in byte order (for hashes and comparison). */
 const char *sedge_json_text(struct json_object *v); /* lives as long as v; "null" for NULL */
 char *sedge_json_text_sorted(struct json_object *v);
+typedef int (*sedge_json_order)(const void *a, const void *b); /* compares two keys, each a const char *const * */
+char *sedge_json_text_sorted_by(struct json_object *v, sedge_json_order order);
 struct json_object *sedge_json_copy(struct json_object *v); /* deep copy; numbers keep their text */
 
 /* RFC 6901 pointer. 1 found (*out borrowed, NULL for a JSON null), 0 not found, -1 not a pointer (INVALID). */

@@ -68,6 +68,7 @@ static bool read_variable(const char *text, bool other, struct variable *out)
     return true;
 }
 
+/* qsort's comparison of two names: ignoring case, then exactly. */
 static int by_name_nocase(const void *a, const void *b)
 {
     const char *const *x = a;
@@ -75,48 +76,6 @@ static int by_name_nocase(const void *a, const void *b)
     int rc = strcasecmp(*x, *y);
 
     return rc ? rc : strcmp(*x, *y);
-}
-
-static void put_compact(struct sedge_buf *out, struct json_object *v);
-
-static void put_object(struct sedge_buf *out, struct json_object *v)
-{
-    size_t n = (size_t)json_object_object_length(v);
-    sedge_auto_free const char **keys = sedge_xcalloc(n, sizeof *keys);
-    size_t i = 0;
-
-    json_object_object_foreach (v, k, child) {
-        (void)child;
-        keys[i++] = k;
-    }
-    qsort(keys, n, sizeof *keys, by_name_nocase);
-    sedge_buf_putc(out, '{');
-    for (i = 0; i < n; i++) {
-        sedge_auto_put struct json_object *name = json_object_new_string(keys[i]);
-
-        sedge_buf_printf(out, "%s%s:", i ? "," : "", sedge_json_text(name));
-        put_compact(out, sedge_json_get(v, keys[i]));
-    }
-    sedge_buf_putc(out, '}');
-}
-
-/* Compact JSON with the keys sorted ignoring case. */
-static void put_compact(struct sedge_buf *out, struct json_object *v)
-{
-    if (json_object_is_type(v, json_type_object)) {
-        put_object(out, v);
-        return;
-    }
-    if (!json_object_is_type(v, json_type_array)) {
-        sedge_buf_puts(out, sedge_json_text(v));
-        return;
-    }
-    sedge_buf_putc(out, '[');
-    for (size_t i = 0; i < json_object_array_length(v); i++) {
-        if (i) sedge_buf_putc(out, ',');
-        put_compact(out, json_object_array_get_idx(v, i));
-    }
-    sedge_buf_putc(out, ']');
 }
 
 static void unknown(const struct sedge_interp *in, const char *text, size_t n, const char *why)
@@ -142,10 +101,13 @@ static int put_configuration(struct json_object *configuration, const char *poin
         *why = "the configuration has nothing at this pointer";
         return 0;
     }
-    if (sedge_json_is_str(v))
+    if (sedge_json_is_str(v)) {
         sedge_buf_puts(out, json_object_get_string(v));
-    else
-        put_compact(out, v);
+    } else {
+        sedge_auto_free char *text = sedge_json_text_sorted_by(v, by_name_nocase);
+
+        sedge_buf_puts(out, text);
+    }
     return 1;
 }
 
