@@ -1,4 +1,5 @@
 """Programs for node whose packages come from npm: installed once below build/, as the lock file says."""
+import fcntl
 import hashlib
 import os
 import shutil
@@ -16,6 +17,13 @@ def install(folder):
         pytest.skip("node and npm are not installed (packaging/deps test)")
     target = os.path.join(SOURCE, "build", "node", os.path.basename(folder))
     os.makedirs(target, exist_ok=True)
+    with open(os.path.join(target, "lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        _install_into(target, folder, npm)
+    return target
+
+
+def _install_into(target, folder, npm):
     for name in os.listdir(folder):
         if name.endswith((".json", ".mjs", ".js")):
             shutil.copy(os.path.join(folder, name), target)
@@ -25,7 +33,7 @@ def install(folder):
     if os.path.exists(stamp):
         with open(stamp, encoding="utf-8") as f:
             if f.read() == wanted:
-                return target
+                return
     try:
         done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=target, capture_output=True, text=True, timeout=240)
     except subprocess.TimeoutExpired:
@@ -34,4 +42,3 @@ def install(folder):
         pytest.skip(f"npm ci failed: {done.stderr.strip()[-400:]}")
     with open(stamp, "w", encoding="utf-8") as f:
         f.write(wanted)
-    return target

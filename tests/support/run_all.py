@@ -11,6 +11,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 
+WORKERS = "3"  # the tests mostly wait; files stay whole, since what they share is started once for each worker
 CASE = re.compile(r"^\d+: (?P<no>not )?ok \d+(?: - (?P<name>[^#]*))?(?P<skip> ?# SKIP ?(?P<reason>.*))?$")
 RESULT = re.compile(r"^ *\d+/\d+ Test +#\d+: (?P<name>\S+) \.+ *(?P<stars>\*\*\*)?(?P<what>.*?) +[\d.]+ sec")
 
@@ -72,7 +73,8 @@ def run_pytest(build, name_filter, tally):
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         report = os.path.join(scratch, "report.xml")
-        command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", report, *folders]
+        command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", WORKERS, "--dist", "loadfile",
+                   "--junitxml", report, *folders]
         if name_filter:
             command += ["-k", name_filter]
         environment = dict(os.environ, SEDGE_BIN=os.path.abspath(os.path.join(build, "bin")), PYTHONDONTWRITEBYTECODE="1")
