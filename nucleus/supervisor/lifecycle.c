@@ -319,10 +319,17 @@ static struct sedge_lc_history *history_of(struct sedge_lc *lc, enum sedge_lc_st
     return NULL;
 }
 
+/* On the way from an error to the next attempt its code stays; with a back-off also while the component pauses. */
+static bool is_handling_error(const struct sedge_lc *lc, enum sedge_lc_state to)
+{
+    if (lc->state == SEDGE_LC_ERRORED) return to == SEDGE_LC_STOPPING || to == SEDGE_LC_NEW;
+    return lc->state == SEDGE_LC_STOPPING && to == SEDGE_LC_INSTALLED && lc->backoff.on && lc->failures > 0;
+}
+
 /* The one setter of the state. */
 static void move(struct sedge_lc *lc, enum sedge_lc_state to, enum sedge_status_code code)
 {
-    bool handling_error = lc->state == SEDGE_LC_ERRORED && (to == SEDGE_LC_STOPPING || to == SEDGE_LC_NEW);
+    bool handling_error = is_handling_error(lc, to);
     bool is_error = to == SEDGE_LC_ERRORED || to == SEDGE_LC_BROKEN;
     struct sedge_lc_history *h = history_of(lc, lc->state);
 
@@ -335,16 +342,29 @@ static void move(struct sedge_lc *lc, enum sedge_lc_state to, enum sedge_status_
     lc->refused = false;
 }
 
-static void fail(struct sedge_lc *lc, int64_t now_ms, enum sedge_status_code code)
+/* Counts an error; whether it was one too many. Errors while stopping do not count. */
+static bool is_last_straw(struct sedge_lc *lc, int64_t now_ms)
 {
     struct sedge_lc_history *h = history_of(lc, lc->state);
 
-    if (h) {
-        if (h->count > 0 && now_ms - h->last_ms >= lc->error_reset_ms) h->count = 0;
-        h->count++;
-        h->last_ms = now_ms;
-    }
-    move(lc, h && h->count >= SEDGE_LC_ERRORS_TO_BROKEN ? SEDGE_LC_BROKEN : SEDGE_LC_ERRORED, code);
+    if (!h) return false;
+    if (h->count > 0 && now_ms - h->last_ms >= lc->error_reset_ms) h->count = 0;
+    h->count++;
+    h->last_ms = now_ms;
+    if (!lc->backoff.on) return h->count >= SEDGE_LC_ERRORS_TO_BROKEN;
+    lc->failures =
+        sedge_backoff_count(&lc->backoff, lc->failures, lc->state == SEDGE_LC_RUNNING ? now_ms - lc->up_ms : 0);
+    return sedge_backoff_gives_up(&lc->backoff, lc->failures);
+}
+
+static void fail(struct sedge_lc *lc, int64_t now_ms, enum sedge_status_code code)
+{
+    move(lc, is_last_straw(lc, now_ms) ? SEDGE_LC_BROKEN : SEDGE_LC_ERRORED, code);
+}
+
+void sedge_lc_forgive(struct sedge_lc *lc)
+{
+    lc->failures = 0;
 }
 
 /* The step that a state runs on entry, before any goal counts. */
@@ -395,11 +415,13 @@ static enum sedge_lc_act after_error(struct sedge_lc *lc)
 static enum sedge_lc_act leave_broken(struct sedge_lc *lc, enum sedge_lc_state to)
 {
     memset(lc->history, 0, sizeof(lc->history));
+    sedge_lc_forgive(lc);
     return go(lc, to);
 }
 
 static enum sedge_lc_act refuse(struct sedge_lc *lc)
 {
+    if (find_goal(lc, SEDGE_LC_GOAL_UNINSTALLED) >= 0) return go(lc, SEDGE_LC_UNINSTALLING); /* broke on its way out */
     if (lc->refused) return SEDGE_LC_NONE;
     lc->refused = true;
     return SEDGE_LC_REFUSED;
@@ -415,9 +437,10 @@ static enum sedge_lc_act apply(struct sedge_lc *lc, const struct decide_cell *ce
         return go(lc, cell->to);
     case D_INSTALL:
         if (lc->closed) return go(lc, SEDGE_LC_FINISHED); /* never ran: nothing to stop */
-        return conditions->updating ? SEDGE_LC_WAIT : begin(lc, SEDGE_LC_INSTALL);
+        return conditions->updating || conditions->pausing ? SEDGE_LC_WAIT : begin(lc, SEDGE_LC_INSTALL);
     case D_GATE:
-        return conditions->updating || !conditions->deps_ready ? SEDGE_LC_WAIT : go(lc, cell->to);
+        if (conditions->updating || conditions->pausing || !conditions->deps_ready) return SEDGE_LC_WAIT;
+        return go(lc, cell->to);
     case D_LAUNCH:
         return conditions->deps_ready ? begin(lc, SEDGE_LC_LAUNCH) : go(lc, SEDGE_LC_INSTALLED);
     case D_LEAVE_BROKEN:
@@ -462,6 +485,7 @@ bool sedge_lc_event(struct sedge_lc *lc, enum sedge_lc_event event, int64_t now_
         return false;
     case R_MOVE:
         move(lc, cell->to, code);
+        if (lc->state == SEDGE_LC_RUNNING) lc->up_ms = now_ms;
         return true;
     case R_READY:
         lc->busy = false;
@@ -470,7 +494,8 @@ bool sedge_lc_event(struct sedge_lc *lc, enum sedge_lc_event event, int64_t now_
     case R_ERROR:
         fail(lc, now_ms, code);
         return true;
-    case R_STOP:
+    case R_STOP: /* it did what it had to do */
+        sedge_lc_forgive(lc);
         (void)sedge_lc_want_stop(lc);
         move(lc, cell->to, SEDGE_STATUS_NONE);
         return true;

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backoff.h"
+
 /* sym, name on the wire (only eight states exist there), whether dependencies of a component in it may stop */
 #define SEDGE_LC_STATES(X)                                                                                             \
     X(STATELESS, "FINISHED", true)                                                                                     \
@@ -73,12 +75,12 @@ enum sedge_lc_event {
 /* What the driver has to do next. */
 enum sedge_lc_act {
     SEDGE_LC_BUG = 0,
-    SEDGE_LC_NONE,      /* nothing until the next request or event */
-    SEDGE_LC_MOVED,     /* the state changed: announce it, then turn again */
-    SEDGE_LC_WAIT,      /* a condition is missing (configuration update, dependency): turn again when it changes */
-    SEDGE_LC_REFUSED,   /* BROKEN and another goal than leaving it: say that a deployment is needed */
-    SEDGE_LC_INSTALL,   /* run this step, then DONE, FAILED or EXPIRED */
-    SEDGE_LC_LAUNCH,    /* startup or run: EMPTY, UP, FAILED, EXPIRED; later STARTUP_ENDED, RUN_ENDED, DIED */
+    SEDGE_LC_NONE,    /* nothing until the next request or event */
+    SEDGE_LC_MOVED,   /* the state changed: announce it, then turn again */
+    SEDGE_LC_WAIT,    /* a condition is missing (configuration update, dependency, pause): turn again when it changes */
+    SEDGE_LC_REFUSED, /* BROKEN and another goal than leaving it: say that a deployment is needed */
+    SEDGE_LC_INSTALL, /* run this step, then DONE, FAILED or EXPIRED */
+    SEDGE_LC_LAUNCH,  /* startup or run: EMPTY, UP, FAILED, EXPIRED; later STARTUP_ENDED, RUN_ENDED, DIED */
     SEDGE_LC_SHUTDOWN,  /* shutdown step, then kill all processes: DONE, FAILED, EXPIRED */
     SEDGE_LC_RECOVER,   /* DONE in any case */
     SEDGE_LC_UNINSTALL, /* DONE in any case */
@@ -139,12 +141,16 @@ struct sedge_lc {
     bool refused;   /* BROKEN: has said so for these goals */
     enum sedge_status_code code;
     int64_t error_reset_ms;
-    struct sedge_lc_history history[3]; /* NEW, STARTING, RUNNING */
+    struct sedge_lc_history history[3];    /* NEW, STARTING, RUNNING */
+    struct sedge_backoff_settings backoff; /* when on: errors are counted by it, and not by the histories */
+    int failures;                          /* errors in a row by that count */
+    int64_t up_ms;                         /* when it became RUNNING */
 };
 
 struct sedge_lc_conditions {
     bool updating;   /* a deployment is writing configuration */
     bool deps_ready; /* all HARD dependencies are ready */
+    bool pausing;    /* after an error: the time of the back-off is not over */
 };
 
 void sedge_lc_init(struct sedge_lc *lc); /* NEW, no goals */
@@ -163,6 +169,9 @@ void sedge_lc_force(struct sedge_lc *lc);
 bool sedge_lc_is_settled(const struct sedge_lc *lc);
 /* -1: refused, because the component is being closed or has never been asked to start. Otherwise as above. */
 int sedge_lc_want_restart(struct sedge_lc *lc);
+
+/* Somebody took care of it: errors up to now count no longer for the back-off. */
+void sedge_lc_forgive(struct sedge_lc *lc);
 
 /* What to do now. After INSTALL, LAUNCH, SHUTDOWN, RECOVER or UNINSTALL the machine is busy. */
 enum sedge_lc_act sedge_lc_turn(struct sedge_lc *lc, const struct sedge_lc_conditions *conditions);
