@@ -24,7 +24,8 @@ static void collect_broken(struct sedge_run *run)
     sedge_service_names(run->d, &names);
     for (size_t i = 0; i < names.n; i++) {
         struct sedge_service_info info;
-        if (sedge_supervisor_get(run->d->o.supervisor, names.v[i], &info, NULL) == 0 && info.state == SEDGE_LC_BROKEN)
+        if (sedge_supervisor_get(run->d->o.supervisor, names.v[i], &info, NULL) != 0) continue;
+        if (info.state == SEDGE_LC_BROKEN || info.pause_ms > 0) /* both had failed before the deployment */
             sedge_strv_add(&run->broken_before, names.v[i]);
     }
 }
@@ -32,6 +33,22 @@ static void collect_broken(struct sedge_run *run)
 /* ---- watching ---- */
 
 enum verdict { VERDICT_WAIT, VERDICT_STABLE, VERDICT_BROKEN };
+
+static void blame(struct sedge_run *run, const char *name, const struct sedge_service_info *info, const char *what)
+{
+    sedge_failure_add(&run->failure, "COMPONENT_UPDATE_ERROR");
+    sedge_failure_add(&run->failure, "COMPONENT_BROKEN");
+    sedge_failure_cause(&run->failure, "Component %s %s %s: %s See %s/logs/%s.log", name, info->version, what,
+                        info->reason, run->d->root, name);
+}
+
+/* With a back-off a component need never be BROKEN: as many errors as would break it without one fail the deployment,
+ * and so does a pause that is too long to wait for. */
+static bool has_failed(const struct sedge_run *run, const struct sedge_service_info *info)
+{
+    if (info->third_error_mono > 0 && info->third_error_mono >= run->since_mono) return true;
+    return info->pause_ms > SEDGE_DEPLOY_PAUSE_MAX_MS && info->error_mono >= run->since_mono;
+}
 
 static enum verdict judge(struct sedge_run *run, const char *name, int64_t now, int64_t *wait_ms)
 {
@@ -42,10 +59,11 @@ static enum verdict judge(struct sedge_run *run, const char *name, int64_t now, 
     if (sedge_supervisor_get(run->d->o.supervisor, name, &info, NULL) != 0) return VERDICT_WAIT;
     if (info.state == SEDGE_LC_BROKEN) {
         if (info.broken_since_mono < run->since_mono && info.pending) return VERDICT_WAIT; /* is being reinstalled */
-        sedge_failure_add(&run->failure, "COMPONENT_UPDATE_ERROR");
-        sedge_failure_add(&run->failure, "COMPONENT_BROKEN");
-        sedge_failure_cause(&run->failure, "Component %s %s is BROKEN: %s See %s/logs/%s.log", name, info.version,
-                            info.reason, run->d->root, name);
+        blame(run, name, &info, "is BROKEN");
+        return VERDICT_BROKEN;
+    }
+    if (has_failed(run, &info)) {
+        blame(run, name, &info, "fails again and again");
         return VERDICT_BROKEN;
     }
     if (info.pending) return VERDICT_WAIT;

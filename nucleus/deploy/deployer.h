@@ -34,11 +34,12 @@
 #include "store/store.h"
 #include "supervisor/supervisor.h"
 
-#define SEDGE_DEPLOY_QUEUE_MAX    32   /* waiting; a further local one is refused, jobs wait in the cloud */
-#define SEDGE_DEPLOY_RECORDS_MAX  64   /* finished deployments that are remembered */
-#define SEDGE_DEPLOY_ATTEMPTS_MAX 5    /* starts of one deployment before it fails with DEPLOYMENT_INTERRUPTED */
-#define SEDGE_DEPLOY_STABLE_MS    1000 /* a component counts as up when it has been up for so long */
-#define SEDGE_DEPLOY_RETRY_MIN_MS 2000 /* pause before the object store is asked again when it was not reachable */
+#define SEDGE_DEPLOY_QUEUE_MAX    32    /* waiting; a further local one is refused, jobs wait in the cloud */
+#define SEDGE_DEPLOY_RECORDS_MAX  64    /* finished deployments that are remembered */
+#define SEDGE_DEPLOY_ATTEMPTS_MAX 5     /* starts of one deployment before it fails with DEPLOYMENT_INTERRUPTED */
+#define SEDGE_DEPLOY_STABLE_MS    1000  /* a component counts as up when it has been up for so long */
+#define SEDGE_DEPLOY_PAUSE_MAX_MS 60000 /* a component that failed and pauses for longer fails the deployment */
+#define SEDGE_DEPLOY_RETRY_MIN_MS 2000  /* pause before the object store is asked again when it was not reachable */
 #define SEDGE_DEPLOY_RETRY_MAX_MS 60000
 
 extern const char sedge_deploy_schema[]; /* CREATE TABLE IF NOT EXISTS ... for nucleus.db */

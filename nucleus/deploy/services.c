@@ -75,7 +75,8 @@ int sedge_service_put(struct sedge_deployer *d, const char *name, struct sedge_e
                                       .lifecycle = sedge_json_obj(service, "lifecycle"),
                                       .deps = deps,
                                       .run_user = sedge_json_str(run_with, "posixUser", NULL),
-                                      .setenv = sedge_json_obj(service, "setenv")};
+                                      .setenv = sedge_json_obj(service, "setenv"),
+                                      .periodic = sedge_json_get(service, "periodic")};
 
     if (list) spec.ndeps = read_dependencies(list, &names, deps);
     read_limits(run_with, &spec);
@@ -118,7 +119,7 @@ void sedge_services_put_all(struct sedge_run *run)
         }
         if (broken)
             (void)sedge_supervisor_reinstall(d->o.supervisor, names.v[i], NULL);
-        else if (!known)
+        else if (!known || info.pause_ms > 0) /* a deployment does not wait for a pause that began before it */
             (void)sedge_supervisor_start(d->o.supervisor, names.v[i], NULL);
     }
     sedge_supervisor_end_update(d->o.supervisor);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "recipe/step.h"
@@ -22,6 +23,18 @@ static void arm(struct service *s, int64_t timeout_s)
         (void)uv_timer_start(&s->timer, timer_cb, (uint64_t)timeout_s * 1000, 0);
 }
 
+/* Until the component reports RUNNING its start has a time of its own; the run step's goes on behind it. */
+static int64_t start_timeout(struct service *s, enum step_kind kind, int64_t timeout_s)
+{
+    int64_t start_s = s->extension.start_timeout_s;
+
+    s->run_until = 0;
+    if (!s->awaits_report) return timeout_s;
+    if (kind == STEP_RUN && timeout_s != SEDGE_STEP_NO_TIMEOUT) s->run_until = sedge_mono_ms() + timeout_s * 1000;
+    if (start_s < 0) start_s = kind == STEP_STARTUP ? timeout_s : SEDGE_START_TIMEOUT_DEFAULT_S;
+    return s->run_until > 0 && timeout_s < start_s ? timeout_s : start_s;
+}
+
 /* Begins a step and its time, unless the step is over already. */
 static void run_step(struct service *s, enum step_kind kind)
 {
@@ -29,7 +42,8 @@ static void run_step(struct service *s, enum step_kind kind)
     enum sedge_lc_state state = s->lc.state;
     int64_t timeout_s = step_begin(s, kind);
 
-    if (s->gen == gen && s->lc.state == state && (s->lc.busy || s->detached)) arm(s, timeout_s);
+    if (s->gen != gen || s->lc.state != state || (!s->lc.busy && !s->detached)) return;
+    arm(s, kind == STEP_STARTUP || kind == STEP_RUN ? start_timeout(s, kind, timeout_s) : timeout_s);
 }
 
 static void install_now(struct service *s)
@@ -37,44 +51,51 @@ static void install_now(struct service *s)
     run_step(s, STEP_INSTALL);
 }
 
-/* The shutdown step that belongs to what is launched now: a later version must not stop this one by its own script. */
-static void remember_shutdown(struct service *s)
-{
-    struct sedge_step step;
-
-    json_object_put(s->old_lifecycle);
-    free(s->old_version);
-    s->old_lifecycle = NULL;
-    s->old_version = NULL;
-    if (sedge_lifecycle_step(s->lifecycle, "shutdown", &step) != SEDGE_STEP_SCRIPT) return;
-    s->old_lifecycle = json_object_get(s->lifecycle);
-    s->old_version = sedge_xstrdup(s->version);
-}
-
 static void launch_now(struct service *s)
 {
-    remember_shutdown(s);
+    service_forget_shutdown(s);
+    s->awaits_report = s->extension.report_ready;
     s->main_kind = STEP_STARTUP;
     run_step(s, STEP_STARTUP);
 }
 
-static void forget_shutdown(struct service *s)
+void service_retime(struct service *s)
+{
+    bool runs = s->lc.state == SEDGE_LC_RUNNING && s->main_kind == STEP_RUN;
+    int64_t left = s->run_until - sedge_mono_ms();
+
+    if (runs && !s->awaits_report) return; /* the run step's time goes on */
+    (void)uv_timer_stop(&s->timer);
+    if (runs && s->run_until > 0) (void)uv_timer_start(&s->timer, timer_cb, left > 0 ? (uint64_t)left : 0, 0);
+}
+
+void service_remember_shutdown(struct service *s, struct json_object *lifecycle, const char *version, const char *user)
+{
+    service_forget_shutdown(s);
+    s->old_lifecycle = json_object_get(lifecycle);
+    s->old_version = sedge_xstrdup(version);
+    s->old_user = sedge_xstrdup(user);
+}
+
+void service_forget_shutdown(struct service *s)
 {
     json_object_put(s->old_lifecycle);
     free(s->old_version);
+    free(s->old_user);
     s->old_lifecycle = NULL;
     s->old_version = NULL;
+    s->old_user = NULL;
 }
 
 static void shutdown_done(struct service *s)
 {
-    forget_shutdown(s);
+    service_forget_shutdown(s);
     service_event(s, SEDGE_LC_EV_DONE, SEDGE_STATUS_NONE);
 }
 
 static void shutdown_expired(struct service *s)
 {
-    forget_shutdown(s);
+    service_forget_shutdown(s);
     service_event(s, SEDGE_LC_EV_EXPIRED, SEDGE_STATUS_NONE);
 }
 
@@ -133,8 +154,11 @@ static void timer_cb(uv_timer_t *t)
         break;
     case SEDGE_LC_ERRORED:
     case SEDGE_LC_STARTING:
-    case SEDGE_LC_RUNNING:
         step_expired(s);
+        break;
+    case SEDGE_LC_RUNNING: /* recover and shutdown come after it */
+        step_expired(s);
+        service_kill(s, NULL);
         break;
     case SEDGE_LC_STATELESS:
     case SEDGE_LC_INSTALLED:
@@ -206,7 +230,7 @@ static void on_startup(struct service *s, const struct step_result *r)
         s->main_kind = STEP_RUN;
         run_step(s, STEP_RUN);
     } else if (ended_well(r)) {
-        service_event(s, SEDGE_LC_EV_STARTUP_ENDED, SEDGE_STATUS_NONE);
+        if (!s->awaits_report) service_event(s, SEDGE_LC_EV_STARTUP_ENDED, SEDGE_STATUS_NONE);
     } else {
         on_died(s, r, SEDGE_LC_EV_DIED, SEDGE_STATUS_STARTUP_ERROR);
     }
@@ -216,6 +240,8 @@ static void on_run(struct service *s, const struct step_result *r)
 {
     if (r->outcome == STEP_NOTHING)
         service_event(s, SEDGE_LC_EV_EMPTY, SEDGE_STATUS_NONE);
+    else if (r->outcome == STEP_LAUNCHED && s->awaits_report)
+        return;
     else if (r->outcome == STEP_LAUNCHED)
         service_event(s, SEDGE_LC_EV_UP, SEDGE_STATUS_NONE);
     else if (ended_well(r))
@@ -314,8 +340,10 @@ static void act_on(struct service *s, enum sedge_lc_act act)
                      "The component is BROKEN: a deployment is needed to start it "
                      "again");
         break;
-    case SEDGE_LC_NONE:
     case SEDGE_LC_WAIT:
+        care_wait(s);
+        break;
+    case SEDGE_LC_NONE:
     case SEDGE_LC_MOVED:
         break;
     case SEDGE_LC_BUG:
@@ -333,6 +361,7 @@ void service_turn(struct service *s)
         enum sedge_lc_state old = s->lc.state;
         enum sedge_lc_act act;
         c.deps_ready = service_deps_ready(s);
+        c.pausing = care_pause_ms(s) > 0;
         act = sedge_lc_turn(&s->lc, &c);
         if (act != SEDGE_LC_MOVED) {
             act_on(s, act);

@@ -19,16 +19,21 @@ static pid_t pid_of(const struct service *s)
     return any;
 }
 
-static void fill_info(const struct service *s, struct sedge_service_info *out)
+static void fill_info(struct service *s, struct sedge_service_info *out)
 {
+    int64_t pause = care_pause_ms(s);
+
     *out = (struct sedge_service_info){
         .name = s->name,
         .version = s->version,
         .state = s->lc.state,
         .code = s->lc.code,
-        .reason = s->reason ? s->reason : "",
+        .reason = care_reason(s),
         .builtin = s->builtin,
-        .pending = !s->builtin && (s->lc.ngoals > 0 || s->lc.busy || s->dirty),
+        .pending = !s->builtin && pause == 0 && (s->lc.ngoals > 0 || s->lc.busy || s->dirty),
+        .pause_ms = pause,
+        .error_mono = s->errors[0],
+        .third_error_mono = s->errors[SEDGE_LC_ERRORS_TO_BROKEN - 1],
         .state_since_mono = s->since,
         .broken_since_mono = s->broken_since,
         .pid = pid_of(s),

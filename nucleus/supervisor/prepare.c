@@ -215,17 +215,22 @@ static void make_groups(const struct sedge_prepare *in, struct sedge_prepare_out
         sedge_strv_add_take(&out->warnings, sedge_xasprintf("systemResourceLimits are not applied: %s", err.msg));
 }
 
-static enum sedge_prepared evaluate_skipif(const struct sedge_prepare *in, struct sedge_err *err)
+static enum sedge_prepared evaluate_skipif(const struct sedge_prepare *in, const char *skipif, struct sedge_err *err)
 {
     struct sedge_skipif s = {.argument = NULL};
     struct sedge_skipif_env env = {.search_path = in->search_path, .home = in->home, .root = in->root};
     bool skip;
 
-    if (!in->skipif) return SEDGE_PREPARED;
-    if (sedge_skipif_parse(in->skipif, &s, err) != 0) return SEDGE_PREPARED_BAD_CONFIG;
+    if (!skipif) return SEDGE_PREPARED;
+    if (sedge_skipif_parse(skipif, &s, err) != 0) return SEDGE_PREPARED_BAD_CONFIG;
     skip = sedge_skipif_eval(&s, &env);
     sedge_skipif_release(&s);
     return skip ? SEDGE_PREPARED_SKIP : SEDGE_PREPARED;
+}
+
+bool sedge_prepare_wanted(const struct sedge_prepare *in, const char *skipif)
+{
+    return evaluate_skipif(in, skipif, NULL) == SEDGE_PREPARED;
 }
 
 enum sedge_prepared sedge_prepare(const struct sedge_prepare *in, struct sedge_prepare_out *out)
@@ -233,7 +238,7 @@ enum sedge_prepared sedge_prepare(const struct sedge_prepare *in, struct sedge_p
     enum sedge_prepared rc;
 
     *out = (struct sedge_prepare_out){.work_dir = NULL};
-    rc = evaluate_skipif(in, &out->err);
+    rc = evaluate_skipif(in, in->skipif, &out->err);
     if (rc == SEDGE_PREPARED) rc = find_user(in, out);
     if (rc != SEDGE_PREPARED) return rc;
     if (make_folders(in, out) != 0) return SEDGE_PREPARED_BAD_IO;

@@ -57,6 +57,8 @@ struct sedge_prepare_out {
 };
 
 enum sedge_prepared sedge_prepare(const struct sedge_prepare *in, struct sedge_prepare_out *out);
+/* Whether a step with this skipif would run now; one that makes no sense: no. NULL: yes. */
+bool sedge_prepare_wanted(const struct sedge_prepare *in, const char *skipif);
 void sedge_prepare_release(struct sedge_prepare_out *out);
 /* "user[:group]", names or numbers. Fills all but switch_user. */
 enum sedge_prepared sedge_run_as_resolve(const char *text, struct sedge_run_as *out, struct sedge_err *err);

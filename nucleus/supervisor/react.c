@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "recipe/extension.h"
 
 static bool same_json(struct json_object *a, struct json_object *b)
 {
@@ -16,7 +17,7 @@ static bool same_json(struct json_object *a, struct json_object *b)
 
 static enum sedge_reaction of_key(const char *key)
 {
-    if (strcasecmp(key, "shutdown") == 0) return SEDGE_REACT_NONE;
+    if (strcasecmp(key, "shutdown") == 0 || strcasecmp(key, SEDGE_EXTENSION_KEY) == 0) return SEDGE_REACT_NONE;
     if (strcasecmp(key, "install") == 0) return SEDGE_REACT_REINSTALL;
     return SEDGE_REACT_RESTART;
 }

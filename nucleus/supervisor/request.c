@@ -1,5 +1,6 @@
 /* What others ask of the supervisor: settings, components, start and stop, bootstrap. */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -108,6 +109,13 @@ static struct sedge_service_spec spec_of(const struct service *s)
                                        .setenv = s->setenv};
 }
 
+/* Somebody wants it to run: earlier errors and an earlier stop are forgotten. */
+static void take_care(struct service *s)
+{
+    s->stopped = false;
+    care_forgive(s);
+}
+
 static enum sedge_reaction update(struct service *s, const struct sedge_service_spec *spec)
 {
     struct sedge_service_spec before = spec_of(s);
@@ -115,6 +123,7 @@ static enum sedge_reaction update(struct service *s, const struct sedge_service_
 
     if (s->lc.state == SEDGE_LC_BROKEN && r == SEDGE_REACT_RESTART) r = SEDGE_REACT_REINSTALL;
     service_assign(s, spec);
+    if (r >= SEDGE_REACT_RESTART) take_care(s);
     if (r < SEDGE_REACT_RESTART && service_is_active(s) && service_has_lost_dependency(s)) r = SEDGE_REACT_RESTART;
     if (r == SEDGE_REACT_LIMITS) apply_limits(s);
     if (r == SEDGE_REACT_REINSTALL) (void)sedge_lc_want_reinstall(&s->lc);
@@ -168,6 +177,7 @@ int sedge_supervisor_start(struct sedge_supervisor *sup, const char *name, struc
     struct service *s = supervisor_find_generic(sup, name, err);
 
     if (!s) return -1;
+    take_care(s);
     if (sedge_lc_want_start(&s->lc)) service_dirty(s);
     return 0;
 }
@@ -177,6 +187,8 @@ int sedge_supervisor_stop(struct sedge_supervisor *sup, const char *name, struct
     struct service *s = supervisor_find_generic(sup, name, err);
 
     if (!s) return -1;
+    care_forgive(s);
+    s->stopped = true;
     if (sedge_lc_want_stop(&s->lc)) service_dirty(s);
     return 0;
 }
@@ -191,6 +203,7 @@ int sedge_supervisor_restart(struct sedge_supervisor *sup, const char *name, str
     if (rc < 0)
         return sedge_err_set(err, SEDGE_E_CONFLICT, "%s %s", name,
                              s->lc.closed ? "is being stopped for good" : "has not been started yet");
+    take_care(s);
     if (rc > 0) service_dirty(s);
     return 0;
 }
@@ -201,6 +214,7 @@ int sedge_supervisor_reinstall(struct sedge_supervisor *sup, const char *name, s
 
     if (!s) return -1;
     if (s->lc.closed) return sedge_err_set(err, SEDGE_E_CONFLICT, "%s is being stopped for good", name);
+    take_care(s);
     if (sedge_lc_want_reinstall(&s->lc)) service_dirty(s);
     return 0;
 }
@@ -219,17 +233,22 @@ int sedge_supervisor_report(struct sedge_supervisor *sup, const char *name, enum
                             struct sedge_err *err)
 {
     struct service *s = supervisor_find_generic(sup, name, err);
+    char reason[96];
 
     if (!s) return -1;
     if (state != SEDGE_LC_RUNNING && state != SEDGE_LC_ERRORED)
         return sedge_err_set(err, SEDGE_E_INVALID, "a component can report RUNNING or ERRORED, not %s",
                              sedge_lc_name(state));
+    if (state == SEDGE_LC_RUNNING && s->lc.state == SEDGE_LC_RUNNING && care_alive(s)) return 0;
     if (!sedge_lc_may_report(&s->lc, state)) {
         service_note(s, SEDGE_WARN, "report-ignored", "The component reported %s while it is %s: ignored",
                      sedge_lc_name(state), sedge_lc_name(s->lc.state));
         return 0;
     }
-    service_event(s, state == SEDGE_LC_RUNNING ? SEDGE_LC_EV_UP : SEDGE_LC_EV_REPORT_ERROR, SEDGE_STATUS_NONE);
+    (void)snprintf(reason, sizeof(reason), "The component reported ERRORED while it was %s.",
+                   sedge_lc_name(s->lc.state));
+    service_event_reason(s, state == SEDGE_LC_RUNNING ? SEDGE_LC_EV_UP : SEDGE_LC_EV_REPORT_ERROR, SEDGE_STATUS_NONE,
+                         reason);
     return 0;
 }
 

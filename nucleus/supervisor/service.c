@@ -30,8 +30,9 @@ static void destroy(struct service *s)
     free_deps(s);
     json_object_put(s->lifecycle);
     json_object_put(s->setenv);
-    json_object_put(s->old_lifecycle);
-    free(s->old_version);
+    service_forget_shutdown(s);
+    free(s->complaints);
+    free(s->shown_reason);
     free(s->name);
     free(s->version);
     free(s->run_user);
@@ -57,6 +58,7 @@ void service_close(struct service *s)
     s->closed = true;
     uv_close((uv_handle_t *)&s->timer, timer_closed_cb);
     uv_close((uv_handle_t *)&s->killer, timer_closed_cb);
+    uv_close((uv_handle_t *)&s->alarm, timer_closed_cb);
 }
 
 void service_assign(struct service *s, const struct sedge_service_spec *spec)
@@ -82,6 +84,7 @@ void service_assign(struct service *s, const struct sedge_service_spec *spec)
     s->limits = spec->limits;
     s->has_limits = spec->has_limits;
     s->lc.error_reset_ms = sedge_lifecycle_error_reset_s(lifecycle) * 1000;
+    care_configure(s, spec->periodic);
 }
 
 void service_new_token(struct service *s)
@@ -102,14 +105,16 @@ struct service *service_new(struct sedge_supervisor *sup, const struct sedge_ser
     sup->refs++;
     s->name = sedge_xstrdup(spec->name);
     sedge_lc_init(&s->lc);
-    service_assign(s, spec);
     s->since = sedge_mono_ms();
     s->output = sedge_output_new(s->name, &sup->log, sup->logs);
     (void)uv_timer_init(sup->loop, &s->timer);
     (void)uv_timer_init(sup->loop, &s->killer);
+    (void)uv_timer_init(sup->loop, &s->alarm);
     s->timer.data = s;
     s->killer.data = s;
-    s->refs = 2;
+    s->alarm.data = s;
+    s->refs = 3;
+    service_assign(s, spec);
     service_new_token(s);
     return s;
 }
@@ -138,39 +143,51 @@ void service_dirty(struct service *s)
     supervisor_wake(s->sup);
 }
 
-static void set_reason(struct service *s, const char *detail)
+static void set_reason(struct service *s, const char *reason)
 {
+    char *copy = s->lc.code == SEDGE_STATUS_NONE ? NULL : sedge_xstrdup(reason);
+
     free(s->reason);
-    s->reason = NULL;
-    if (s->lc.code != SEDGE_STATUS_NONE)
-        s->reason = sedge_xasprintf("%s%s%s", sedge_status_text(s->lc.code), detail ? " " : "", detail ? detail : "");
+    s->reason = copy;
 }
 
 void service_moved(struct service *s, enum sedge_lc_state old)
 {
-    bool keeps_time = s->lc.state == SEDGE_LC_RUNNING && s->main_kind == STEP_RUN;
-
-    if (!keeps_time) (void)uv_timer_stop(&s->timer);
+    service_retime(s);
     s->after_kill = NULL; /* whoever waited for the end of the processes has been overtaken */
     s->since = sedge_mono_ms();
     s->broken_since = s->lc.state == SEDGE_LC_BROKEN ? s->since : 0;
     if (s->lc.code == SEDGE_STATUS_NONE) set_reason(s, NULL);
+    care_moved(s);
     sedge_output_state(s->output, sedge_lc_name(s->lc.state));
     supervisor_moved(s, old);
 }
 
-void service_event_detail(struct service *s, enum sedge_lc_event event, enum sedge_status_code code, const char *detail)
+static bool counts(enum sedge_lc_state state)
+{
+    return state == SEDGE_LC_NEW || state == SEDGE_LC_STARTING || state == SEDGE_LC_RUNNING;
+}
+
+void service_event_reason(struct service *s, enum sedge_lc_event event, enum sedge_status_code code, const char *reason)
 {
     enum sedge_lc_state old = s->lc.state;
 
     if (sedge_lc_event(&s->lc, event, sedge_mono_ms(), code)) {
-        set_reason(s, detail);
+        set_reason(s, reason ? reason : sedge_status_text(s->lc.code));
+        if (counts(old) && (s->lc.state == SEDGE_LC_ERRORED || s->lc.state == SEDGE_LC_BROKEN)) care_failed(s);
         service_moved(s, old);
     }
     service_dirty(s);
 }
 
+void service_event_detail(struct service *s, enum sedge_lc_event event, enum sedge_status_code code, const char *detail)
+{
+    sedge_auto_free char *reason = sedge_xasprintf("%s %s", sedge_status_text(code), detail);
+
+    service_event_reason(s, event, code, reason);
+}
+
 void service_event(struct service *s, enum sedge_lc_event event, enum sedge_status_code code)
 {
-    service_event_detail(s, event, code, NULL);
+    service_event_reason(s, event, code, NULL);
 }

@@ -2,7 +2,8 @@
  * service - inside of the supervisor: one component, its steps and its processes. Nobody outside includes this.
  *
  * service.c is its memory and its state, drive.c turns the state machine, kill.c ends its processes, step.c runs a step
- * (work item, process, output), supervisor.c holds all of them (birth.c, request.c and look.c are its outer sides).
+ * (work item, process, output), care.c has what is beyond the original (pauses, watchdog), supervisor.c holds all of
+ * them (birth.c, request.c and look.c are its outer sides).
  */
 #ifndef SEDGE_SUPERVISOR_SERVICE_H
 #define SEDGE_SUPERVISOR_SERVICE_H
@@ -10,6 +11,7 @@
 #include "base/cgroup.h"
 #include "lifecycle.h"
 #include "output.h"
+#include "periodic.h"
 #include "prepare.h"
 #include "process.h"
 #include "supervisor.h"
@@ -94,7 +96,7 @@ struct service {
     void (*after_kill)(struct service *s);
     enum step_kind main_kind;          /* startup or run, of this launch */
     struct json_object *old_lifecycle; /* whose shutdown step belongs to what runs now; NULL: the current one */
-    char *old_version;
+    char *old_version, *old_user;
     struct sedge_last_exit last_exit;
     char *user;
     char *reason;
@@ -102,6 +104,19 @@ struct service {
     bool warned_limits;
     int64_t since, broken_since;
     int mark; /* for the topological order */
+
+    struct sedge_extension extension;
+    struct sedge_periodic periodic;
+    char *complaints;                          /* about these settings, said already */
+    uv_timer_t alarm;                          /* end of a pause, watchdog, or periodic start: as the state is */
+    int64_t pause_until;                       /* monotonic; 0: no pause */
+    int64_t errors[SEDGE_LC_ERRORS_TO_BROKEN]; /* with a back-off: when they were, newest first; 0: none */
+    char *shown_reason;
+    int64_t alive;      /* the last sign of life */
+    bool suspect;       /* the time for one is over: one last look */
+    bool stopped;       /* somebody wants it stopped: no periodic start */
+    bool awaits_report; /* this launch is RUNNING only when the component says so */
+    int64_t run_until;  /* monotonic: end of the run step's time, while it awaits the report; 0: none */
 };
 
 struct pending_event {
@@ -166,6 +181,9 @@ void service_event(struct service *s, enum sedge_lc_event event, enum sedge_stat
 /* The same; `detail` (may be NULL) is added to the text of the code. */
 void service_event_detail(struct service *s, enum sedge_lc_event event, enum sedge_status_code code,
                           const char *detail);
+/* The same; `reason` (may be NULL) takes the place of the text of the code. */
+void service_event_reason(struct service *s, enum sedge_lc_event event, enum sedge_status_code code,
+                          const char *reason);
 /* The machine is in another state than `old`: what goes with every change. */
 void service_moved(struct service *s, enum sedge_lc_state old);
 /* Closes timers; the memory goes when nothing refers to it any more. */
@@ -181,6 +199,27 @@ void service_turn(struct service *s);
 /* For a detached service: runs its bootstrap step; the result goes to `bootstrapped`. */
 void service_begin_bootstrap(struct service *s);
 void service_on_step(struct service *s, const struct step_result *r);
+/* The state changed: the step's time is over, or another one begins. */
+void service_retime(struct service *s);
+/* The shutdown step of this lifecycle belongs to what is launched now: a later version must not stop it by its own. */
+void service_remember_shutdown(struct service *s, struct json_object *lifecycle, const char *version, const char *user);
+void service_forget_shutdown(struct service *s);
+
+/* care.c */
+/* Takes the settings of s->lifecycle; they count at once. */
+void care_configure(struct service *s, struct json_object *periodic);
+void care_moved(struct service *s);
+/* An error was counted: the pause begins. */
+void care_failed(struct service *s);
+/* A person or a deployment took care of it: errors are forgotten, the pause is over. */
+void care_forgive(struct service *s);
+/* What is left of the pause that keeps it from being installed or started; 0: nothing. */
+int64_t care_pause_ms(const struct service *s);
+void care_wait(struct service *s); /* wakes it when the pause is over */
+/* A sign of life. Whether anybody waits for one. */
+bool care_alive(struct service *s);
+/* As people should see it; valid until the next call. */
+const char *care_reason(struct service *s);
 
 /* kill.c */
 /* TERM to all its processes, KILL after the grace; then `after` (once; at once when there is none). */

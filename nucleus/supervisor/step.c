@@ -38,6 +38,8 @@ struct launch { /* a step on its way through the work item */
     struct sedge_step step;
     char *script_name;
     char *version, *user_text, *marker;
+    const char *shutdown_skipif; /* of the shutdown step that this launch remembers */
+    bool remember_shutdown;
     struct sedge_prepare in;
     enum sedge_prepared rc;
     struct sedge_prepare_out out;
@@ -110,6 +112,7 @@ static void on_output(struct sedge_process *p, bool is_stderr, const char *data,
     struct script *sc = user;
 
     (void)p;
+    if (n > 0 && sc->s->extension.output_is_life) (void)care_alive(sc->s);
     sedge_output_data(sc->s->output, is_stderr, data, n, sedge_mono_ms());
 }
 
@@ -311,7 +314,10 @@ static void prepared_cb(uv_work_t *w, int status)
     struct launch *l = w->data;
     struct service *s = l->s;
 
-    if (status == 0 && l->gen == s->gen && !s->sup->freeing) go(l);
+    if (status == 0 && l->gen == s->gen && !s->sup->freeing) {
+        if (l->remember_shutdown) service_remember_shutdown(s, l->lifecycle, l->version, l->user_text);
+        go(l);
+    }
     free_launch(l);
     service_unref(s);
 }
@@ -323,6 +329,7 @@ static void prepare_cb(uv_work_t *w)
     int fd = open(l->marker, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd >= 0) (void)close(fd);
+    if (l->remember_shutdown) l->remember_shutdown = sedge_prepare_wanted(&l->in, l->shutdown_skipif);
     l->rc = sedge_prepare(&l->in, &l->out);
 }
 
@@ -342,10 +349,11 @@ static char *script_name(const struct service *s, struct json_object *lifecycle,
 static void fill_prepare(struct launch *l)
 {
     struct service *s = l->s;
+    const char *user = l->kind == STEP_SHUTDOWN && s->old_lifecycle ? s->old_user : s->run_user;
     struct sedge_supervisor *sup = s->sup;
     struct sedge_limits limits = service_limits(s);
 
-    l->user_text = sedge_xstrdup(s->run_user && *s->run_user ? s->run_user : sup->default_user);
+    l->user_text = sedge_xstrdup(user && *user ? user : sup->default_user);
     l->marker = sedge_xasprintf("%s/state/components.running", sup->root);
     l->in = (struct sedge_prepare){
         .root = sup->root,
@@ -363,6 +371,16 @@ static void fill_prepare(struct launch *l)
     };
 }
 
+/* A launch takes its own shutdown step along, unless that is to be skipped at this time. */
+static void plan_shutdown(struct launch *l)
+{
+    struct sedge_step step;
+
+    if (l->kind != STEP_STARTUP && l->kind != STEP_RUN) return;
+    l->remember_shutdown = sedge_lifecycle_step(l->lifecycle, "shutdown", &step) == SEDGE_STEP_SCRIPT;
+    l->shutdown_skipif = step.skipif;
+}
+
 static void queue(struct service *s, enum step_kind kind, struct json_object *lifecycle, const char *version,
                   const struct sedge_step *step)
 {
@@ -377,6 +395,7 @@ static void queue(struct service *s, enum step_kind kind, struct json_object *li
     l->version = sedge_xstrdup(version);
     l->script_name = script_name(s, lifecycle, kind);
     fill_prepare(l);
+    plan_shutdown(l);
     s->refs++;
     (void)uv_queue_work(s->sup->loop, &l->work, prepare_cb, prepared_cb);
 }
@@ -408,6 +427,7 @@ int64_t step_begin(struct service *s, enum step_kind kind)
         report(s, kind, STEP_BAD_CONFIG, &err);
         break;
     case SEDGE_STEP_SCRIPT:
+        if (old) step.skipif = NULL; /* was asked at the launch */
         if (is_too_long(&step, &err))
             report(s, kind, STEP_BAD_CONFIG, &err);
         else

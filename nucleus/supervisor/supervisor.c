@@ -84,7 +84,7 @@ static void add_event(struct service *s, enum sedge_lc_state old)
                                                          .old_state = old,
                                                          .state = s->lc.state,
                                                          .code = s->lc.code,
-                                                         .reason = sedge_xstrdup(s->reason ? s->reason : "")};
+                                                         .reason = sedge_xstrdup(care_reason(s))};
 }
 
 void supervisor_moved(struct service *s, enum sedge_lc_state old)

@@ -91,7 +91,10 @@ struct sedge_service_info {
     enum sedge_status_code code;
     const char *reason; /* "" when code is NONE */
     bool builtin;
-    bool pending;              /* has an outstanding goal, or a step is under way */
+    bool pending;              /* has an outstanding goal, or a step is under way; not while it pauses */
+    int64_t pause_ms;          /* until the back-off lets it start again; 0: no pause */
+    int64_t error_mono;        /* with a back-off: when it failed last; 0: never, or forgiven */
+    int64_t third_error_mono;  /* when it failed SEDGE_LC_ERRORS_TO_BROKEN - 1 times before; 0 likewise */
     int64_t state_since_mono;  /* sedge_mono_ms() of the last state change */
     int64_t broken_since_mono; /* 0: not BROKEN */
     pid_t pid;                 /* of the running startup or run script, else of another step; 0: none */
@@ -129,8 +132,9 @@ struct sedge_service_spec {
     size_t ndeps;
     const char *run_user; /* runWith.posixUser; NULL: the default */
     struct sedge_limits limits;
-    bool has_limits;            /* runWith.systemResourceLimits is there: the default does not count */
-    struct json_object *setenv; /* services.<name>.setenv; NULL: none */
+    bool has_limits;              /* runWith.systemResourceLimits is there: the default does not count */
+    struct json_object *setenv;   /* services.<name>.setenv; NULL: none */
+    struct json_object *periodic; /* services.<name>.periodic; NULL: none */
 };
 
 /* What a changed specification leads to; higher ones include lower ones. */
@@ -165,7 +169,8 @@ int sedge_supervisor_put(struct sedge_supervisor *sup, const struct sedge_servic
 int sedge_supervisor_remove(struct sedge_supervisor *sup, const char *name, bool uninstall, sedge_supervisor_done done,
                             void *arg, struct sedge_err *err);
 
-/* Requests. NOT_FOUND: no such component; DENIED: a built-in. The state follows later. */
+/* Requests. NOT_FOUND: no such component; DENIED: a built-in. The state follows later. Each ends a pause of the
+ * back-off and makes it forget earlier errors. */
 int sedge_supervisor_start(struct sedge_supervisor *sup, const char *name, struct sedge_err *err);
 int sedge_supervisor_stop(struct sedge_supervisor *sup, const char *name, struct sedge_err *err);
 /* CONFLICT: refused, because it is being closed or was never started. A BROKEN component stays so. */
@@ -174,7 +179,8 @@ int sedge_supervisor_reinstall(struct sedge_supervisor *sup, const char *name, s
 /* Start requests for all, in dependency order. */
 void sedge_supervisor_start_all(struct sedge_supervisor *sup);
 /* UpdateState of a component: SEDGE_LC_RUNNING or SEDGE_LC_ERRORED. A report that does not fit is ignored with a
- * warning in the component's log and is no failure. NOT_FOUND; INVALID for another state. */
+ * warning in the component's log and is no failure. With a watchdog RUNNING again is a sign of life. NOT_FOUND; INVALID
+ * for another state. */
 int sedge_supervisor_report(struct sedge_supervisor *sup, const char *name, enum sedge_lc_state state,
                             struct sedge_err *err);
 
