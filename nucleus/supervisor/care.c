@@ -163,7 +163,7 @@ static void alarm_cb(uv_timer_t *t)
 
     if (s->lc.state == SEDGE_LC_RUNNING)
         watch(s);
-    else if (s->lc.state == SEDGE_LC_FINISHED)
+    else if (s->lc.state == SEDGE_LC_FINISHED && !s->stopped)
         (void)sedge_lc_want_start(&s->lc);
     service_dirty(s);
 }

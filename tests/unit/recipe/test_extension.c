@@ -78,8 +78,9 @@ static void a_lifecycle_that_is_no_map_has_no_extension(void **st)
 
 static void all_settings_are_read_in_any_letter_case(void **st)
 {
-    struct sedge_extension x = read_well("{SEDGE: {BackOff: {INITIAL: 0.5, Max: 60, factor: 3, jitter: 0, resetafter: 30, "
-                                         "attempts: 7}, Readiness: REPORT, starttimeout: 9, WATCHDOG: 30}}");
+    struct sedge_extension x =
+        read_well("{SEDGE: {BackOff: {INITIAL: 0.5, Max: 60, factor: 3, jitter: 0, resetafter: 30, "
+                  "attempts: 7}, Readiness: REPORT, starttimeout: 9, WATCHDOG: 30}}");
 
     (void)st;
     assert_backoff(&x.backoff, 500, 60000, 3, 0, 30000, 7);
