@@ -62,7 +62,7 @@ static inline void rig_open(struct rig *r, const char *root)
     if (!r->sup) fail_msg("%s", r->err.msg);
 }
 
-static void rig_done(void *arg, const struct sedge_err *err)
+static inline void rig_done(void *arg, const struct sedge_err *err)
 {
     struct rig *r = arg;
     r->done = true;
@@ -89,13 +89,13 @@ static inline void rig_until(struct rig *r, bool (*is)(struct rig *r, const char
     (void)uv_run(&r->loop, UV_RUN_NOWAIT);
 }
 
-static bool rig_traced(struct rig *r, const char *text)
+static inline bool rig_traced(struct rig *r, const char *text)
 {
     size_t n = strlen(text), m = strlen(r->trace);
     return m >= n && strcmp(r->trace + m - n, text) == 0;
 }
 
-static bool rig_is_done(struct rig *r, const char *text)
+static inline bool rig_is_done(struct rig *r, const char *text)
 {
     (void)text;
     return r->done;
@@ -175,7 +175,7 @@ static inline pid_t rig_pid(struct rig *r, const char *path)
     return (pid_t)strtol(text, NULL, 10);
 }
 
-static bool rig_pid_written(struct rig *r, const char *path)
+static inline bool rig_pid_written(struct rig *r, const char *path)
 {
     return rig_pid(r, path) > 0;
 }
