@@ -888,6 +888,25 @@ static void closing_settles_from_every_state(void **st)
     }
 }
 
+static void what_breaks_on_its_way_out_is_removed_all_the_same(void **st)
+{
+    struct drive d = new_drive();
+
+    (void)st;
+    (void)sedge_lc_want_start(&d.lc);
+    (void)turn(&d, &ready);
+    for (int i = 0; i < 2; i++) {
+        event(&d, SEDGE_LC_EV_FAILED);
+        event(&d, SEDGE_LC_EV_DONE); /* recover */
+    }
+    sedge_lc_close(&d.lc, true); /* while the third install runs */
+    d.trace[0] = '\0';
+    event(&d, SEDGE_LC_EV_FAILED);
+    event(&d, SEDGE_LC_EV_DONE); /* uninstall */
+    assert_string_equal(d.trace, "BROKEN UNINSTALLING uninstall UNINSTALLED");
+    assert_true(sedge_lc_is_settled(&d.lc));
+}
+
 static void the_wire_knows_eight_states(void **st)
 {
     enum sedge_lc_state s;
@@ -938,6 +957,7 @@ int main(void)
         cmocka_unit_test(the_code_of_an_error_stays_while_it_is_handled),
         cmocka_unit_test(readiness_for_hard_dependents),
         cmocka_unit_test(closing_settles_from_every_state),
+        cmocka_unit_test(what_breaks_on_its_way_out_is_removed_all_the_same),
         cmocka_unit_test(the_wire_knows_eight_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
