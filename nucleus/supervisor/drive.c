@@ -211,6 +211,7 @@ static void on_died(struct service *s, const struct step_result *r, enum sedge_l
     char detail[SEDGE_ERR_MSG_MAX + 64];
 
     exit_detail(r, detail, sizeof(detail));
+    if (r->err.code != SEDGE_OK) code = SEDGE_STATUS_NONE; /* never ran: the error of the state, whatever the step */
     service_event_detail(s, event, code, detail);
 }
 

@@ -2,7 +2,8 @@
  * process - one script under sedge-exec: its pipes, its end, and the end of everything that it started.
  *
  *   p = sedge_process_spawn(loop, &spec, &cbs, user, &err);
- *   cbs.started, output..., ended, gone      in this order; each but output and note exactly once
+ *   cbs.started, output..., ended, gone      in this order; each but output and note exactly once; a note of why it
+ *                                            could not be executed comes before started
  *   sedge_process_signal(p, SEDGE_PROCESS_TERM / KILL)     any time before gone
  *
  * `ended`: the script itself has been reaped and both of its pipes have come to their end (a daemon that keeps stdout

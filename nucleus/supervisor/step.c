@@ -103,8 +103,10 @@ static void make_environment(const struct launch *l, struct sedge_strv *env)
 
 static void on_started(struct sedge_process *p, void *user)
 {
+    struct script *sc = user;
+
     (void)p;
-    (void)user;
+    if (sc->gen == sc->s->gen && sc->launch.code == SEDGE_OK) report(sc->s, sc->kind, STEP_LAUNCHED, NULL);
 }
 
 static void on_output(struct sedge_process *p, bool is_stderr, const char *data, size_t n, void *user)
@@ -286,10 +288,7 @@ static void go(struct launch *l)
         free(s->user);
         s->user = sedge_xstrdup(l->out.run_as.name ? l->out.run_as.name : "");
         s->limited = l->in.set_limits;
-        if (spawn(l, &err) == 0)
-            report(s, l->kind, STEP_LAUNCHED, NULL);
-        else
-            report(s, l->kind, STEP_BAD_IO, &err);
+        if (spawn(l, &err) != 0) report(s, l->kind, STEP_BAD_IO, &err);
         return;
     }
     if (l->rc == SEDGE_PREPARED_SKIP)

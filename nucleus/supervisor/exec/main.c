@@ -8,9 +8,10 @@
  * no_new_privs, then executes PROGRAM. Daemons that PROGRAM leaves behind become its own children, so that a component
  * ends completely: on request, and when the nucleus dies in whatever way (the socket then ends).
  *
- * To the nucleus, a line each: "S <pid>" the script's process exists; "W <text>" something minor failed; "E <text>" it
- * could not be executed; "X <code> <signal> <core 0|1>" it ended. The exit of sedge-exec itself says that no process is
- * left. From the nucleus, a byte each: 't' SIGTERM to all, 'k' SIGKILL to all until none is left.
+ * To the nucleus, a line each: "W <text>" something minor failed; "E <text>" the script could not be executed; "S
+ * <pid>" it has been executed (or could not be: then "E" came before); "X <code> <signal> <core 0|1>" it ended. The
+ * exit of sedge-exec itself says that no process is left. From the nucleus, a byte each: 't' SIGTERM to all, 'k'
+ * SIGKILL to all until none is left.
  *
  * Linked against the C library alone: it runs once for every component, all the time.
  */
@@ -349,10 +350,22 @@ static void let_go_of_streams(void)
     if (null > 2) (void)close(null);
 }
 
+/* Until the script has been executed, or could not be: its copy of the pipe's end is closed by either. */
+static void wait_for_birth(const int born[2])
+{
+    char none;
+
+    (void)close(born[1]);
+    while (read(born[0], &none, 1) < 0 && errno == EINTR) {
+    }
+    (void)close(born[0]);
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {0};
     struct monitor m = {0};
+    int born[2];
     pid_t self = getpid();
 
     /* Descriptors that a library of the nucleus opened without close-on-exec are none of the script's business; and a
@@ -364,7 +377,7 @@ int main(int argc, char **argv)
     }
     (void)setsid();
     m.signals = open_signals();
-    if (m.signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    if (m.signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 || pipe2(born, O_CLOEXEC) != 0) {
         tell('E', "sedge-exec: %s", strerror(errno));
         return EXIT_LAUNCH;
     }
@@ -377,6 +390,7 @@ int main(int argc, char **argv)
         (void)signal(SIGPIPE, SIG_DFL);
         become_script(&o, self);
     }
+    wait_for_birth(born);
     tell('S', "%d", (int)m.script);
     let_go_of_streams();
     if (chdir("/") != 0) tell('W', "chdir /: %s", strerror(errno));

@@ -360,9 +360,10 @@ static void a_restarted_dependency_takes_its_dependents_along_once(void **st)
     rig_wait(&r, "b:RUNNING");
     r.trace[0] = '\0';
     assert_int_equal(sedge_supervisor_restart(r.sup, "a", &r.err), 0);
-    rig_wait(&r, "a:RUNNING b:STARTING b:RUNNING");
+    rig_wait(&r, "b:STARTING b:RUNNING");
     assert_non_null(strstr(r.trace, "a:STOPPING a:INSTALLED"));
-    assert_non_null(strstr(r.trace, "b:STOPPING b:INSTALLED"));
+    assert_non_null(strstr(r.trace, "b:STOPPING")); /* a may be up again before b is down */
+    assert_non_null(strstr(r.trace, "b:INSTALLED"));
     r.trace[0] = '\0';
     assert_int_equal(sedge_supervisor_stop(r.sup, "a", &r.err), 0); /* a stop leaves them alone */
     rig_wait(&r, "a:FINISHED");
