@@ -166,7 +166,7 @@ def test_the_exit_code_of_the_shutdown_script_is_ignored(device):
 def test_a_shutdown_that_takes_too_long_is_an_error_and_goes_on_to_finished(device):
     device.expect("time.Shutdown", f"{STARTED} STOPPING ERRORED FINISHED")
     device.wait_steps("time.Shutdown", "run shutdown recover")
-    assert device.reasons("time.Shutdown") == ["The shutdown did not end within its timeout"]
+    assert device.reasons("time.Shutdown") == ["The shutdown did not end within its timeout."]
 
 
 def test_an_update_stops_the_old_version_by_the_old_version_s_shutdown_script(device):
@@ -233,14 +233,14 @@ def test_a_removed_component_is_stopped_and_then_runs_its_uninstall_step(removed
 def test_an_uninstall_that_fails_is_only_logged(removed):
     removed.expect("life.UninstallBad", f"{STARTED} STOPPING FINISHED UNINSTALLING UNINSTALLED")
     assert left(removed, "bad") == ["bad"]
-    assert removed.reasons("life.UninstallBad") == ["The uninstall script exited with an error"]
+    assert removed.reasons("life.UninstallBad") == ["The uninstall script exited with an error."]
     assert "exitCode=3" in removed.log("life.UninstallBad")
 
 
 def test_an_uninstall_that_takes_too_long_is_only_logged(removed):
     removed.expect("life.UninstallHangs", f"{STARTED} STOPPING FINISHED UNINSTALLING UNINSTALLED")
     assert left(removed, "hangs") == ["hangs"]
-    assert removed.reasons("life.UninstallHangs") == ["The uninstall script did not end within its timeout"]
+    assert removed.reasons("life.UninstallHangs") == ["The uninstall script did not end within its timeout."]
 
 
 def test_only_eight_states_are_shown_to_users(device):

@@ -22,6 +22,7 @@ class Device:
         self.recipes, self.artifacts = os.path.join(folder, "recipes"), os.path.join(folder, "artifacts")
         self.console = os.path.join(folder, "nucleus.out")
         self.process = None
+        self.default_user = "nobody:nogroup"  # of components, when the tests run as root
         for path in (self.recipes, self.artifacts):
             os.makedirs(path, exist_ok=True)
 
@@ -29,8 +30,8 @@ class Device:
 
     def start(self, *words, env=None, wait=True):
         argv = [os.path.join(self.bin, "sedge-nucleus"), "--root", self.root, *words]
-        if os.geteuid() == 0:
-            argv += ["--component-default-user", "nobody:nogroup"]
+        if os.geteuid() == 0 and self.default_user:
+            argv += ["--component-default-user", self.default_user]
         self.process = Process("sedge-nucleus", argv, self.console, env=dict(os.environ, **(env or {})))
         if wait:
             wait_until(lambda: self.answers() or not self.process.running(), 20, "sedge-nucleus to answer")

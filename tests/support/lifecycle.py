@@ -22,7 +22,7 @@ from .device import Device
 FOREVER = "exec sleep 1000"
 # Longer than all that a loaded machine and the sanitizers do to a script that should end; seconds.
 AMPLE = 30
-MOVE = re.compile(r"service-set-state\. serviceName=(\S+) currentState=(\w+) newState=(\w+)(?: reason=(.*?)\.)?\. \{")
+MOVE = re.compile(r"service-set-state\. serviceName=(\S+) currentState=(\w+) newState=(\w+)(?: reason=(.*?))?\. \{\}$", re.MULTILINE)
 
 
 def did(step):
@@ -42,7 +42,7 @@ class WatchedDevice(Device):
 
     def all_moves(self):
         """(component, from, to, reason) in the order of the log."""
-        return [m.groups() for m in MOVE.finditer(self.log())]
+        return [m.groups(default="") for m in MOVE.finditer(self.log())]
 
     def moves(self, name):
         """The states of a component so far, the first one included."""
