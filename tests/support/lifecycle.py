@@ -100,11 +100,12 @@ class WatchedDevice(Device):
         except OSError:
             return []
 
-    def wait_steps(self, name, steps, seconds=AMPLE):
+    def wait_steps(self, name, steps, file="steps"):
+        """Waits until the file has these words, and fails when it has others."""
         want = steps.split()
-        wait_until(lambda: len(self.steps(name)) >= len(want), seconds,
-                   f"{name} to do {want}; it did {self.steps(name)}\n{self.log(name)[-3000:]}")
-        assert self.steps(name) == want
+        wait_until(lambda: len(self.steps(name, file)) >= len(want), AMPLE,
+                   f"{name} to do {want}; it did {self.steps(name, file)}\n{self.log(name)[-3000:]}")
+        assert self.steps(name, file) == want
 
     def open_gate(self, component, name):
         os.makedirs(self.work(component), exist_ok=True)

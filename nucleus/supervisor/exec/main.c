@@ -8,10 +8,10 @@
  * no_new_privs, then executes PROGRAM. Daemons that PROGRAM leaves behind become its own children, so that a component
  * ends completely: on request, and when the nucleus dies in whatever way (the socket then ends).
  *
- * To the nucleus, a line each: "W <text>" something minor failed; "E <text>" the script could not be executed; "S
- * <pid>" it has been executed (or could not be: then "E" came before); "X <code> <signal> <core 0|1>" it ended. The
- * exit of sedge-exec itself says that no process is left. From the nucleus, a byte each: 't' SIGTERM to all, 'k'
- * SIGKILL to all until none is left.
+ * To the nucleus, a line each: "W <text>" something minor failed; "E <text>" the script could not be executed;
+ * "S <pid>" it has been executed, or, after E, not; "X <code> <signal> <core 0|1>" it ended. The exit of sedge-exec
+ * itself says that no process is left. From the nucleus, a byte each: 't' SIGTERM to all, 'k' SIGKILL to all until none
+ * is left.
  *
  * Linked against the C library alone: it runs once for every component, all the time.
  */
