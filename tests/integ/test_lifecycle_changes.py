@@ -2,6 +2,7 @@
 
 Each component has one change. All of them come with a single deployment; the same one again must change nothing."""
 import os
+import pwd
 
 import pytest
 
@@ -121,3 +122,11 @@ def test_a_new_version_is_installed_after_the_old_one_was_stopped_by_its_own_scr
 def test_the_same_deployment_again_changes_nothing(device):
     with device.nothing_happens_to(*CASES, *MORE):
         assert second(device)["status"] == "SUCCEEDED"
+
+
+def test_a_user_that_is_taken_back_is_a_reinstall_and_limits_that_are_taken_back_are_not(device):
+    """Limits without a user reset the user, and the other way round: here {} for both."""
+    with device.nothing_happens_to("chg.Limits"), device.then("chg.User", REINSTALL):
+        device.deploy(more=("--systemLimits", '{"chg.User":{"memory":65536},"chg.Limits":{}}'))
+    if os.geteuid() == 0:
+        assert os.stat(device.work("chg.User")).st_uid == pwd.getpwnam("nobody").pw_uid
