@@ -84,14 +84,14 @@ def test_an_error_reported_while_running_is_a_run_error(device):
     device.open_gate("rep.InRun", "report")
     device.wait_state("rep.InRun", "BROKEN")
     assert device.moves("rep.InRun").count("ERRORED") == 2
-    assert "The run script exited with an error." in device.reasons("rep.InRun")[0]
+    assert device.reasons("rep.InRun")[0] == "The component reported ERRORED while it was RUNNING."
 
 
 def test_an_error_reported_while_stopping_is_a_shutdown_error_and_is_not_counted(device):
     device.expect("rep.InShutdown", STARTED)
     with device.then("rep.InShutdown", "STOPPING ERRORED INSTALLED STARTING RUNNING"):
         device.sedge("component", "restart", "--names", "rep.InShutdown")
-    assert device.reasons("rep.InShutdown") == ["The component failed while it was stopping."]
+    assert device.reasons("rep.InShutdown") == ["The component reported ERRORED while it was STOPPING."]
     device.wait_steps("rep.InShutdown", "recover")
 
 

@@ -12,7 +12,7 @@
 #include "ipc_server/server.h"
 
 #define DIGITS  SEDGE_SOURCE_DIR "/components/modelstore/digits/"
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 #define ALLOWED "ml/dlr/image-classification"
 
 struct nucleus {
