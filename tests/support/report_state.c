@@ -1,5 +1,5 @@
-/* A component's side of UpdateState, for tests: `report_state RUNNING` reports once; `report_state RUNNING 100 50` reports 50
- * times with 100 ms between. Prints what went wrong and exits with 1. */
+/* A component's side of UpdateState, for tests: `report_state RUNNING` reports once; `report_state RUNNING 100 50`
+ * reports 50 times with 100 ms between. Prints what went wrong and exits with 1. */
 #include <sedge_ipc.h>
 #include <stdio.h>
 #include <stdlib.h>
