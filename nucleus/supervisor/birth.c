@@ -233,7 +233,9 @@ void sedge_supervisor_free(struct sedge_supervisor *sup, void (*freed)(void *arg
         s->removing = false;
         if (!s->builtin) service_force(s);
     }
-    for (struct service *s = sup->detached; s; s = s->next)
-        service_force(s);
+    for (struct service *next, *s = sup->detached; s; s = next) {
+        next = s->next; /* it may be gone at once */
+        service_abort_bootstrap(s, true);
+    }
     supervisor_wake(sup);
 }

@@ -114,15 +114,25 @@ static void step_expired(struct service *s)
     service_event(s, SEDGE_LC_EV_EXPIRED, SEDGE_STATUS_NONE);
 }
 
-static void bootstrap_end(struct service *s, int code, const struct sedge_err *err)
+static void bootstrap_gone(struct service *s)
 {
     sedge_bootstrap_done done = s->bootstrapped;
 
     s->bootstrapped = NULL;
+    if (done) done(s->bootstrap_arg, s->bootstrap_code, &s->bootstrap_err);
+    service_close(s);
+}
+
+/* The result is told when all of its processes are gone: what comes next may be a restart of the nucleus. */
+static void bootstrap_end(struct service *s, int code, const struct sedge_err *err)
+{
+    if (s->bootstrap_over) return;
+    s->bootstrap_over = true;
+    s->bootstrap_code = code;
+    s->bootstrap_err = *err;
     (void)uv_timer_stop(&s->timer);
     step_cancel(s);
-    if (done) done(s->bootstrap_arg, code, err);
-    service_kill(s, service_close);
+    service_kill(s, bootstrap_gone);
 }
 
 /* The step's time is over. */
@@ -200,7 +210,8 @@ static void exit_detail(const struct step_result *r, char *out, size_t n)
     if (r->err.code != SEDGE_OK)
         (void)snprintf(out, n, "It could not be executed: %s.", r->err.msg);
     else if (r->exit.signal)
-        (void)snprintf(out, n, "It was ended by signal %d (%s).", r->exit.signal, strsignal(r->exit.signal));
+        (void)snprintf(out, n, "It was ended by signal %d (%s), %s.", r->exit.signal, strsignal(r->exit.signal),
+                       r->exit.core ? "core dumped" : "no core dumped");
     else
         (void)snprintf(out, n, "It exited with code %d.", r->exit.code);
 }
@@ -256,9 +267,12 @@ static void on_bootstrap(struct service *s, const struct step_result *r)
     struct sedge_err err = SEDGE_ERR_INIT;
 
     if (r->outcome == STEP_LAUNCHED) return;
-    if (is_failure(r->outcome)) err = r->err;
-    if (r->outcome == STEP_EXITED && r->exit.signal)
-        (void)sedge_err_set(&err, SEDGE_E_CANCELED, "the bootstrap script was ended by signal %d", r->exit.signal);
+    if (is_failure(r->outcome) || r->err.code != SEDGE_OK) err = r->err;
+    if (r->outcome == STEP_EXITED && r->exit.signal) {
+        char detail[SEDGE_ERR_MSG_MAX + 64];
+        exit_detail(r, detail, sizeof(detail));
+        (void)sedge_err_set(&err, SEDGE_E_CANCELED, "%s", detail);
+    }
     bootstrap_end(s, is_failure(r->outcome) || r->exit.signal ? 1 : r->exit.code, &err);
 }
 
@@ -376,4 +390,16 @@ void service_turn(struct service *s)
 void service_begin_bootstrap(struct service *s)
 {
     run_step(s, STEP_BOOTSTRAP);
+}
+
+void service_abort_bootstrap(struct service *s, bool now)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    s->forced = s->forced || now;
+    (void)sedge_err_set(&err, SEDGE_E_CANCELED, "the nucleus is being stopped");
+    if (!s->bootstrap_over)
+        bootstrap_end(s, 1, &err);
+    else if (now)
+        service_kill(s, bootstrap_gone); /* its grace ends here */
 }

@@ -1,4 +1,5 @@
 /* What others may know: states, exits, output, and whose a token or a process is. */
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -68,8 +69,11 @@ void sedge_supervisor_each(struct sedge_supervisor *sup, int (*fn)(const struct 
 
 void sedge_supervisor_last_lines(struct sedge_supervisor *sup, const char *name, struct sedge_strv *out)
 {
-    struct service *s = service_find(sup, name);
+    struct service *s = sup->detached;
 
+    while (s && strcmp(s->name, name) != 0)
+        s = s->next;
+    if (!s) s = service_find(sup, name);
     if (s) sedge_output_last(s->output, out);
 }
 

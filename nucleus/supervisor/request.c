@@ -9,6 +9,8 @@
 #include "recipe/step.h"
 #include "service.h"
 
+#define SWEEP_POLL_MS 10
+
 /* ---- settings ---- */
 
 void sedge_supervisor_set_log(struct sedge_supervisor *sup, const struct sedge_log_settings *log)
@@ -264,8 +266,10 @@ static void deadline_cb(uv_timer_t *t)
                   s->name, sedge_lc_name(s->lc.state));
         service_force(s);
     }
-    for (struct service *s = sup->detached; s; s = s->next)
-        service_force(s);
+    for (struct service *next, *s = sup->detached; s; s = next) {
+        next = s->next; /* it may be gone at once */
+        service_abort_bootstrap(s, true);
+    }
 }
 
 void sedge_supervisor_stop_all(struct sedge_supervisor *sup, int64_t deadline_ms, sedge_supervisor_done done, void *arg)
@@ -275,8 +279,26 @@ void sedge_supervisor_stop_all(struct sedge_supervisor *sup, int64_t deadline_ms
     sup->stopped_arg = arg;
     for (struct service *s = sup->services; s; s = s->next)
         if (!s->builtin) s->closing = true;
+    for (struct service *next, *s = sup->detached; s; s = next) {
+        next = s->next;
+        service_abort_bootstrap(s, false);
+    }
     if (deadline_ms > 0) (void)uv_timer_start(&sup->deadline, deadline_cb, (uint64_t)deadline_ms, 0);
     supervisor_wake(sup);
+}
+
+void sedge_supervisor_reopen(struct sedge_supervisor *sup)
+{
+    struct service *next;
+
+    sedge_assert(sup->stopping && !sup->stopped);
+    for (struct service *s = sup->services; s; s = next) {
+        next = s->next;
+        if (s->builtin) continue;
+        service_unlink(&sup->services, s);
+        service_close(s);
+    }
+    sup->stopping = false;
 }
 
 /* ---- bootstrap ---- */
@@ -285,7 +307,15 @@ bool sedge_lifecycle_has_bootstrap(struct json_object *lifecycle)
 {
     struct sedge_step step;
 
-    return sedge_lifecycle_step(lifecycle, "bootstrap", &step) == SEDGE_STEP_SCRIPT;
+    switch (sedge_lifecycle_step(lifecycle, "bootstrap", &step)) {
+    case SEDGE_STEP_SCRIPT:
+    case SEDGE_STEP_INVALID: /* it will fail, and say why */
+        return true;
+    case SEDGE_STEP_ABSENT:
+    case SEDGE_STEP_EMPTY:
+        break;
+    }
+    return false;
 }
 
 struct bootstrap {
@@ -299,8 +329,9 @@ static void bootstrapped(void *arg, int code, const struct sedge_err *err)
 {
     struct bootstrap *b = arg;
 
+    b->done(b->arg, code, err); /* its last lines can still be asked for */
     service_unlink(&b->sup->detached, b->s);
-    b->done(b->arg, code, err);
+    supervisor_wake(b->sup);
     free(b);
 }
 
@@ -309,7 +340,10 @@ static void bootstrap_cb(uv_timer_t *t)
 {
     struct service *s = t->data;
 
-    service_begin_bootstrap(s);
+    if (s->sup->sweeping) /* what an earlier life left is killed by its control group, which is ours, too */
+        (void)uv_timer_start(t, bootstrap_cb, SWEEP_POLL_MS, 0);
+    else
+        service_begin_bootstrap(s);
 }
 
 void sedge_supervisor_bootstrap(struct sedge_supervisor *sup, const struct sedge_service_spec *spec,

@@ -84,6 +84,9 @@ struct service {
     void *removed_arg;
     sedge_bootstrap_done bootstrapped;
     void *bootstrap_arg;
+    bool bootstrap_over; /* has its result; its processes are being ended */
+    int bootstrap_code;
+    struct sedge_err bootstrap_err;
 
     char token[SERVICE_TOKEN_LEN + 1];
     struct sedge_output *output;
@@ -196,8 +199,10 @@ struct sedge_limits service_limits(const struct service *s);
 /* drive.c */
 /* Turns the machine until it rests. */
 void service_turn(struct service *s);
-/* For a detached service: runs its bootstrap step; the result goes to `bootstrapped`. */
+/* For a detached service: runs its bootstrap step; the result goes to `bootstrapped` when no process is left. */
 void service_begin_bootstrap(struct service *s);
+/* Ends it before its time, with CANCELED; `now`: without grace. */
+void service_abort_bootstrap(struct service *s, bool now);
 void service_on_step(struct service *s, const struct step_result *r);
 /* The state changed: the step's time is over, or another one begins. */
 void service_retime(struct service *s);

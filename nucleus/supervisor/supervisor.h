@@ -192,14 +192,16 @@ void sedge_supervisor_end_update(struct sedge_supervisor *sup);
  * `done` runs when no process is left. */
 void sedge_supervisor_stop_all(struct sedge_supervisor *sup, int64_t deadline_ms, sedge_supervisor_done done,
                                void *arg);
+/* After stop_all has told that it is done: forgets the components, and takes new ones. For what was stopped in vain. */
+void sedge_supervisor_reopen(struct sedge_supervisor *sup);
 
 /* Runs the bootstrap step of a specification, which need not be known here; the component itself should be stopped.
- * exit_code: of the script; 0 without or with a skipped step; 1 for one that cannot be run. err: TIMEOUT, or why it
- * could not be run. */
+ * exit_code: of the script; 0 without or with a skipped step; 1 for one that cannot be run. err: TIMEOUT, CANCELED by a
+ * signal or by stop_all, or why it could not be run. Works after stop_all, too. `done` runs when no process is left. */
 typedef void (*sedge_bootstrap_done)(void *arg, int exit_code, const struct sedge_err *err);
 void sedge_supervisor_bootstrap(struct sedge_supervisor *sup, const struct sedge_service_spec *spec,
                                 sedge_bootstrap_done done, void *arg);
-/* Whether the lifecycle has a bootstrap step with something to do, and how it differs: for the deployment's plan. */
+/* Whether the lifecycle has a bootstrap step with something to do, or one that is wrong. */
 bool sedge_lifecycle_has_bootstrap(struct json_object *lifecycle);
 
 /* -1: NOT_FOUND. */
@@ -208,7 +210,7 @@ int sedge_supervisor_get(struct sedge_supervisor *sup, const char *name, struct 
 /* All, dependencies first; fn returning non-zero ends it. */
 void sedge_supervisor_each(struct sedge_supervisor *sup, int (*fn)(const struct sedge_service_info *info, void *user),
                            void *user);
-/* The last lines of a component's output, oldest first, for diagnosis. */
+/* The last lines of a component's output, oldest first, for diagnosis. While `done` of its bootstrap runs: of that. */
 void sedge_supervisor_last_lines(struct sedge_supervisor *sup, const char *name, struct sedge_strv *out);
 
 /* The component whose token this is (compared in constant time), NULL for none. */

@@ -538,7 +538,7 @@ static void bootstrap_gives_its_exit_code(void **st)
         for (char *p = text; *p; p++)
             if (*p == '\'') *p = '"';
         spec.lifecycle = sedge_json_parse_object(text, strlen(text), "x", NULL);
-        assert_int_equal(sedge_lifecycle_has_bootstrap(spec.lifecycle), strstr(text, "script") || strstr(text, "exit"));
+        assert_int_equal(sedge_lifecycle_has_bootstrap(spec.lifecycle), strstr(text, "bootstrap") != NULL);
         sedge_supervisor_bootstrap(r.sup, &spec, bootstrap_done, &r);
         json_object_put(spec.lifecycle);
         assert_false(r.done);
@@ -547,6 +547,126 @@ static void bootstrap_gives_its_exit_code(void **st)
         assert_int_equal(r.err.code, rows[i].err);
         rig_close(&r);
     }
+}
+
+static struct json_object *lifecycle_of(const char *text)
+{
+    sedge_auto_free char *json = sedge_xstrdup(text);
+    struct json_object *o;
+
+    for (char *p = json; *p; p++)
+        if (*p == '\'') *p = '"';
+    o = sedge_json_parse_object(json, strlen(json), "lifecycle", NULL);
+    assert_non_null(o);
+    return o;
+}
+
+static void bootstrap_start(struct rig *r, const char *lifecycle)
+{
+    sedge_auto_put struct json_object *o = lifecycle_of(lifecycle);
+    struct sedge_service_spec spec = {.name = "boot", .version = "1.0.0", .lifecycle = o};
+
+    r->done = false;
+    sedge_supervisor_bootstrap(r->sup, &spec, bootstrap_done, r);
+}
+
+static void bootstrap_is_done_when_none_of_its_processes_is_left(void **st)
+{
+    struct rig r;
+    sedge_auto_free char *pid = NULL;
+
+    (void)st;
+    rig_open(&r, NULL);
+    bootstrap_start(&r, "{'bootstrap':'(sleep 1000 >/dev/null 2>&1 & echo $! > pid); exit 100'}");
+    rig_until(&r, rig_is_done, "bootstrap");
+    assert_int_equal(r.code, 100);
+    pid = rig_file(&r, "work/boot/pid");
+    assert_int_equal(kill((pid_t)strtol(pid, NULL, 10), 0), -1);
+    rig_close(&r);
+}
+
+static void lines_of_a_bootstrap_can_be_asked_for_when_it_is_done(void *arg, int code, const struct sedge_err *err)
+{
+    struct rig *r = arg;
+    sedge_auto_strv struct sedge_strv last = {NULL, 0};
+
+    sedge_supervisor_last_lines(r->sup, "boot", &last);
+    assert_int_equal(last.n, 1);
+    assert_string_equal(last.v[0], "it is said");
+    bootstrap_done(arg, code, err);
+}
+
+static void bootstrap_keeps_its_last_lines(void **st)
+{
+    sedge_auto_put struct json_object *o = lifecycle_of("{'bootstrap':'echo it is said; exit 3'}");
+    struct sedge_service_spec spec = {.name = "boot", .version = "1.0.0", .lifecycle = o};
+    struct rig r;
+
+    (void)st;
+    rig_open(&r, NULL);
+    sedge_supervisor_bootstrap(r.sup, &spec, lines_of_a_bootstrap_can_be_asked_for_when_it_is_done, &r);
+    rig_until(&r, rig_is_done, "bootstrap");
+    assert_int_equal(r.code, 3);
+    rig_close(&r);
+}
+
+static bool rig_has_file(struct rig *r, const char *name)
+{
+    sedge_auto_free char *path = sedge_xasprintf("%s/%s", r->root, name);
+
+    return sedge_fs_exists(path);
+}
+
+static void all_stopped(void *arg, const struct sedge_err *err)
+{
+    assert_int_equal(err->code, SEDGE_OK);
+    *(bool *)arg = true;
+}
+
+static bool is_stopped;
+
+static bool rig_is_stopped(struct rig *r, const char *text)
+{
+    (void)r;
+    (void)text;
+    return is_stopped;
+}
+
+static void stopping_everything_ends_a_bootstrap_too(void **st)
+{
+    struct rig r;
+
+    (void)st;
+    is_stopped = false;
+    rig_open(&r, NULL);
+    bootstrap_start(&r, "{'bootstrap':'touch begun; sleep 1000'}");
+    rig_until(&r, rig_has_file, "work/boot/begun");
+    sedge_supervisor_stop_all(r.sup, 0, all_stopped, &is_stopped);
+    rig_until(&r, rig_is_stopped, "stop");
+    assert_true(r.done);
+    assert_int_equal(r.code, 1);
+    assert_int_equal(r.err.code, SEDGE_E_CANCELED);
+    rig_close(&r);
+}
+
+static void what_was_stopped_can_be_opened_again(void **st)
+{
+    struct rig r;
+
+    (void)st;
+    is_stopped = false;
+    rig_open(&r, NULL);
+    rig_start(&r, "a", "{'startup':'true'}");
+    rig_wait(&r, "a:RUNNING");
+    sedge_supervisor_stop_all(r.sup, 0, all_stopped, &is_stopped);
+    rig_until(&r, rig_is_stopped, "stop");
+    bootstrap_start(&r, "{'bootstrap':'exit 7'}"); /* in between */
+    rig_until(&r, rig_is_done, "bootstrap");
+    assert_int_equal(r.code, 7);
+    sedge_supervisor_reopen(r.sup);
+    rig_start(&r, "a", "{'startup':'true'}");
+    rig_wait(&r, "a:STOPPING a:FINISHED a:INSTALLED a:STARTING a:RUNNING");
+    rig_close(&r);
 }
 
 static void a_token_names_its_component_and_is_new_at_each_start(void **st)
@@ -633,6 +753,10 @@ int main(void)
         cmocka_unit_test(a_new_version_is_installed_and_the_old_one_stopped_by_its_own_script),
         cmocka_unit_test(limits_are_set_or_their_absence_is_explained),
         cmocka_unit_test(bootstrap_gives_its_exit_code),
+        cmocka_unit_test(bootstrap_is_done_when_none_of_its_processes_is_left),
+        cmocka_unit_test(bootstrap_keeps_its_last_lines),
+        cmocka_unit_test(stopping_everything_ends_a_bootstrap_too),
+        cmocka_unit_test(what_was_stopped_can_be_opened_again),
         cmocka_unit_test(a_token_names_its_component_and_is_new_at_each_start),
         cmocka_unit_test(a_script_that_is_not_executable_is_explained_in_the_log),
         cmocka_unit_test(a_hundred_megabytes_of_output_leave_a_bounded_log),
