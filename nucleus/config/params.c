@@ -56,7 +56,7 @@ static const struct sedge_param params[] = {
     TEXT("greengrassDataPlaneEndpoint", "", IGNORED, "recipes and artifacts come from objectStore"),
     INT("greengrassDataPlanePort", "8443", 1, 65535, IGNORED, "recipes and artifacts come from objectStore"),
     TEXT("envStage", "prod", IGNORED, "chooses between stages of AWS services"),
-    BOOL("fipsMode", "false", IGNORED, "chooses endpoints of AWS services"),
+    BOOL("fipsMode", "false", RESTART, "chooses endpoints of AWS services; without effect here"),
     BOOL("interpolateComponentConfiguration", "false", NEXT_USE, "replace variables in component configurations too"),
     CHOICE("deploymentConfigurationTimeSource", "deploymentCreationTime",
            "deploymentCreationTime|deploymentProcessingTime", NEXT_USE, "time that a deployment's values carry"),
@@ -290,6 +290,21 @@ static struct json_object *value_at(struct json_object *o, const char *name)
     return o;
 }
 
+/* What counts: a value that is missing is the default, numbers and booleans are their texts. */
+static const char *text_in_force(const struct sedge_param *p, struct json_object *configuration)
+{
+    struct json_object *v = value_at(configuration, p->name);
+    const char *text = v ? json_object_get_string(v) : p->def;
+
+    return text ? text : "";
+}
+
+static bool is_same(const struct sedge_param *p, struct json_object *before, struct json_object *after)
+{
+    if (p->type == SEDGE_P_MAP) return json_object_equal(value_at(before, p->name), value_at(after, p->name));
+    return strcmp(text_in_force(p, before), text_in_force(p, after)) == 0;
+}
+
 enum sedge_param_reload sedge_nucleus_params_diff(struct json_object *before, struct json_object *after,
                                                   const char **name)
 {
@@ -297,8 +312,7 @@ enum sedge_param_reload sedge_nucleus_params_diff(struct json_object *before, st
 
     for (size_t k = 0; k < SEDGE_ARRAY_LEN(order); k++)
         for (size_t i = 0; i < SEDGE_ARRAY_LEN(params); i++)
-            if (params[i].reload == order[k] &&
-                !json_object_equal(value_at(before, params[i].name), value_at(after, params[i].name))) {
+            if (params[i].reload == order[k] && !is_same(&params[i], before, after)) {
                 if (name) *name = params[i].name;
                 return order[k];
             }

@@ -21,7 +21,7 @@ enum sedge_param_type {
 };
 enum sedge_param_reload {
     SEDGE_P_LIVE,      /* takes effect at once */
-    SEDGE_P_RECONNECT, /* the MQTT session is built anew */
+    SEDGE_P_RECONNECT, /* the MQTT session is built anew: today by a restart of the nucleus, too */
     SEDGE_P_RESTART,   /* a deployment that changes it restarts the nucleus */
     SEDGE_P_NEXT_USE,  /* read when needed */
     SEDGE_P_IGNORED    /* accepted for compatibility; `note` says why */
@@ -57,7 +57,8 @@ int sedge_nucleus_params_check(struct json_object *configuration, struct sedge_s
 /* The same for one section, strictly: a name that is not in the table is INVALID too, names are compared with case. The
  * rule for "logging": when this fails, the whole section is ignored. */
 int sedge_nucleus_section_check(const char *section, struct json_object *value, struct sedge_err *err);
-/* The strongest reaction that going from `before` to `after` (plain objects, NULL: empty) needs:
+/* The strongest reaction that going from `before` to `after` (plain objects, NULL: empty) needs; a missing value is the
+ * default, and values are compared as texts:
  * RESTART, then RECONNECT, then LIVE; NEXT_USE when nothing else changed. *name (may be NULL) is the first such row. */
 enum sedge_param_reload sedge_nucleus_params_diff(struct json_object *before, struct json_object *after,
                                                   const char **name);
