@@ -38,7 +38,8 @@ const struct sedge_command *sedge_commands(size_t *n);
 /* --ggcRootPath, else GGC_ROOT_PATH, SEDGE_ROOT, the link that was called, else the default root if it is there. NULL:
  * none is known, nothing is printed. Lives as long as *cli. */
 const char *sedge_cli_root(struct sedge_cli *cli);
-/* Connects with the credentials of <root>/cli_ipc_info. NULL: printed to stderr what is wrong and what to do. */
+/* Connects with the credentials of <root>/cli_ipc_info; waits for a nucleus that is just restarting. NULL: printed to
+ * stderr what is wrong and what to do. */
 struct sedge_ipc_client *sedge_cli_connect(struct sedge_cli *cli);
 /* One call; NULL: the error is printed. New reference. */
 struct json_object *sedge_cli_call(struct sedge_cli *cli, const char *operation, struct json_object *request);

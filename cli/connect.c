@@ -1,11 +1,14 @@
 /* Finding the nucleus and talking to it (spec/cli.md 9). */
 #include "cli.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +16,8 @@
 
 #define CREDENTIALS_MAX 4096
 #define CALL_TIMEOUT_MS 60000
+#define RESTART_WAIT_MS 60000
+#define RESTART_POLL_US 20000
 
 void sedge_cli_fail(const char *fmt, ...)
 {
@@ -132,31 +137,89 @@ static struct json_object *find_credentials(const char *root)
     return NULL;
 }
 
-struct sedge_ipc_client *sedge_cli_connect(struct sedge_cli *cli)
+/* <root>/restarting has the process id of a nucleus that is about to be back (nucleus/main). */
+static bool is_restarting(const char *root)
 {
-    const char *root = find_root(cli);
-    sedge_auto_put struct json_object *credentials = root ? find_credentials(root) : NULL;
-    struct sedge_ipc_options o = {.timeout_ms = CALL_TIMEOUT_MS};
-    struct sedge_ipc_err err;
-    struct sedge_ipc_client *c;
+    sedge_auto_free char *path = sedge_xasprintf("%s/restarting", root);
+    sedge_auto_buf struct sedge_buf text = SEDGE_BUF_INIT;
+    int64_t pid;
 
+    if (sedge_fs_read(path, CREDENTIALS_MAX, &text, NULL) != 0) return false;
+    sedge_buf_puts(&text, "");
+    if (sedge_str_to_i64(text.data, 2, INT32_MAX, &pid, NULL) != 0) return false;
+    return kill((pid_t)pid, 0) == 0 || errno == EPERM;
+}
+
+static void wait_for_restart(const char *root)
+{
+    int64_t end = sedge_mono_ms() + RESTART_WAIT_MS;
+
+    while (is_restarting(root) && sedge_mono_ms() < end)
+        (void)usleep(RESTART_POLL_US);
+}
+
+static struct sedge_ipc_client *connect_once(const char *root, struct sedge_ipc_err *err)
+{
+    sedge_auto_put struct json_object *credentials = find_credentials(root);
+    struct sedge_ipc_options o = {.timeout_ms = CALL_TIMEOUT_MS};
+
+    err->code = SEDGE_IPC_OK; /* without credentials all is said */
     if (!credentials) return NULL;
     o.token = sedge_json_str(credentials, "cli_auth_token", "");
     o.socket_path = sedge_json_str(credentials, "domain_socket_path", "");
-    c = sedge_ipc_connect(&o, &err);
-    if (!c) sedge_cli_fail("Unable to create ipc client: %s. Is sedge-nucleus running in %s?", err.message, root);
+    return sedge_ipc_connect(&o, err);
+}
+
+struct sedge_ipc_client *sedge_cli_connect(struct sedge_cli *cli)
+{
+    const char *root = find_root(cli);
+    struct sedge_ipc_client *c;
+    struct sedge_ipc_err err;
+
+    if (!root) return NULL;
+    wait_for_restart(root);
+    c = connect_once(root, &err);
+    if (!c && is_restarting(root)) { /* it began in between */
+        wait_for_restart(root);
+        c = connect_once(root, &err);
+    }
+    if (!c && err.code != SEDGE_IPC_OK)
+        sedge_cli_fail("Unable to create ipc client: %s. Is sedge-nucleus running in %s?", err.message, root);
+    return c;
+}
+
+/* A question whose connection ended in a restart of the nucleus is asked once more; nothing else is. */
+static bool may_ask_again(struct sedge_cli *cli, const char *operation, const struct sedge_ipc_err *err)
+{
+    bool asks = sedge_str_starts(operation, "Get") || sedge_str_starts(operation, "List");
+
+    return asks && err->code == SEDGE_IPC_E_CLOSED && is_restarting(sedge_cli_root(cli));
+}
+
+static struct sedge_ipc_client *call_once(struct sedge_cli *cli, const char *operation, struct json_object *request,
+                                          char **text, struct sedge_ipc_err *err)
+{
+    struct sedge_ipc_client *c = sedge_cli_connect(cli);
+
+    if (!c) return NULL;
+    if (sedge_ipc_call(c, operation, request ? sedge_json_text(request) : NULL, text, err) == 0)
+        err->code = SEDGE_IPC_OK;
     return c;
 }
 
 struct json_object *sedge_cli_call(struct sedge_cli *cli, const char *operation, struct json_object *request)
 {
-    struct sedge_ipc_client *c = sedge_cli_connect(cli);
     struct sedge_ipc_err err;
     struct json_object *response = NULL;
     char *text = NULL;
+    struct sedge_ipc_client *c = call_once(cli, operation, request, &text, &err);
 
+    if (c && err.code != SEDGE_IPC_OK && may_ask_again(cli, operation, &err)) {
+        sedge_ipc_disconnect(c);
+        c = call_once(cli, operation, request, &text, &err);
+    }
     if (!c) return NULL;
-    if (sedge_ipc_call(c, operation, request ? sedge_json_text(request) : NULL, &text, &err) != 0) {
+    if (err.code != SEDGE_IPC_OK) {
         if (err.code == SEDGE_IPC_E_REMOTE)
             sedge_cli_fail("%s: %s", err.name, err.message);
         else
