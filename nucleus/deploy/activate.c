@@ -1,5 +1,5 @@
 /* From the plan to a stable device, or back to what ran before (spec/deployment.md 12, 15, 17). */
-#include "run.h"
+#include "restart.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -40,6 +40,7 @@ static void blame(struct sedge_run *run, const char *name, const struct sedge_se
     sedge_failure_add(&run->failure, "COMPONENT_BROKEN");
     sedge_failure_cause(&run->failure, "Component %s %s %s: %s See %s/logs/%s.log", name, info->version, what,
                         info->reason, run->d->root, name);
+    if (run->failure.output.n == 0) sedge_supervisor_last_lines(run->d->o.supervisor, name, &run->failure.output);
 }
 
 /* With a back-off a component need never be BROKEN: as many errors as would break it without one fail the deployment,
@@ -104,7 +105,7 @@ void sedge_run_check(struct sedge_run *run)
     sedge_run_after(run, wait_ms, sedge_run_check);
 }
 
-static void watch(struct sedge_run *run)
+void sedge_run_watch(struct sedge_run *run)
 {
     run->watching = true;
     sedge_run_phase(run, run->rolling_back ? "ROLLING_BACK" : "STARTING", NULL);
@@ -127,7 +128,7 @@ static void removed_cb(void *arg, const struct sedge_err *err)
 
     if (err->code != SEDGE_OK) sedge_log(SEDGE_WARN, "deploy", "component-removal", "%s", err->msg);
     if (--run->removing > 0) return;
-    if (run->d->closing)
+    if (sedge_run_is_over(run))
         sedge_run_abandon(run);
     else
         removed_all(run);
@@ -172,7 +173,7 @@ static void stable(struct sedge_run *run)
 
 static void rolled_back_cb(struct sedge_run *run, const struct sedge_err *err)
 {
-    if (run->d->closing) {
+    if (sedge_run_is_over(run)) {
         sedge_run_abandon(run);
         return;
     }
@@ -181,28 +182,17 @@ static void rolled_back_cb(struct sedge_run *run, const struct sedge_err *err)
     run->since_mono = sedge_mono_ms();
     sedge_services_put_all(run);
     if (run->d->ops.changed) run->d->ops.changed(run->d->env);
-    watch(run);
+    sedge_run_watch(run);
 }
 
-static struct json_object *failure_to_json(const struct sedge_failure *f)
+int sedge_run_restore(struct sedge_run *run, struct sedge_err *err)
 {
-    struct json_object *o = json_object_new_object();
-    struct json_object *stack = json_object_new_array();
+    int rc;
 
-    for (size_t i = 0; i < f->stack.n; i++)
-        (void)json_object_array_add(stack, json_object_new_string(f->stack.v[i]));
-    (void)json_object_object_add(o, "stack", stack);
-    sedge_json_add_str(o, "cause", f->cause);
-    return o;
-}
-
-static void failure_from_json(struct sedge_failure *f, struct json_object *o)
-{
-    struct json_object *stack = sedge_json_arr(o, "stack");
-
-    for (size_t i = 0; stack && i < json_object_array_length(stack); i++)
-        sedge_failure_add(f, json_object_get_string(json_object_array_get_idx(stack, i)));
-    if (sedge_json_str(o, "cause", NULL)) sedge_failure_cause(f, "%s", sedge_json_str(o, "cause", NULL));
+    sedge_config_begin(run->d->o.config);
+    rc = sedge_config_restore(run->d->o.config, run->entry->snapshot, sedge_builtins, nbuiltins(), err);
+    sedge_config_end(run->d->o.config);
+    return rc;
 }
 
 static void roll_back(struct sedge_run *run)
@@ -213,15 +203,12 @@ static void roll_back(struct sedge_run *run)
     run->rolling_back = true;
     e->phase = SEDGE_PHASE_ROLLED_BACK;
     (void)json_object_put(e->outcome);
-    e->outcome = failure_to_json(&run->failure);
-    sedge_config_begin(run->d->o.config);
-    if (sedge_config_restore(run->d->o.config, e->snapshot, sedge_builtins, nbuiltins(), &run->err) != 0) {
-        sedge_config_end(run->d->o.config);
+    e->outcome = sedge_failure_to_json(&run->failure);
+    if (sedge_run_restore(run, &run->err) != 0) {
         sedge_log(SEDGE_ERROR, "deploy", "rollback-failed", "id=%s %s", e->id, run->err.msg);
         sedge_run_finish(run, "FAILED", "FAILED_UNABLE_TO_ROLLBACK");
         return;
     }
-    sedge_config_end(run->d->o.config);
     sedge_journal_save(run, rolled_back_cb);
 }
 
@@ -229,6 +216,8 @@ static void broken(struct sedge_run *run)
 {
     if (run->rolling_back)
         sedge_run_finish(run, "FAILED", "FAILED_UNABLE_TO_ROLLBACK");
+    else if (run->entry->restart)
+        sedge_run_restart_back(run); /* whatever the policy says */
     else if (run->doc.rollback)
         roll_back(run);
     else
@@ -244,12 +233,12 @@ static void start_watching(struct sedge_run *run)
     if (sedge_failure_is_set(&run->failure))
         broken(run);
     else
-        watch(run);
+        sedge_run_watch(run);
 }
 
 static void applied_cb(struct sedge_run *run, const struct sedge_err *err)
 {
-    if (run->d->closing) {
+    if (sedge_run_is_over(run)) {
         sedge_run_abandon(run);
         return;
     }
@@ -259,33 +248,44 @@ static void applied_cb(struct sedge_run *run, const struct sedge_err *err)
     }
     /* The new configuration is not on the disk: go back before any component has seen it. */
     sedge_failure_add_err(&run->failure, "IO_WRITE_ERROR", err);
-    (void)sedge_config_restore(run->d->o.config, run->entry->snapshot, sedge_builtins, nbuiltins(), NULL);
+    (void)sedge_run_restore(run, NULL);
     run->entry->phase = SEDGE_PHASE_QUEUED;
     sedge_run_fail_early(run);
 }
 
-void sedge_run_apply(struct sedge_run *run)
+int sedge_run_write_plan(struct sedge_run *run)
 {
     struct sedge_entry *e = run->entry;
     struct sedge_config *cfg = run->d->o.config;
     int rc;
 
-    if (e->cancel) {
+    sedge_config_begin(cfg);
+    rc =
+        sedge_config_apply(cfg, run->services, run->deploy_ts, sedge_wall_ms(), sedge_builtins, nbuiltins(), &run->err);
+    if (rc != 0) (void)sedge_config_restore(cfg, e->snapshot, sedge_builtins, nbuiltins(), NULL);
+    sedge_config_end(cfg);
+    if (rc != 0) sedge_failure_add_err(&run->failure, "COMPONENT_UPDATE_ERROR", &run->err);
+    return rc;
+}
+
+void sedge_run_apply(struct sedge_run *run)
+{
+    struct sedge_entry *e = run->entry;
+
+    if (e->cancel || sedge_run_is_over(run)) {
         sedge_run_fail_early(run);
+        return;
+    }
+    if (sedge_run_needs_restart(run)) {
+        sedge_run_restart(run);
         return;
     }
     sedge_run_phase(run, "APPLYING", NULL);
     collect_broken(run);
     run->since_mono = sedge_mono_ms();
     (void)json_object_put(e->snapshot);
-    e->snapshot = sedge_config_snapshot(cfg);
-    sedge_config_begin(cfg);
-    rc =
-        sedge_config_apply(cfg, run->services, run->deploy_ts, sedge_wall_ms(), sedge_builtins, nbuiltins(), &run->err);
-    if (rc != 0) (void)sedge_config_restore(cfg, e->snapshot, sedge_builtins, nbuiltins(), NULL);
-    sedge_config_end(cfg);
-    if (rc != 0) {
-        sedge_failure_add_err(&run->failure, "COMPONENT_UPDATE_ERROR", &run->err);
+    e->snapshot = sedge_config_snapshot(run->d->o.config);
+    if (sedge_run_write_plan(run) != 0) {
         sedge_run_fail_early(run);
         return;
     }
@@ -294,7 +294,7 @@ void sedge_run_apply(struct sedge_run *run)
 }
 
 /* After a restart of the nucleus: the supervisor has been given the configuration that is in force. */
-static int reread_document(struct sedge_run *run)
+int sedge_run_reread_document(struct sedge_run *run)
 {
     struct sedge_entry *e = run->entry;
 
@@ -310,7 +310,7 @@ static int reread_document(struct sedge_run *run)
 
 void sedge_run_resume_applied(struct sedge_run *run)
 {
-    if (reread_document(run) != 0) {
+    if (sedge_run_reread_document(run) != 0) {
         sedge_run_finish(run, "FAILED", "FAILED_UNABLE_TO_ROLLBACK");
         return;
     }
@@ -323,15 +323,14 @@ void sedge_run_resume_applied(struct sedge_run *run)
         broken(run);
         return;
     }
-    watch(run);
+    sedge_run_watch(run);
 }
 
 void sedge_run_resume_rolled_back(struct sedge_run *run)
 {
     run->rolling_back = true;
-    (void)reread_document(run); /* only for the group's name in messages */
-    sedge_failure_release(&run->failure);
-    failure_from_json(&run->failure, run->entry->outcome);
+    (void)sedge_run_reread_document(run); /* only for the group's name in messages */
+    sedge_failure_from_json(&run->failure, run->entry->outcome);
     sedge_run_report(run, false);
-    watch(run);
+    sedge_run_watch(run);
 }

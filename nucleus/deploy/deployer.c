@@ -1,4 +1,4 @@
-#include "run.h"
+#include "restart.h"
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -144,6 +144,7 @@ static void timer_cb(uv_timer_t *timer)
 
 void sedge_run_after(struct sedge_run *run, int64_t ms, void (*fn)(struct sedge_run *run))
 {
+    if (run->d->frozen) return;
     run->d->timer_fn = fn;
     (void)uv_timer_start(&run->d->timer, timer_cb, (uint64_t)(ms > 0 ? ms : 0), 0);
 }
@@ -192,6 +193,9 @@ static void free_run(struct sedge_run *run)
     sedge_failure_release(&run->failure);
     sedge_strv_release(&run->broken_before);
     (void)json_object_put(run->services);
+    (void)json_object_put(run->tasks);
+    free(run->new_user);
+    free(run->new_shell);
     free(run->phase_text);
     free(run->message);
     free(run);
@@ -250,7 +254,7 @@ static void kick_cb(uv_timer_t *timer)
 
 static void kick(struct sedge_deployer *d)
 {
-    if (!d->closing) (void)uv_timer_start(&d->kick, kick_cb, 0, 0);
+    if (!d->closing && !d->frozen) (void)uv_timer_start(&d->kick, kick_cb, 0, 0);
 }
 
 static void finished_cb(struct sedge_run *run, const struct sedge_err *err)
@@ -288,9 +292,15 @@ void sedge_run_finish(struct sedge_run *run, const char *status, const char *det
     (void)json_object_put(e->request);
     (void)json_object_put(e->snapshot);
     (void)json_object_put(e->outcome);
-    e->request = e->snapshot = e->outcome = NULL;
+    (void)json_object_put(e->restart);
+    e->request = e->snapshot = e->outcome = e->restart = NULL;
     if (run->d->ops.changed) run->d->ops.changed(run->d->env);
     sedge_journal_save(run, finished_cb);
+}
+
+bool sedge_run_is_over(const struct sedge_run *run)
+{
+    return run->d->closing || run->d->frozen;
 }
 
 void sedge_run_abandon(struct sedge_run *run)
@@ -301,7 +311,7 @@ void sedge_run_abandon(struct sedge_run *run)
 void sedge_run_fail_early(struct sedge_run *run)
 {
     if (run->waiting > 0 || run->working) return; /* the last of them comes back here */
-    if (run->d->closing)
+    if (sedge_run_is_over(run))
         sedge_run_abandon(run);
     else if (run->entry->cancel)
         sedge_run_finish(run, "CANCELED", NULL);
@@ -316,10 +326,11 @@ static void begin_cb(struct sedge_run *run, const struct sedge_err *err)
     struct sedge_entry *e = run->entry;
 
     (void)err; /* logged; without a journal the deployment still runs */
-    if (run->d->closing) {
+    if (sedge_run_is_over(run)) {
         sedge_run_abandon(run);
         return;
     }
+    if (sedge_run_resume_restart(run)) return;
     switch (e->phase) {
     case SEDGE_PHASE_APPLIED:
         sedge_run_resume_applied(run);
@@ -328,6 +339,8 @@ static void begin_cb(struct sedge_run *run, const struct sedge_err *err)
         sedge_run_resume_rolled_back(run);
         return;
     case SEDGE_PHASE_QUEUED:
+    case SEDGE_PHASE_BOOTSTRAP:
+    case SEDGE_PHASE_ROLLBACK_BOOTSTRAP:
     case SEDGE_PHASE_DONE:
     case SEDGE_PHASE_COUNT:
         break;
@@ -348,7 +361,7 @@ static void start_next(struct sedge_deployer *d)
     struct sedge_run *run;
 
     report_again(d);
-    if (d->run || d->closing || !d->booted) return;
+    if (d->run || d->closing || d->frozen || !d->booted) return;
     while (e && e->phase == SEDGE_PHASE_DONE)
         e = e->next;
     if (!e) return;
@@ -356,7 +369,7 @@ static void start_next(struct sedge_deployer *d)
     run->d = d;
     run->entry = e;
     d->run = run;
-    e->attempts++;
+    if (!e->restart) e->attempts++; /* guard.c has counted the others */
     sedge_log(SEDGE_INFO, "deploy", "deployment-started", "id=%s source=%s attempt=%lld", e->id,
               sedge_source_name(e->source), (long long)e->attempts);
     sedge_journal_save(run, begin_cb);
@@ -448,13 +461,14 @@ static struct json_object *status_details(struct json_object *details)
     struct json_object *o = json_object_new_object();
     static const char *const names[][2] = {{"detailed-deployment-status", "detailedDeploymentStatus"},
                                            {"deployment-error-stack", "deploymentErrorStack"},
-                                           {"deployment-error-types", "deploymentErrorTypes"},
-                                           {"deployment-failure-cause", "deploymentFailureCause"}};
+                                           {"deployment-error-types", "deploymentErrorTypes"}};
+    sedge_auto_free char *cause = sedge_failure_text(details, 0);
 
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(names); i++) {
         struct json_object *v = sedge_json_get(details, names[i][0]);
         if (v) (void)json_object_object_add(o, names[i][1], json_object_get(v));
     }
+    sedge_json_add_str(o, "deploymentFailureCause", cause);
     return o;
 }
 
@@ -496,7 +510,7 @@ struct json_object *sedge_deployer_local_list(struct sedge_deployer *d)
 void sedge_deployer_service_event(struct sedge_deployer *d, const struct sedge_service_event *event)
 {
     (void)event; /* all that matters is asked anew */
-    if (d->run && d->run->watching && !d->closing) sedge_run_after(d->run, 0, sedge_run_check);
+    if (d->run && d->run->watching && !d->closing && !d->frozen) sedge_run_after(d->run, 0, sedge_run_check);
 }
 
 /* ---- life ---- */
@@ -521,7 +535,16 @@ struct sedge_deployer *sedge_deployer_new(const struct sedge_deployer_options *o
 
 int sedge_deployer_load(struct sedge_deployer *d, struct sedge_db *db, struct sedge_err *err)
 {
-    return sedge_journal_load(d, db, err);
+    if (sedge_journal_load(d, db, err) != 0) return -1;
+    d->holding = sedge_restart_holds(sedge_restart_pending(d->entries));
+    return 0;
+}
+
+void sedge_deployer_freeze(struct sedge_deployer *d)
+{
+    d->frozen = true;
+    (void)uv_timer_stop(&d->timer);
+    (void)uv_timer_stop(&d->kick);
 }
 
 void sedge_deployer_resume(struct sedge_deployer *d)

@@ -14,6 +14,14 @@
  * changed and the deployment can be cancelled; a nucleus that is killed there begins it again. After it, a nucleus that
  * is killed goes on watching, or rolling back.
  *
+ * A deployment with bootstrap steps, or with changes that count at a start of the nucleus, goes over a restart of the
+ * nucleus (restart.h): `restart` and `reboot` of ops. Starts that come to nothing meanwhile are counted before the
+ * configuration is used: that is why main asks before, and calls the guard right after it has been read.
+ *
+ *   sedge_deployer_is_restarting(db, &restarting, &err);   // then --config and the like do not count
+ *   ... the configuration is read ...
+ *   sedge_deployer_guard(db, config, &err);
+ *
  * Failures carry the codes of spec/deployment.md 18 and a cause for people. Loop thread; callbacks of ops come later,
  * never from inside a call here.
  *
@@ -34,13 +42,16 @@
 #include "store/store.h"
 #include "supervisor/supervisor.h"
 
-#define SEDGE_DEPLOY_QUEUE_MAX    32    /* waiting; a further local one is refused, jobs wait in the cloud */
-#define SEDGE_DEPLOY_RECORDS_MAX  64    /* finished deployments that are remembered */
-#define SEDGE_DEPLOY_ATTEMPTS_MAX 5     /* starts of one deployment before it fails with DEPLOYMENT_INTERRUPTED */
-#define SEDGE_DEPLOY_STABLE_MS    1000  /* a component counts as up when it has been up for so long */
-#define SEDGE_DEPLOY_PAUSE_MAX_MS 60000 /* a component that failed and pauses for longer fails the deployment */
-#define SEDGE_DEPLOY_RETRY_MIN_MS 2000  /* pause before the object store is asked again when it was not reachable */
-#define SEDGE_DEPLOY_RETRY_MAX_MS 60000
+#define SEDGE_DEPLOY_QUEUE_MAX      32 /* waiting; a further local one is refused, jobs wait in the cloud */
+#define SEDGE_DEPLOY_RECORDS_MAX    64 /* finished deployments that are remembered */
+#define SEDGE_DEPLOY_ATTEMPTS_MAX   5  /* starts of one deployment before it fails with DEPLOYMENT_INTERRUPTED */
+#define SEDGE_DEPLOY_RESTARTS_MAX   3  /* failed starts of the nucleus before a deployment that restarts it goes back */
+#define SEDGE_DEPLOY_STOP_MS        30000  /* for the components to stop before a restart of the nucleus */
+#define SEDGE_DEPLOY_REBOOT_WAIT_MS 300000 /* for the machine to go down */
+#define SEDGE_DEPLOY_STABLE_MS      1000   /* a component counts as up when it has been up for so long */
+#define SEDGE_DEPLOY_PAUSE_MAX_MS   60000  /* a component that failed and pauses for longer fails the deployment */
+#define SEDGE_DEPLOY_RETRY_MIN_MS   2000   /* pause before the object store is asked again when it was not reachable */
+#define SEDGE_DEPLOY_RETRY_MAX_MS   60000
 
 extern const char sedge_deploy_schema[]; /* CREATE TABLE IF NOT EXISTS ... for nucleus.db */
 
@@ -75,6 +86,10 @@ struct sedge_deployer_ops {
                      int percent, const char *text);
     /* Components were added, changed or removed: policies and names must be read anew. */
     void (*changed)(void *env);
+    /* The nucleus has to end in order and start again, with the journal as it is. */
+    void (*restart)(void *env);
+    /* The machine has to be rebooted. `done` once, later: OK when it has been told to, otherwise why not. */
+    void (*reboot)(void *env, void (*done)(void *arg, const struct sedge_err *err), void *arg);
 };
 
 struct sedge_deployer *sedge_deployer_new(const struct sedge_deployer_options *options,
@@ -82,7 +97,13 @@ struct sedge_deployer *sedge_deployer_new(const struct sedge_deployer_options *o
 /* Stops work; the journal keeps what is under way. `closed` runs when the memory is gone. */
 void sedge_deployer_close(struct sedge_deployer *d, void (*closed)(void *arg), void *arg);
 int sedge_deployer_load(struct sedge_deployer *d, struct sedge_db *db, struct sedge_err *err);
+/* Blocking; before the configuration is read: whether a deployment is on its way over a restart of the nucleus. */
+int sedge_deployer_is_restarting(struct sedge_db *db, bool *out, struct sedge_err *err);
+/* Blocking; after it: counts this start, and puts the configuration back after too many. */
+int sedge_deployer_guard(struct sedge_db *db, struct sedge_config *cfg, struct sedge_err *err);
 void sedge_deployer_boot(struct sedge_deployer *d);
+/* The nucleus begins to stop: nothing is begun any more, and what components do now does not count. Close follows. */
+void sedge_deployer_freeze(struct sedge_deployer *d);
 void sedge_deployer_resume(struct sedge_deployer *d);
 
 /* Queues a CreateLocalDeployment request (borrowed); `id` gets its UUID. After 0, `kept` runs once, later, when the

@@ -1,6 +1,6 @@
 /* Brings every artifact of the chosen versions onto the device: what is there already, what must come, what is
  * unpacked. */
-#include "run.h"
+#include "restart.h"
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -192,7 +192,7 @@ static void progress_cb(const struct sedge_fetch_progress *p, void *user)
 static void transfers_over(struct sedge_run *run)
 {
     if (--run->waiting > 0) return;
-    if (run->entry->cancel || run->d->closing) {
+    if (run->entry->cancel || sedge_run_is_over(run)) {
         sedge_run_fail_early(run);
         return;
     }
@@ -262,7 +262,7 @@ static void start(struct sedge_download *w)
 
 static void inspected(struct sedge_run *run)
 {
-    if (run->rc != 0 || run->entry->cancel || run->d->closing) {
+    if (run->rc != 0 || run->entry->cancel || sedge_run_is_over(run)) {
         sedge_run_fail_early(run);
         return;
     }
@@ -336,7 +336,9 @@ static int plan_nucleus(struct sedge_run *run)
         sedge_config_resolve_component(running, NULL, root->reset, root->merge, run->deploy_ts, NULL, &run->err);
     if (!configuration || sedge_nucleus_params_check(configuration, NULL, &run->err) != 0) {
         (void)json_object_put(configuration);
-        sedge_failure_add(&run->failure, "COMPONENT_CONFIGURATION_NOT_VALID");
+        sedge_failure_add(&run->failure, sedge_str_starts(run->err.msg, "runWithDefault")
+                                             ? "RUN_WITH_CONFIG_NOT_VALID"
+                                             : "COMPONENT_CONFIGURATION_NOT_VALID");
         sedge_failure_cause(&run->failure, "%s: %s", SEDGE_NUCLEUS, run->err.msg);
         return -1;
     }
@@ -389,8 +391,12 @@ static void plan_after_downloads(struct sedge_run *run)
         return;
     }
     plan_main(run);
-    if (plan_nucleus(run) != 0)
+    if (plan_nucleus(run) != 0) {
         sedge_run_fail_early(run);
-    else
-        sedge_run_apply(run);
+    } else {
+        sedge_auto_put struct json_object *now =
+            sedge_config_get_object(cfg, SEDGE_PATH("services", SEDGE_NUCLEUS, "configuration"));
+        struct json_object *planned = sedge_json_obj(run->services, SEDGE_NUCLEUS);
+        sedge_run_check_run_with(run, now, sedge_json_obj(planned, "configuration"));
+    }
 }

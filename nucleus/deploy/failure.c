@@ -1,5 +1,6 @@
 #include "failure.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -90,6 +91,7 @@ const char *sedge_failure_type(const char *code, enum sedge_source source)
 void sedge_failure_release(struct sedge_failure *f)
 {
     sedge_strv_release(&f->stack);
+    sedge_strv_release(&f->output);
     free(f->cause);
     *f = SEDGE_FAILURE_INIT;
 }
@@ -147,6 +149,15 @@ void sedge_failure_add_err(struct sedge_failure *f, const char *base_code, const
     sedge_failure_cause(f, "%s", err->msg);
 }
 
+static struct json_object *texts(const struct sedge_strv *list)
+{
+    struct json_object *o = json_object_new_array();
+
+    for (size_t i = 0; i < list->n; i++)
+        (void)json_object_array_add(o, json_object_new_string(list->v[i]));
+    return o;
+}
+
 struct json_object *sedge_failure_details(const struct sedge_failure *f, const char *detailed_status,
                                           enum sedge_source source)
 {
@@ -170,5 +181,53 @@ struct json_object *sedge_failure_details(const struct sedge_failure *f, const c
     sedge_json_add_str(o, "deployment-failure-cause", f->cause);
     (void)json_object_object_add(o, "deployment-error-stack", stack);
     (void)json_object_object_add(o, "deployment-error-types", kinds);
+    if (f->output.n > 0) (void)json_object_object_add(o, "deployment-failure-output", texts(&f->output));
     return o;
+}
+
+#define OUTPUT_HEAD "Last lines of its output:"
+
+char *sedge_failure_text(struct json_object *details, size_t max)
+{
+    const char *cause = sedge_json_str(details, "deployment-failure-cause", NULL);
+    struct json_object *lines = sedge_json_arr(details, "deployment-failure-output");
+    size_t n = lines ? json_object_array_length(lines) : 0, first = n;
+    size_t used = cause ? strlen(cause) + sizeof("\n" OUTPUT_HEAD) : 0;
+    struct sedge_buf text = SEDGE_BUF_INIT;
+
+    if (!cause) return NULL;
+    while (first > 0) { /* the newest that fit */
+        used += sizeof("\n  ") - 1 + strlen(json_object_get_string(json_object_array_get_idx(lines, first - 1)));
+        if (max > 0 && used > max) break;
+        first--;
+    }
+    sedge_buf_puts(&text, cause);
+    if (first < n) sedge_buf_puts(&text, "\n" OUTPUT_HEAD);
+    for (size_t i = first; i < n; i++) {
+        sedge_buf_puts(&text, "\n  ");
+        sedge_buf_puts(&text, json_object_get_string(json_object_array_get_idx(lines, i)));
+    }
+    return sedge_buf_steal(&text);
+}
+
+struct json_object *sedge_failure_to_json(const struct sedge_failure *f)
+{
+    struct json_object *o = json_object_new_object();
+
+    (void)json_object_object_add(o, "stack", texts(&f->stack));
+    sedge_json_add_str(o, "cause", f->cause);
+    (void)json_object_object_add(o, "output", texts(&f->output));
+    return o;
+}
+
+void sedge_failure_from_json(struct sedge_failure *f, struct json_object *o)
+{
+    struct json_object *stack = sedge_json_arr(o, "stack"), *output = sedge_json_arr(o, "output");
+
+    sedge_failure_release(f);
+    for (size_t i = 0; stack && i < json_object_array_length(stack); i++)
+        sedge_failure_add(f, json_object_get_string(json_object_array_get_idx(stack, i)));
+    for (size_t i = 0; output && i < json_object_array_length(output); i++)
+        sedge_strv_add(&f->output, json_object_get_string(json_object_array_get_idx(output, i)));
+    if (sedge_json_str(o, "cause", NULL)) sedge_failure_cause(f, "%s", sedge_json_str(o, "cause", NULL));
 }

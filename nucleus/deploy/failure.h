@@ -25,8 +25,9 @@ int sedge_source_from_name(const char *name, enum sedge_source *out);
 struct sedge_failure {
     struct sedge_strv stack;
     char *cause;
+    struct sedge_strv output; /* last lines of the component that is to blame, oldest first */
 };
-#define SEDGE_FAILURE_INIT ((struct sedge_failure){{NULL, 0}, NULL})
+#define SEDGE_FAILURE_INIT ((struct sedge_failure){.cause = NULL})
 
 void sedge_failure_release(struct sedge_failure *f);
 bool sedge_failure_is_set(const struct sedge_failure *f);
@@ -42,8 +43,16 @@ void sedge_failure_add_err(struct sedge_failure *f, const char *base_code, const
 const char *sedge_failure_type(const char *code, enum sedge_source source);
 
 /* New reference: {"detailed-deployment-status", "deployment-failure-cause", "deployment-error-stack" (array),
- * "deployment-error-types" (array)}; the last three only when there is a failure. */
+ * "deployment-error-types" (array), "deployment-failure-output" (array)}; all but the first only when there is a
+ * failure, the last only when a component has printed something. */
 struct json_object *sedge_failure_details(const struct sedge_failure *f, const char *detailed_status,
                                           enum sedge_source source);
+/* The cause of such details with the last lines of output behind it, for people; NULL when there is no cause. `max`
+ * bytes (0: no limit): of the output the oldest lines go first, the cause stays as it is. Heap text. */
+char *sedge_failure_text(struct json_object *details, size_t max);
+
+/* Codes, cause and output, for the journal: {"stack": [], "cause": "", "output": []}. */
+struct json_object *sedge_failure_to_json(const struct sedge_failure *f); /* new reference */
+void sedge_failure_from_json(struct sedge_failure *f, struct json_object *o);
 
 #endif

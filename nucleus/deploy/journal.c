@@ -11,7 +11,7 @@ const char sedge_deploy_schema[] =
     "CREATE TABLE IF NOT EXISTS deployment(id TEXT NOT NULL, exec_no INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " source TEXT NOT NULL, phase TEXT NOT NULL, created_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
     " status TEXT NOT NULL, details TEXT, request TEXT, snapshot TEXT, outcome TEXT, deployment_id TEXT,"
-    " configuration_arn TEXT, PRIMARY KEY(id, exec_no));";
+    " configuration_arn TEXT, restart TEXT, PRIMARY KEY(id, exec_no));";
 
 static const char *const phase_names[] = {
 #define X(sym) [SEDGE_PHASE_##sym] = #sym,
@@ -53,12 +53,14 @@ void sedge_entry_free(struct sedge_entry *e)
     (void)json_object_put(e->details);
     (void)json_object_put(e->snapshot);
     (void)json_object_put(e->outcome);
+    (void)json_object_put(e->restart);
     free(e);
 }
 
 /* A row as texts of its own, for the worker thread. */
 struct row {
-    char *id, *source, *phase, *status, *details, *request, *snapshot, *outcome, *deployment_id, *configuration_arn;
+    char *id, *source, *phase, *status, *details, *request, *snapshot, *outcome, *deployment_id, *configuration_arn,
+        *restart;
     int64_t exec_no, seq, created_ms, attempts;
     struct sedge_run *run;
     void (*done)(struct sedge_run *run, const struct sedge_err *err);
@@ -85,10 +87,11 @@ static struct row *make_row(const struct sedge_entry *e)
     r->status = sedge_xstrdup(e->status);
     r->details = text_of(e->details);
     r->request = text_of(e->request);
-    r->snapshot = e->phase == SEDGE_PHASE_APPLIED ? text_of(e->snapshot) : NULL;
+    if (e->phase == SEDGE_PHASE_BOOTSTRAP || e->phase == SEDGE_PHASE_APPLIED) r->snapshot = text_of(e->snapshot);
     r->outcome = text_of(e->outcome);
     r->deployment_id = sedge_xstrdup(e->deployment_id);
     r->configuration_arn = sedge_xstrdup(e->configuration_arn);
+    r->restart = text_of(e->restart);
     return r;
 }
 
@@ -104,6 +107,7 @@ static void free_row(struct row *r)
     free(r->outcome);
     free(r->deployment_id);
     free(r->configuration_arn);
+    free(r->restart);
     free(r);
 }
 
@@ -125,6 +129,7 @@ static void bind_row(sqlite3_stmt *q, void *user)
     sedge_db_bind_text(q, 12, r->outcome);
     sedge_db_bind_text(q, 13, r->deployment_id);
     sedge_db_bind_text(q, 14, r->configuration_arn);
+    sedge_db_bind_text(q, 15, r->restart);
 }
 
 static void bind_keep(sqlite3_stmt *q, void *user)
@@ -138,7 +143,10 @@ static int save_work(struct sedge_db *db, void *arg, struct sedge_err *err)
 {
     struct row *r = arg;
 
-    if (sedge_db_run(db, "INSERT OR REPLACE INTO deployment VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+    if (sedge_db_run(db,
+                     "INSERT OR REPLACE INTO deployment(id, exec_no, seq, source, phase, created_ms, attempts, status,"
+                     " details, request, snapshot, outcome, deployment_id, configuration_arn, restart)"
+                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
                      bind_row, r, err) != 0)
         return -1;
     return sedge_db_run(db, "DELETE FROM deployment WHERE phase = 'DONE' AND seq <= ?1", bind_keep, r, err);
@@ -207,16 +215,48 @@ static struct sedge_entry *read_row(sqlite3_stmt *q)
     e->outcome = parse_column(q, 11);
     e->deployment_id = copy_column(q, 12);
     e->configuration_arn = copy_column(q, 13);
+    e->restart = parse_column(q, 14);
     return e;
+}
+
+static void bind_start(sqlite3_stmt *q, void *user)
+{
+    const struct sedge_entry *e = user;
+
+    sedge_db_bind_text(q, 1, e->id);
+    sedge_db_bind_i64(q, 2, e->execution_number);
+    sedge_db_bind_i64(q, 3, e->attempts);
+    sedge_db_bind_text(q, 4, sedge_json_text(e->restart));
+}
+
+int sedge_journal_note_start(struct sedge_db *db, struct sedge_entry *e, struct sedge_err *err)
+{
+    return sedge_db_run(db, "UPDATE deployment SET attempts = ?3, restart = ?4 WHERE id = ?1 AND exec_no = ?2",
+                        bind_start, e, err);
+}
+
+/* A database of an earlier build lacks the column. */
+static int add_restart(struct sedge_db *db, struct sedge_err *err)
+{
+    sqlite3_stmt *q = sedge_db_prepare(db, "SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'restart'", err);
+    int rc;
+
+    if (!q) return -1;
+    rc = sedge_db_step(db, q, err);
+    (void)sqlite3_finalize(q);
+    return rc == 0 ? sedge_db_exec(db, "ALTER TABLE deployment ADD COLUMN restart TEXT", err) : rc < 0 ? -1 : 0;
 }
 
 int sedge_journal_load(struct sedge_deployer *d, struct sedge_db *db, struct sedge_err *err)
 {
     sqlite3_stmt *q =
-        sedge_db_prepare(db,
-                         "SELECT id, exec_no, seq, source, phase, created_ms, attempts, status, details, request,"
-                         " snapshot, outcome, deployment_id, configuration_arn FROM deployment ORDER BY seq",
-                         err);
+        add_restart(db, err) != 0
+            ? NULL
+            : sedge_db_prepare(
+                  db,
+                  "SELECT id, exec_no, seq, source, phase, created_ms, attempts, status, details, request,"
+                  " snapshot, outcome, deployment_id, configuration_arn, restart FROM deployment ORDER BY seq",
+                  err);
     struct sedge_entry **tail = &d->entries;
     int rc;
 

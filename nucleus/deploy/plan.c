@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "config/resolve.h"
 #include "recipe/interpolate.h"
-#include "recipe/step.h"
 
 #include <string.h>
 
@@ -92,15 +91,6 @@ static struct json_object *resolve_run_with(const struct sedge_plan_component *c
     return sedge_config_resolve_run_with(c->run_with, given);
 }
 
-/* Better said than skipped in silence: bootstrap steps need the restart path of deployments. */
-static void warn_bootstrap(const struct sedge_plan_input *in, const char *component, struct json_object *lifecycle)
-{
-    struct sedge_step step;
-
-    if (in->warn && sedge_lifecycle_step(lifecycle, "bootstrap", &step) == SEDGE_STEP_SCRIPT)
-        in->warn(in->user, component, "its bootstrap step is not run by this version of the nucleus");
-}
-
 static int plan_component(const struct sedge_plan_input *in, struct planned *planned, size_t at, struct sedge_err *err)
 {
     const struct sedge_plan_component *c = &in->components[at];
@@ -126,7 +116,6 @@ static int plan_component(const struct sedge_plan_input *in, struct planned *pla
     }
     done = sedge_interpolate(&interp, lifecycle, err);
     if (!done) return sedge_err_wrap(err, "%s: lifecycle", c->recipe->name);
-    warn_bootstrap(in, c->recipe->name, done);
     p->service = json_object_new_object();
     sedge_json_add_str(p->service, "componentType", sedge_component_type_name(c->recipe->type));
     sedge_json_add_str(p->service, "version", c->recipe->version.text);

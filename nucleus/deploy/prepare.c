@@ -208,7 +208,7 @@ static bool wait_and_retry(struct sedge_run *run, void (*again)(struct sedge_run
 static void lookup_over(struct sedge_run *run)
 {
     if (--run->waiting > 0) return;
-    if (run->entry->cancel || run->d->closing) {
+    if (run->entry->cancel || sedge_run_is_over(run)) {
         sedge_run_fail_early(run);
         return;
     }
@@ -278,7 +278,7 @@ static void look_up_missing(struct sedge_run *run)
 
 static void resolved(struct sedge_run *run)
 {
-    if (run->entry->cancel || run->d->closing || run->resolve_rc < 0) {
+    if (run->entry->cancel || sedge_run_is_over(run) || run->resolve_rc < 0) {
         sedge_run_fail_early(run);
         return;
     }
@@ -317,7 +317,7 @@ static void import_work(struct sedge_run *run)
 
 static void imported(struct sedge_run *run)
 {
-    if (run->rc != 0 || run->entry->cancel || run->d->closing) {
+    if (run->rc != 0 || run->entry->cancel || sedge_run_is_over(run)) {
         sedge_run_fail_early(run);
         return;
     }

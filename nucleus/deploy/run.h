@@ -12,9 +12,11 @@
 
 /* Journalled phases in order: what a nucleus that was killed goes on with. */
 #define SEDGE_PHASES(X)                                                                                                \
-    X(QUEUED)      /* nothing changed yet: begin (again) from the start */                                             \
-    X(APPLIED)     /* new configuration is in force: watch it, then commit or roll back */                             \
-    X(ROLLED_BACK) /* old configuration is in force again: watch it, then fail */                                      \
+    X(QUEUED)    /* nothing changed yet: begin (again) from the start */                                               \
+    X(BOOTSTRAP) /* new configuration is in force, nothing runs: bootstrap steps, then a restart of the nucleus */     \
+    X(APPLIED)   /* new configuration is in force: watch it, then commit or roll back */                               \
+    X(ROLLBACK_BOOTSTRAP) /* old configuration is in force again, nothing runs: its bootstrap steps, then a restart */ \
+    X(ROLLED_BACK)        /* old configuration is in force again: watch it, then fail */                               \
     X(DONE)
 
 enum sedge_phase {
@@ -38,8 +40,9 @@ struct sedge_entry {
     struct json_object *details;
     char *deployment_id;
     char *configuration_arn;
-    struct json_object *snapshot; /* APPLIED: the configuration before */
-    struct json_object *outcome;  /* ROLLED_BACK: {"stack":[],"cause":""} of the failure that caused it */
+    struct json_object *snapshot; /* BOOTSTRAP, APPLIED: the configuration before */
+    struct json_object *outcome;  /* ROLLBACK_BOOTSTRAP, ROLLED_BACK: {"stack":[],"cause":""} of what caused it */
+    struct json_object *restart;  /* restart.h: on the way over a restart of the nucleus; NULL: in place */
     bool cancel;
     bool report_again;
     struct sedge_entry *next;
@@ -92,6 +95,10 @@ struct sedge_run {
     char *message;    /* why it waits, or NULL */
     int64_t retry_ms;
     struct json_object *services; /* the plan */
+    struct json_object *tasks;    /* bootstrap steps that it requires */
+    const char *restart_for;      /* parameter of the nucleus whose change requires a restart; NULL: none */
+    char *new_user, *new_shell;   /* of a changed runWithDefault, to be checked */
+    void (*kept)(struct sedge_run *run);
     int64_t deploy_ts;
     int64_t store_limit; /* componentStoreMaxSizeBytes */
     int64_t since_mono;  /* components that break after this count */
@@ -114,6 +121,8 @@ struct sedge_deployer {
     void (*timer_fn)(struct sedge_run *run);
     uv_timer_t kick; /* starts the next one from the loop, not from inside a call */
     bool booted;
+    bool holding; /* components are not started: bootstrap steps come first */
+    bool frozen;  /* the nucleus is being stopped */
     bool closing;
     int open_handles;
     void (*closed)(void *arg);
@@ -131,6 +140,8 @@ void sedge_journal_save(struct sedge_run *run, void (*done)(struct sedge_run *ru
 void sedge_journal_save_entry(struct sedge_deployer *d, struct sedge_entry *e,
                               void (*kept)(void *arg, const struct sedge_err *err), void *arg);
 int sedge_journal_load(struct sedge_deployer *d, struct sedge_db *db, struct sedge_err *err);
+/* A start is counted and, with `restart`, the way back noted: directly, before the writer has the database. */
+int sedge_journal_note_start(struct sedge_db *db, struct sedge_entry *e, struct sedge_err *err);
 void sedge_entry_free(struct sedge_entry *e);
 const char *sedge_phase_name(enum sedge_phase phase);
 
@@ -140,8 +151,10 @@ void sedge_run_progress(struct sedge_run *run);
 void sedge_run_report(struct sedge_run *run, bool terminal);
 /* The end: status and details are set, the journal is written, the next deployment starts. */
 void sedge_run_finish(struct sedge_run *run, const char *status, const char *detailed);
-/* The deployer is closing: drops the run once nothing is under way. The journal goes on with it at the next start. */
+/* The deployer is closing, or will be: drops the run once nothing is under way. The journal goes on with it at the next
+ * start. */
 void sedge_run_abandon(struct sedge_run *run);
+bool sedge_run_is_over(const struct sedge_run *run); /* nothing may be begun any more: abandon */
 /* Fails before anything was changed. */
 void sedge_run_fail_early(struct sedge_run *run);
 void sedge_run_after(struct sedge_run *run, int64_t ms, void (*fn)(struct sedge_run *run));
@@ -163,8 +176,18 @@ void sedge_run_resume_applied(struct sedge_run *run);
 void sedge_run_resume_rolled_back(struct sedge_run *run);
 void sedge_run_check(struct sedge_run *run);
 
+/* Writes the plan over the configuration; -1: nothing has changed, and the failure is set. */
+int sedge_run_write_plan(struct sedge_run *run);
+int sedge_run_restore(struct sedge_run *run, struct sedge_err *err);
+int sedge_run_reread_document(struct sedge_run *run);
+void sedge_run_watch(struct sedge_run *run);
+
 /* services.c: configuration -> supervisor */
 int sedge_service_put(struct sedge_deployer *d, const char *name, struct sedge_err *err);
+/* Runs the bootstrap step of a component as it is configured now. */
+void sedge_service_bootstrap(struct sedge_deployer *d, const char *name, sedge_bootstrap_done done, void *arg);
+/* What boot held back: gives all components to the supervisor and starts them. */
+void sedge_services_start_all(struct sedge_deployer *d);
 /* Names of the components in the configuration that the supervisor runs, in stored order. */
 void sedge_service_names(struct sedge_deployer *d, struct sedge_strv *out);
 void sedge_services_put_all(struct sedge_run *run);

@@ -62,7 +62,9 @@ static void read_limits(struct json_object *run_with, struct sedge_service_spec 
     spec->limits.cpus = sedge_json_double(limits, "cpus", 0);
 }
 
-int sedge_service_put(struct sedge_deployer *d, const char *name, struct sedge_err *err)
+static void with_spec(struct sedge_deployer *d, const char *name,
+                      void (*use)(struct sedge_deployer *d, const struct sedge_service_spec *spec, void *arg),
+                      void *arg)
 {
     sedge_auto_put struct json_object *service = sedge_config_get_object(d->o.config, SEDGE_PATH("services", name));
     struct json_object *list = sedge_json_arr(service, "dependencies");
@@ -80,7 +82,52 @@ int sedge_service_put(struct sedge_deployer *d, const char *name, struct sedge_e
 
     if (list) spec.ndeps = read_dependencies(list, &names, deps);
     read_limits(run_with, &spec);
-    return sedge_supervisor_put(d->o.supervisor, &spec, NULL, err);
+    use(d, &spec, arg);
+}
+
+struct put {
+    int rc;
+    struct sedge_err *err;
+};
+
+static void put(struct sedge_deployer *d, const struct sedge_service_spec *spec, void *arg)
+{
+    struct put *p = arg;
+
+    p->rc = sedge_supervisor_put(d->o.supervisor, spec, NULL, p->err);
+}
+
+int sedge_service_put(struct sedge_deployer *d, const char *name, struct sedge_err *err)
+{
+    struct put p = {0, err};
+
+    with_spec(d, name, put, &p);
+    return p.rc;
+}
+
+struct bootstrap {
+    sedge_bootstrap_done done;
+    void *arg;
+};
+
+static void bootstrap(struct sedge_deployer *d, const struct sedge_service_spec *spec, void *arg)
+{
+    struct bootstrap *b = arg;
+
+    sedge_supervisor_bootstrap(d->o.supervisor, spec, b->done, b->arg);
+}
+
+void sedge_service_bootstrap(struct sedge_deployer *d, const char *name, sedge_bootstrap_done done, void *arg)
+{
+    struct bootstrap b = {done, arg};
+
+    with_spec(d, name, bootstrap, &b);
+}
+
+void sedge_services_start_all(struct sedge_deployer *d)
+{
+    d->holding = false;
+    sedge_deployer_boot(d);
 }
 
 void sedge_deployer_boot(struct sedge_deployer *d)
@@ -95,7 +142,7 @@ void sedge_deployer_boot(struct sedge_deployer *d)
             sedge_log(SEDGE_ERROR, "deploy", "component-not-loaded", "%s", err.msg);
     }
     sedge_supervisor_end_update(d->o.supervisor);
-    sedge_supervisor_start_all(d->o.supervisor);
+    if (!d->holding) sedge_supervisor_start_all(d->o.supervisor);
     d->booted = true;
 }
 

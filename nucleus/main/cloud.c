@@ -75,6 +75,7 @@ static struct json_object *components_cb(void *env)
 
 struct outcome {
     struct sedge_outcome o;
+    char *cause; /* with as much of the component's output as a status may hold */
     const char **stack;
     const char **types;
 };
@@ -94,7 +95,8 @@ static void read_outcome(struct json_object *details, struct outcome *out)
 {
     memset(out, 0, sizeof *out);
     out->o.detailed = sedge_json_str(details, "detailed-deployment-status", NULL);
-    out->o.cause = sedge_json_str(details, "deployment-failure-cause", NULL);
+    out->cause = sedge_failure_text(details, SEDGE_DETAIL_VALUE_MAX);
+    out->o.cause = out->cause;
     out->stack = texts_of(sedge_json_arr(details, "deployment-error-stack"), &out->o.n_stack);
     out->types = texts_of(sedge_json_arr(details, "deployment-error-types"), &out->o.n_types);
     out->o.stack = out->stack;
@@ -130,6 +132,7 @@ void sedge_cloud_report(void *env, const struct sedge_deploy_report *r)
         sedge_jobs_status(n->jobs, r->id, r->execution_number, r->status, details, &err) != 0)
         sedge_log(SEDGE_WARN, "cloud", "job-status", "%s", err.msg);
     if (r->terminal && n->fleet) tell_fleet(n, r, &out.o);
+    free(out.cause);
     free(out.stack);
     free(out.types);
 }

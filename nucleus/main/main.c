@@ -1,6 +1,7 @@
 /* sedge-nucleus: the daemon. */
 #include "nucleus.h"
 
+#include "again.h"
 #include "base/log.h"
 #include "notify.h"
 
@@ -15,6 +16,7 @@
 int main(int argc, char **argv)
 {
     static struct sedge_nucleus nucleus;
+    static struct sedge_again again;
     struct sedge_options options;
     struct sedge_err err = SEDGE_ERR_INIT;
 
@@ -30,6 +32,7 @@ int main(int argc, char **argv)
         (void)printf("sedge-nucleus %s (Greengrass nucleus 2.17.0 compatible)\n", SEDGE_VERSION);
         return 0;
     }
+    sedge_again_init(&again, argv);
     (void)mallopt(M_ARENA_MAX, 1); /* one heap for all threads: they allocate little, and a heap each costs memory */
     sedge_notify_init();
     if (sedge_nucleus_start(&nucleus, &options, &err) != 0) {
@@ -39,5 +42,6 @@ int main(int argc, char **argv)
     }
     (void)uv_run(&nucleus.loop, UV_RUN_DEFAULT);
     sedge_nucleus_end(&nucleus);
+    if (nucleus.again) return sedge_again_execute(&again);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "config/persist.h"
 #include "config/start.h"
 #include "notify.h"
+#include "reboot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +76,19 @@ static void link_cli(struct sedge_nucleus *n)
     }
 }
 
+/* <root>/restarting: tells the command line that this process is about to be back. */
+static void mark_restart(struct sedge_nucleus *n, bool restarting)
+{
+    sedge_auto_free char *path = sedge_xasprintf("%s/restarting", n->root);
+    sedge_auto_free char *text = sedge_xasprintf("%d", (int)getpid());
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (!restarting)
+        (void)unlink(path); /* usually there is none */
+    else if (sedge_fs_write_atomic(path, text, strlen(text), 0644, &err) != 0)
+        sedge_log(SEDGE_WARN, "main", "restart", "%s", err.msg);
+}
+
 /* ---- start ---- */
 
 static int open_configuration(struct sedge_nucleus *n, const struct sedge_options *o, struct sedge_err *err)
@@ -88,12 +102,18 @@ static int open_configuration(struct sedge_nucleus *n, const struct sedge_option
                                        .env_stage = o->env_stage,
                                        .component_default_user = o->default_user,
                                        .nucleus_version = "2.17.0"};
+    bool restarting = false;
 
     n->db = sedge_config_open_db(path, schema, SEDGE_STATE_SCHEMA_VERSION, &start.db_was_bad, err);
     if (!n->db) return -1;
+    if (sedge_deployer_is_restarting(n->db, &restarting, err) != 0) return -1;
+    if (restarting) /* the deployment decides: a --config would discard it, a user given would undo it */
+        start.config_file = start.init_config_file = start.aws_region = start.env_stage = start.component_default_user =
+            NULL;
     start.db = n->db;
     n->config = sedge_config_new(&n->loop);
     if (sedge_config_start(n->config, &start, err) != 0) return -1;
+    if (sedge_deployer_guard(n->db, n->config, err) != 0) return -1;
     {
         sedge_auto_put struct json_object *own =
             sedge_config_get_object(n->config, SEDGE_PATH("services", SEDGE_NUCLEUS, "configuration"));
@@ -160,11 +180,24 @@ static void policies_changed_cb(void *env)
     if (n->api) sedge_api_reload_policies(n->api);
 }
 
+static void restart_cb(void *env)
+{
+    sedge_nucleus_restart(env);
+}
+
+static void reboot_cb(void *env, void (*done)(void *arg, const struct sedge_err *err), void *arg)
+{
+    struct sedge_nucleus *n = env;
+
+    sedge_reboot(&n->loop, done, arg);
+}
+
 static int open_deployer(struct sedge_nucleus *n, struct sedge_err *err)
 {
     sedge_auto_put struct json_object *store = sedge_settings_store(n);
     sedge_auto_free char *helper = sedge_xasprintf("%s/sedge-fetch", n->program_dir);
-    struct sedge_deployer_ops ops = {sedge_cloud_report, sedge_cloud_progress, policies_changed_cb};
+    struct sedge_deployer_ops ops = {sedge_cloud_report, sedge_cloud_progress, policies_changed_cb, restart_cb,
+                                     reboot_cb};
     struct sedge_deployer_options o = {
         .loop = &n->loop, .root = n->root, .config = n->config, .supervisor = n->supervisor};
 
@@ -204,8 +237,15 @@ static void changed_cb(const struct sedge_config_event *event, void *user)
 
 static void signal_cb(uv_signal_t *handle, int number)
 {
+    struct sedge_nucleus *n = handle->data;
+
     (void)number;
-    sedge_nucleus_stop(handle->data);
+    if (n->again) {
+        sedge_notify("STOPPING=1");
+        mark_restart(n, false);
+    }
+    n->again = false;
+    sedge_nucleus_stop(n);
 }
 
 static void watch_signals(struct sedge_nucleus *n)
@@ -282,6 +322,7 @@ int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *opt
     n->writer = sedge_dbw_new(&n->loop, n->db);
     sedge_config_attach(n->config, n->writer);
     if (open_api(n, err) != 0) return -1;
+    mark_restart(n, false);
     watch_signals(n);
     sedge_notify("READY=1");
     link_cli(n);
@@ -357,13 +398,29 @@ static void step_state(struct sedge_nucleus *n)
     sedge_config_close(n->config, NULL, NULL);
 }
 
+static void stop(struct sedge_nucleus *n)
+{
+    n->stopping = true;
+    sedge_deployer_freeze(n->deployer);
+    sedge_supervisor_stop_all(n->supervisor, 0, stopped_cb, n);
+}
+
 void sedge_nucleus_stop(struct sedge_nucleus *n)
 {
     if (n->stopping) return;
-    n->stopping = true;
     sedge_log(SEDGE_INFO, "main", "shutdown", "stopping the components");
     sedge_notify("STOPPING=1");
-    sedge_supervisor_stop_all(n->supervisor, 0, stopped_cb, n);
+    stop(n);
+}
+
+/* The service manager hears nothing of it: for it, this process goes on, and says once more that it is ready. */
+void sedge_nucleus_restart(struct sedge_nucleus *n)
+{
+    if (n->stopping) return;
+    sedge_log(SEDGE_INFO, "main", "restart", "the nucleus ends and starts again, as a deployment needs it");
+    n->again = true;
+    mark_restart(n, true);
+    stop(n);
 }
 
 void sedge_nucleus_end(struct sedge_nucleus *n)

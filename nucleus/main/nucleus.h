@@ -53,11 +53,14 @@ struct sedge_nucleus {
     uv_signal_t term, intr;
     bool settled;
     bool stopping;
-    int open; /* parts that are still closing */
+    bool again; /* when it has ended, the program is executed anew */
+    int open;   /* parts that are still closing */
 };
 
 int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *options, struct sedge_err *err);
 void sedge_nucleus_stop(struct sedge_nucleus *n);
+/* The same, and main then starts the program again in this process. A signal to end still ends it. */
+void sedge_nucleus_restart(struct sedge_nucleus *n);
 void sedge_nucleus_end(struct sedge_nucleus *n);
 
 /* settings.c: configuration -> options of the boxes. Texts in the results live until the next write of the tree. */

@@ -148,3 +148,13 @@ def test_cancel_of_a_finished_or_unknown_deployment_is_answered(device):
     bad = device.cli("deployment", "cancel", "-i", "nonsense")
     assert bad.returncode == 1
     assert "nonsense" in bad.stderr or "UUID" in bad.stderr
+
+
+def test_a_component_that_crashes_is_explained_with_its_signal_and_its_last_lines(device):
+    device.recipe("app", "1.0.0", {"run": "for i in $(seq 1 25); do echo line $i; done; kill -11 $$"})
+    text, details = device.deploy_failing("app=1.0.0", policy="ROLLBACK")
+    cause = details["deploymentFailureCause"]
+    assert "app 1.0.0 is BROKEN" in cause and "signal 11 (Segmentation fault)" in cause and "core dumped" in cause
+    lines = cause.split("Last lines of its output:\n", 1)[1].split("\n")
+    assert lines == [f"  line {i}" for i in range(6, 26)]
+    assert "line 25" in text

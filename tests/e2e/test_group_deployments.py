@@ -151,3 +151,19 @@ def test_a_script_holds_no_descriptor_of_the_nucleus(fleet):
     device.deploy_ok("fds=1.0.0")
     held = [line for line in device.output("fds") if line.startswith("open: ") and "/proc/" not in line]
     assert len(held) == 3 and all("pipe:" in line or "socket:" in line for line in held), held
+
+
+def test_a_job_with_bootstrap_steps_goes_on_after_the_restarts_of_the_nucleus(fleet):
+    device = fleet.device("boot-1")
+    fleet.join("boot", device)
+    fleet.publish("com.x.Boot", "1.0.0", {"bootstrap": "echo booting; exit 100", "run": FOREVER})
+    fleet.publish("com.x.Boot", "1.1.0", {"bootstrap": "echo no way; exit 8", "run": FOREVER})
+    fleet.deploy("boot", {"com.x.Boot": "1.0.0"})
+    fleet.wait("boot", device, "SUCCEEDED", 1)
+    assert device.log().count(" main: launch. ") == 2 and device.output("com.x.Boot") == ["booting"]
+    fleet.site.cloud("deploy", "revise", "group:boot", "--set-component", "com.x.Boot@1.1.0")
+    fleet.wait("boot", device, "FAILED", 2)
+    shown = fleet.show("boot", 2)
+    for word in ("FAILED_ROLLBACK_COMPLETE", "COMPONENT_BOOTSTRAP_ERROR", "code 8", "no way"):
+        assert word in shown
+    assert device.components()["com.x.Boot"]["version"] == "1.0.0"

@@ -171,3 +171,37 @@ def test_a_deployment_that_kills_the_nucleus_each_time_is_given_up(device):
     assert "DEPLOYMENT_INTERRUPTED" in details["deploymentErrorStack"]
     steady(device, "app", "1.0.0")
     nothing_left_over(device, {script["1.0.0"]: 1, script["1.1.0"]: 0})
+
+
+def chain(device):
+    """a needs b needs c; each notes what it does. Returns how to read the notes."""
+    notes = device.write("notes", "", 0o666)
+    for name, depends in (("c", {}), ("b", {"c": "*"}), ("a", {"b": "*"})):
+        device.recipe(name, "1.0.0", {"startup": f"echo up-{name} >> {notes}", "shutdown": f"echo down-{name} >> {notes}"},
+                      depends=depends)
+    device.deploy_ok("a=1.0.0")
+
+    def read():
+        with open(notes, encoding="utf-8") as f:
+            return f.read().split()
+
+    return read
+
+
+UP, DOWN = ["up-c", "up-b", "up-a"], ["down-a", "down-b", "down-c"]
+
+
+def test_stopped_and_started_again_the_components_stop_in_reverse_order_and_start_in_the_same_order(device):
+    notes = chain(device)
+    device.stop()
+    assert notes() == UP + DOWN
+    device.start()
+    wait_until(lambda: notes() == UP + DOWN + UP, 20, "the components to start in order")
+
+
+def test_killed_the_components_start_again_in_the_same_order_and_once(device):
+    notes = chain(device)
+    device.kill()
+    device.start()
+    steady(device, "a", "1.0.0")
+    assert notes() == UP + UP

@@ -160,6 +160,30 @@ static void details_have_the_keys_of_the_specification(void **st)
     sedge_failure_release(&f);
 }
 
+static void a_failure_is_told_with_the_last_lines_that_fit(void **st)
+{
+    struct sedge_failure f = SEDGE_FAILURE_INIT, again = SEDGE_FAILURE_INIT;
+    sedge_auto_put struct json_object *kept = NULL, *details = NULL;
+    sedge_auto_free char *all = NULL, *some = NULL, *none = NULL;
+
+    (void)st;
+    sedge_failure_add(&f, "COMPONENT_BROKEN");
+    sedge_failure_cause(&f, "A broke");
+    sedge_strv_add(&f.output, "first");
+    sedge_strv_add(&f.output, "second");
+    kept = sedge_failure_to_json(&f); /* through the journal */
+    sedge_failure_from_json(&again, kept);
+    details = sedge_failure_details(&again, "FAILED_ROLLBACK_COMPLETE", SEDGE_SOURCE_JOBS);
+    all = sedge_failure_text(details, 0);
+    assert_string_equal(all, "A broke\nLast lines of its output:\n  first\n  second");
+    some = sedge_failure_text(details, strlen(all) - 1);
+    assert_string_equal(some, "A broke\nLast lines of its output:\n  second");
+    none = sedge_failure_text(details, 40);
+    assert_string_equal(none, "A broke");
+    sedge_failure_release(&f);
+    sedge_failure_release(&again);
+}
+
 static void sources_have_names(void **st)
 {
     enum sedge_source back;
@@ -181,6 +205,7 @@ int main(void)
         cmocka_unit_test(the_first_cause_is_the_one_that_counts),
         cmocka_unit_test(errors_of_the_boxes_below_become_codes),
         cmocka_unit_test(details_have_the_keys_of_the_specification),
+        cmocka_unit_test(a_failure_is_told_with_the_last_lines_that_fit),
         cmocka_unit_test(sources_have_names),
     };
 

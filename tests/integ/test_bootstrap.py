@@ -1,0 +1,480 @@
+"""Deployments that restart the nucleus: bootstrap steps, parameters of the nucleus, and the way back."""
+import os
+import shutil
+import sqlite3
+import tempfile
+
+import pytest
+
+from local import wait_until
+from support.device import Device
+
+NUCLEUS = "aws.greengrass.Nucleus"
+
+
+class Machine(Device):
+    """A device, a folder that every component may write to, and what is asked of both over and over."""
+
+    def __init__(self, folder, bin_dir):
+        super().__init__(folder, bin_dir)
+        self.notes = os.path.join(folder, "notes")
+        os.makedirs(self.notes)
+        os.chmod(self.notes, 0o777)
+
+    def note(self, word, file="trace"):
+        """A script that adds a word to a file."""
+        return f"echo {word} >> {self.notes}/{file}"
+
+    def wait_for(self, file):
+        """A script that waits until the test writes the file."""
+        return f"until [ -e {self.notes}/{file} ]; do sleep 0.05; done"
+
+    def noted(self, file="trace"):
+        try:
+            with open(os.path.join(self.notes, file), encoding="utf-8") as f:
+                return f.read().split()
+        except OSError:
+            return []
+
+    def wait_noted(self, *words, file="trace"):
+        wait_until(lambda: self.noted(file) == list(words), 30, f"{words} in {file}, which has {self.noted(file)}")
+
+    def open_gate(self, file):
+        self.write(f"notes/{file}", "")
+
+    def launches(self):
+        return self.log().count(" main: launch. ")
+
+
+@pytest.fixture(scope="module")
+def shared(bin_dir):
+    folder = tempfile.mkdtemp(prefix="sdb", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
+    machine = Machine(folder, bin_dir).start()
+    yield machine
+    machine.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def machine(shared):
+    """One device for all tests that leave the nucleus alone; each begins with an empty trace and ends without components."""
+    if os.path.exists(os.path.join(shared.notes, "trace")):
+        os.remove(os.path.join(shared.notes, "trace"))
+    yield shared
+    for file in os.listdir(shared.recipes):
+        os.remove(os.path.join(shared.recipes, file))
+    left = [name for name in shared.components() if not name.startswith("aws.") and "." not in name and name.islower()]
+    if left:
+        shared.deploy_ok(remove=left)
+
+
+@pytest.fixture
+def own(bin_dir):
+    """A device for a test that kills its nucleus, or starts it in another way."""
+    folder = tempfile.mkdtemp(prefix="sdb", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
+    machine = Machine(folder, bin_dir)
+    yield machine
+    machine.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def failure(machine, *merge, **more):
+    details = machine.deploy_failing(*merge, **more)[1]
+    return details["detailedDeploymentStatus"], details["deploymentErrorStack"], details["deploymentFailureCause"]
+
+
+# ---- exit codes ----
+
+def test_a_bootstrap_step_runs_before_the_others_and_the_nucleus_starts_again_in_the_same_process(machine):
+    pid, launches = machine.process.pid, machine.launches()
+    machine.recipe("app", "1.0.0", {"bootstrap": machine.note("bootstrap"), "install": machine.note("install"),
+                                    "run": machine.note("run")})
+    machine.deploy_ok("app=1.0.0")
+    assert machine.noted() == ["bootstrap", "install", "run"]
+    assert machine.launches() == launches + 1
+    assert machine.process.running() and machine.process.pid == pid
+    assert machine.state("app") == "FINISHED"
+
+
+def test_exit_code_100_restarts_the_nucleus_before_the_next_step(machine):
+    launches = machine.launches()
+    machine.recipe("first", "1.0.0", {"bootstrap": machine.note("first") + "; exit 100"})
+    machine.recipe("second", "1.0.0", {"bootstrap": machine.note("second")}, depends={"first": "1.0.0"})
+    machine.deploy_ok("second=1.0.0")
+    assert machine.noted() == ["first", "second"]
+    assert machine.launches() == launches + 2
+
+
+def test_any_other_exit_code_fails_the_deployment_and_says_what_the_script_printed(machine):
+    machine.recipe("app", "1.0.0", {"bootstrap": "echo about to fail; exit 5", "run": machine.note("run")})
+    detailed, stack, cause = failure(machine, "app=1.0.0", policy="ROLLBACK")
+    assert detailed == "FAILED_ROLLBACK_COMPLETE"
+    assert stack == ["DEPLOYMENT_FAILURE", "COMPONENT_BOOTSTRAP_ERROR"]
+    assert "app 1.0.0" in cause and "exited with code 5" in cause and "about to fail" in cause
+    assert "app" not in machine.components() and machine.noted() == []
+    assert "exitCode=5" in machine.log("app")
+
+
+def test_a_failed_bootstrap_step_rolls_back_whatever_the_policy_says(machine):
+    machine.recipe("app", "1.0.0", {"run": "true"}, configuration={"a": 1})
+    machine.deploy_ok("app=1.0.0")
+    machine.recipe("app", "1.1.0", {"bootstrap": "exit 1"})
+    detailed, _, _ = failure(machine, "app=1.1.0", policy="DO_NOTHING", update={"app": {"MERGE": {"a": 2}}})
+    assert detailed == "FAILED_ROLLBACK_COMPLETE"
+    assert machine.components()["app"]["version"] == "1.0.0"
+    assert machine.details("app")["configuration"] == {"a": 1}
+
+
+def test_a_bootstrap_step_that_takes_too_long_is_ended_and_fails_the_deployment(machine):
+    machine.recipe("app", "1.0.0", {"bootstrap": {"Script": f"sleep 1000 # {machine.root}", "Timeout": 1}})
+    detailed, stack, cause = failure(machine, "app=1.0.0")
+    assert detailed == "FAILED_ROLLBACK_COMPLETE"
+    assert stack[-1] == "COMPONENT_BOOTSTRAP_TIMEOUT" and "timeout" in cause
+    assert not machine.processes(f"sleep 1000 # {machine.root}")
+
+
+def test_a_bootstrap_step_that_is_ended_by_a_signal_fails_the_deployment_and_names_it(machine):
+    machine.recipe("app", "1.0.0", {"bootstrap": "kill -9 $$"})
+    _, stack, cause = failure(machine, "app=1.0.0")
+    assert stack[-1] == "COMPONENT_BOOTSTRAP_ERROR"
+    assert "signal 9 (Killed), no core dumped" in cause
+
+
+def test_a_bootstrap_step_without_a_script_fails_the_deployment(machine):
+    machine.recipe("app", "1.0.0", {"bootstrap": {"Timeout": 5}})
+    _, stack, cause = failure(machine, "app=1.0.0")
+    assert stack[-1] == "COMPONENT_BOOTSTRAP_ERROR" and "Script" in cause
+
+
+def test_a_skipped_bootstrap_step_counts_as_done(machine):
+    machine.recipe("app", "1.0.0", {"bootstrap": {"Script": "exit 5", "SkipIf": "exists /"}, "run": machine.note("run")})
+    machine.deploy_ok("app=1.0.0")
+    assert machine.noted() == ["run"]
+
+
+def test_processes_that_a_bootstrap_script_leaves_behind_do_not_live_on(machine):
+    marker = f"sleep 900 # {machine.root}"
+    machine.recipe("app", "1.0.0", {"bootstrap": f"(sh -c '{marker}; :' >/dev/null 2>&1 &) ; {machine.note('done')}"})
+    machine.deploy_ok("app=1.0.0")
+    assert machine.noted() == ["done"]
+    assert not machine.processes(marker)
+
+
+# ---- which steps, in which order ----
+
+def test_bootstrap_steps_run_one_at_a_time_dependencies_first(machine):
+    for name, depends in (("a", {"b": "*"}), ("b", {"c": ["*", "SOFT"]}), ("c", {})):
+        machine.recipe(name, "1.0.0", {"bootstrap": f"{machine.note(name + '-in')}; sleep 0.1; {machine.note(name + '-out')}"},
+                       depends=depends)
+    machine.deploy_ok("a=1.0.0")
+    assert machine.noted() == ["c-in", "c-out", "b-in", "b-out", "a-in", "a-out"]
+
+
+def test_a_bootstrap_step_runs_for_a_new_version_but_not_again_for_the_same(machine):
+    for version in ("1.0.0", "1.1.0"):
+        machine.recipe("app", version, {"bootstrap": machine.note("app")})
+    machine.deploy_ok("app=1.0.0")
+    launches = machine.launches()
+    machine.deploy_ok("app=1.0.0")
+    machine.deploy_ok("app=1.0.0", update={"app": {"MERGE": {"other": 1}}})
+    assert machine.noted() == ["app"] and machine.launches() == launches
+    machine.deploy_ok("app=1.1.0")
+    assert machine.noted() == ["app", "app"] and machine.launches() == launches + 1
+
+
+def test_a_bootstrap_step_runs_again_when_its_text_changes_with_the_configuration(machine):
+    machine.recipe("app", "1.0.0", {"bootstrap": machine.note("{configuration:/word}"), "run": "true"},
+                   configuration={"word": "one"})
+    machine.deploy_ok("app=1.0.0")
+    machine.deploy_ok(update={"app": {"MERGE": {"word": "two"}}})
+    assert machine.noted() == ["one", "two"]
+
+
+def test_components_that_do_not_change_keep_their_configuration(machine):
+    machine.recipe("other", "1.0.0", machine.note("other"), configuration={"a": 1})
+    machine.deploy_ok("other=1.0.0", update={"other": {"MERGE": {"a": 7, "b": [1, 2]}}})
+    machine.recipe("app", "1.0.0", {"bootstrap": machine.note("app")})
+    machine.deploy_ok("app=1.0.0")
+    assert machine.details("other")["configuration"] == {"a": 7, "b": [1, 2]}
+    machine.wait_noted("other", "app", "other")
+
+
+def test_a_component_that_such_a_deployment_removes_goes_without_its_uninstall_step(machine):
+    machine.recipe("old", "1.0.0", {"run": "true", "uninstall": machine.note("uninstall"),
+                                    "shutdown": machine.note("shutdown")})
+    machine.recipe("running", "1.0.0", {"run": "while :; do sleep 1; done", "shutdown": machine.note("shutdown")})
+    machine.deploy_ok("old=1.0.0", "running=1.0.0")
+    machine.recipe("app", "1.0.0", {"bootstrap": machine.note("bootstrap")})
+    machine.deploy_ok("app=1.0.0", remove=["old", "running"])
+    assert machine.noted()[-1] == "bootstrap" and "shutdown" in machine.noted() and "uninstall" not in machine.noted()
+    assert not {"old", "running"} & set(machine.components())
+
+
+# ---- as whom ----
+
+def test_a_bootstrap_script_runs_as_the_components_user_in_its_folder_with_its_environment(machine):
+    machine.recipe("app", "1.0.0", {"Setenv": {"OUTER": "o"}, "bootstrap": {
+        "Script": "echo \"$(id -un) $(pwd) $OUTER $INNER\"", "Setenv": {"INNER": "i"}}})
+    machine.deploy_ok("app=1.0.0")
+    user = "nobody" if os.geteuid() == 0 else os.popen("id -un").read().strip()
+    assert machine.output("app")[-1] == f"{user} {machine.root}/work/app o i"
+
+
+def test_a_bootstrap_step_with_privilege_runs_as_root_or_says_that_it_cannot(machine):
+    machine.recipe("app", "1.0.0", {"bootstrap": {"Script": "id -u", "RequiresPrivilege": True}})
+    if os.geteuid() == 0:
+        machine.deploy_ok("app=1.0.0")
+        assert machine.output("app")[-1] == "0"
+    else:
+        _, stack, cause = failure(machine, "app=1.0.0")
+        assert stack[-1] == "COMPONENT_BOOTSTRAP_ERROR" and "RequiresPrivilege" in cause
+
+
+# ---- the way back ----
+
+@pytest.mark.parametrize("flag, expected", [(True, ["old", "new", "old"]), (False, ["old", "new"])])
+def test_a_bootstrap_step_runs_again_on_the_way_back_only_if_it_wants_to(machine, flag, expected):
+    machine.recipe("app", "1.0.0", {"bootstrap": {"Script": machine.note("old"), "BootstrapOnRollback": flag}})
+    machine.recipe("app", "1.1.0", {"bootstrap": machine.note("new") + "; exit 3"})
+    machine.deploy_ok("app=1.0.0")
+    detailed, _, cause = failure(machine, "app=1.1.0")
+    assert detailed == "FAILED_ROLLBACK_COMPLETE" and "code 3" in cause
+    assert machine.noted() == expected
+    assert machine.components()["app"]["version"] == "1.0.0"
+
+
+def test_a_component_whose_new_bootstrap_step_never_started_does_not_run_the_old_one_on_the_way_back(machine):
+    for version, script in (("1.0.0", "old"), ("1.1.0", "new")):
+        machine.recipe("first", version, {"bootstrap": f"{machine.note(script)}; [ {version} = 1.0.0 ]"})
+        machine.recipe("second", version, {"bootstrap": {"Script": machine.note("second-" + script), "BootstrapOnRollback": True}},
+                       depends={"first": f"{version}"})
+    machine.deploy_ok("second=1.0.0")
+    assert failure(machine, "second=1.1.0")[0] == "FAILED_ROLLBACK_COMPLETE"
+    assert machine.noted() == ["old", "second-old", "new"]
+
+
+def test_when_the_bootstrap_step_of_the_way_back_fails_the_device_says_so_and_starts_its_components(machine):
+    machine.recipe("app", "1.0.0", {"bootstrap": {"Script": f"[ ! -e {machine.notes}/trace ]; r=$?; {machine.note('old')}; exit $r",
+                                                  "BootstrapOnRollback": True}, "run": machine.note("run")})
+    machine.recipe("app", "1.1.0", {"bootstrap": "exit 3"})
+    machine.deploy_ok("app=1.0.0")
+    detailed, stack, cause = failure(machine, "app=1.1.0")
+    assert detailed == "FAILED_UNABLE_TO_ROLLBACK"
+    assert "COMPONENT_BOOTSTRAP_ERROR" in stack and "code 3" in cause
+    machine.wait_noted("old", "run", "old", "run")
+    assert machine.components()["app"]["version"] == "1.0.0"
+
+
+def test_a_component_that_breaks_after_the_restart_takes_the_deployment_back_whatever_the_policy_says(machine):
+    machine.recipe("app", "1.0.0", {"run": "true"})
+    machine.recipe("app", "1.1.0", {"bootstrap": machine.note("bootstrap"), "startup": "echo it hurts; exit 6"})
+    machine.deploy_ok("app=1.0.0")
+    detailed, stack, cause = failure(machine, "app=1.1.0", policy="DO_NOTHING")
+    assert detailed == "FAILED_ROLLBACK_COMPLETE" and stack[-1] == "COMPONENT_BROKEN"
+    assert "code 6" in cause and "it hurts" in cause
+    assert machine.noted() == ["bootstrap"]
+    assert machine.components()["app"]["version"] == "1.0.0"
+
+
+# ---- what people see ----
+
+def test_the_status_names_the_component_that_is_bootstrapped_and_is_there_after_the_restart(machine):
+    machine.recipe("first", "1.0.0", {"bootstrap": "exit 100"})
+    machine.recipe("second", "1.0.0", {"bootstrap": machine.wait_for("status")}, depends={"first": "1.0.0"})
+    launches = machine.launches()
+    deployment = machine.create("second=1.0.0")
+    machine.wait_phase(deployment, "BOOTSTRAPPING", 30)
+    wait_until(lambda: machine.launches() > launches, 30, "the nucleus to start again")
+    wait_until(lambda: "Progress: BOOTSTRAPPING: component second" in machine.sedge("deployment", "status", "-i", deployment),
+               30, "the progress of the second component")
+    assert machine.status(deployment)["status"] == "IN_PROGRESS"
+    assert "IN_PROGRESS" in machine.sedge("deployment", "list")
+    machine.open_gate("status")
+    assert machine.wait(deployment)["status"] == "SUCCEEDED"
+
+
+# ---- parameters of the nucleus ----
+
+def test_a_parameter_that_counts_at_the_start_restarts_the_nucleus(machine):
+    launches = machine.launches()
+    machine.recipe("app", "1.0.0", f"echo ${{BASH_VERSION:+bash}} >> {machine.notes}/trace")
+    machine.deploy_ok("app=1.0.0", f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": {"posixShell": "bash"}}}})
+    assert machine.launches() == launches + 1
+    assert machine.noted() == ["bash"]
+    machine.deploy_ok(f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"RESET": ["/runWithDefault/posixShell"]}})
+    assert machine.launches() == launches + 2
+
+
+@pytest.mark.parametrize("parameter", [{"fipsMode": True}, {"mqtt": {"version": "mqtt3"}}, {"mqtt": {"port": 8884}},
+                                       {"networkProxy": {"noProxyAddresses": "localhost"}},
+                                       {"mqtt": {"spooler": {"storageType": "Memory"}}}])
+def test_each_such_parameter_restarts_the_nucleus(machine, parameter):
+    launches = machine.launches()
+    machine.deploy_ok(f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": parameter}})
+    assert machine.launches() == launches + 1
+
+
+def test_other_parameters_and_unchanged_ones_do_not_restart_the_nucleus(machine):
+    launches = machine.launches()
+    machine.deploy_ok(f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"logging": {"level": "DEBUG"}, "componentStoreMaxSizeBytes": 9999999999}}})
+    machine.deploy_ok(f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"logging": {"level": "INFO"}, "runWithDefault": {"posixShell": "sh"}}}})
+    assert machine.launches() == launches
+
+
+@pytest.mark.parametrize("value, expected", [({"posixShell": "no-such-shell"}, "no-such-shell"),
+                                             ({"posixShell": {"a": 1}}, "expected a text"),
+                                             ({"posixUser": "no-such-user"}, "no-such-user")])
+def test_a_default_user_or_shell_that_cannot_be_is_refused_before_anything_changes(machine, value, expected):
+    if "posixUser" in value and os.geteuid() != 0:
+        pytest.skip("a nucleus of an ordinary user runs its components as itself")
+    launches = machine.launches()
+    detailed, stack, cause = failure(machine, f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": value}}})
+    assert detailed == "FAILED_NO_STATE_CHANGE"
+    assert stack == ["DEPLOYMENT_FAILURE", "RUN_WITH_CONFIG_NOT_VALID"]
+    assert expected in cause and machine.launches() == launches
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run components as somebody else")
+def test_another_default_user_counts_although_the_command_line_names_one(machine):
+    machine.recipe("app", "1.0.0", "id -un")
+    machine.deploy_ok("app=1.0.0", f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": {"posixUser": "daemon"}}}})
+    assert machine.output("app")[-1] == "daemon"
+    machine.deploy_ok(f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": {"posixUser": "nobody:nogroup"}}}})
+
+
+# ---- killed, stopped, replaced ----
+
+def test_killed_in_the_middle_of_a_bootstrap_script_it_runs_again_and_those_that_were_done_do_not(own):
+    own.start()
+    own.recipe("first", "1.0.0", {"bootstrap": own.note("first")})
+    own.recipe("second", "1.0.0", {"bootstrap": f"{own.note('second')}; {own.wait_for('go')}"}, depends={"first": "1.0.0"})
+    deployment = own.create("second=1.0.0")
+    own.wait_noted("first", "second")
+    own.kill()
+    own.open_gate("go")
+    own.start()
+    assert own.wait(deployment)["status"] == "SUCCEEDED"
+    assert own.noted() == ["first", "second", "second"]
+    assert own.state("second") == "FINISHED"
+
+
+def test_stopped_in_the_middle_of_a_bootstrap_script_it_runs_again_at_the_next_start(own):
+    own.start()
+    own.recipe("app", "1.0.0", {"bootstrap": f"{own.note('app')}; {own.wait_for('go')}"})
+    deployment = own.create("app=1.0.0")
+    own.wait_noted("app")
+    own.stop()
+    assert own.process.popen.returncode == 0
+    own.open_gate("go")
+    own.start()
+    assert own.wait(deployment)["status"] == "SUCCEEDED"
+    assert own.noted() == ["app", "app"]
+
+
+@pytest.mark.parametrize("moment", ["STOPPING", "bootstrap-ended", "main: restart", "STARTING"])
+def test_killed_between_two_parts_of_the_way_the_deployment_is_finished(own, moment):
+    """The log says when; the kill comes at once, or a little later."""
+    own.start()
+    own.recipe("app", "1.0.0", {"bootstrap": own.note("bootstrap"), "run": "while :; do sleep 1; done"})
+    deployment = own.create("app=1.0.0")
+    wait_until(lambda: moment in own.log(), 30, moment, step=0.001)
+    own.kill()
+    own.start()
+    assert own.wait(deployment)["status"] == "SUCCEEDED"
+    assert own.noted() in (["bootstrap"], ["bootstrap", "bootstrap"])
+    assert own.state("app") == "RUNNING"
+    assert not os.path.exists(os.path.join(own.root, "restarting"))
+
+
+def test_after_three_starts_that_came_to_nothing_the_old_configuration_is_back(own):
+    own.start()
+    own.recipe("app", "1.0.0", {"run": own.note("old")}, configuration={"a": 1})
+    own.deploy_ok("app=1.0.0")
+    own.recipe("app", "1.1.0", {"bootstrap": f"{own.note('new')}; {own.wait_for('never')}"})
+    deployment = own.create("app=1.1.0", update={"app": {"MERGE": {"a": 2}}})
+    for i in range(1, 5):  # the first one, and three starts
+        own.wait_noted("old", *["new"] * i)
+        own.kill()
+        own.start()
+    details = own.wait(deployment)["deploymentStatusDetails"]
+    assert details["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
+    assert details["deploymentErrorStack"] == ["DEPLOYMENT_FAILURE", "NUCLEUS_RESTART_FAILURE"]
+    own.wait_noted("old", "new", "new", "new", "new", "old")
+    assert own.components()["app"]["version"] == "1.0.0"
+    assert own.details("app")["configuration"] == {"a": 1}
+    own.restart()
+    assert own.details("app")["configuration"] == {"a": 1}
+
+
+def test_starts_that_fail_before_the_deployment_is_looked_at_count_too(own):
+    own.start()
+    own.recipe("app", "1.0.0", {"bootstrap": f"{own.note('new')}; {own.wait_for('never')}"})
+    deployment = own.create("app=1.0.0")
+    own.wait_noted("new")
+    own.kill()
+    socket = os.path.join(own.root, "ipc.socket")
+    os.remove(socket)
+    os.makedirs(os.path.join(socket, "in-the-way"))
+    for _ in range(3):
+        own.start(wait=False)
+        wait_until(lambda: not own.process.running(), 30, "the nucleus to give up")
+        assert own.process.popen.returncode == 1
+    shutil.rmtree(socket)
+    own.start()
+    assert own.wait(deployment)["deploymentStatusDetails"]["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
+    assert "app" not in own.components() and own.noted() == ["new"]
+
+
+def test_a_nucleus_that_was_replaced_on_the_disk_starts_again_as_the_new_one(own, bin_dir):
+    copies = os.path.join(own.folder, "bin")
+    shutil.copytree(bin_dir, copies, ignore=lambda _, names: [n for n in names if not n.startswith("sedge")])
+    own.bin = copies
+    own.start()
+    before = os.stat(f"/proc/{own.process.pid}/exe").st_ino
+    shutil.copy(os.path.join(bin_dir, "sedge-nucleus"), os.path.join(copies, "new"))
+    os.rename(os.path.join(copies, "new"), os.path.join(copies, "sedge-nucleus"))
+    own.recipe("app", "1.0.0", {"bootstrap": "exit 100"})
+    own.deploy_ok("app=1.0.0")
+    after = os.stat(f"/proc/{own.process.pid}/exe").st_ino
+    assert before != after and after == os.stat(os.path.join(copies, "sedge-nucleus")).st_ino
+
+
+# ---- reboot ----
+
+def with_reboot(own, script):
+    """Starts the nucleus with a program `reboot` of ours in front of the system's."""
+    own.write("path/reboot", f"#!/bin/sh\n{script}\n", 0o755)
+    return {"PATH": f"{own.folder}/path:{os.environ['PATH']}"}
+
+
+def test_exit_code_101_reboots_the_machine_once_and_goes_on_after_it(own):
+    env = with_reboot(own, own.note("reboot"))
+    own.start(env=env)
+    own.recipe("first", "1.0.0", {"bootstrap": own.note("first") + "; exit 101"})
+    own.recipe("second", "1.0.0", {"bootstrap": own.note("second")}, depends={"first": "1.0.0"})
+    deployment = own.create("second=1.0.0")
+    own.wait_noted("first", "reboot")
+    own.wait_phase(deployment, "REBOOTING")
+    wait_until(lambda: not reboot_due(own), 30, "the journal to know that the machine has been told")
+    assert own.status(deployment)["status"] == "IN_PROGRESS"
+    own.stop()
+    own.start(env=env)
+    assert own.wait(deployment)["status"] == "SUCCEEDED"
+    assert own.noted() == ["first", "reboot", "second"]
+
+
+def reboot_due(machine):
+    db = sqlite3.connect(f"file:{machine.root}/state/nucleus.db?mode=ro", uri=True)
+    try:
+        return any("rebootFrom" in (row[0] or "") for row in db.execute("SELECT restart FROM deployment"))
+    finally:
+        db.close()
+
+
+def test_a_machine_that_cannot_be_rebooted_takes_the_deployment_back(own):
+    own.start(env=with_reboot(own, "exit 4"))
+    own.recipe("app", "1.0.0", {"bootstrap": "exit 101"})
+    detailed, stack, cause = failure(own, "app=1.0.0", policy="DO_NOTHING")
+    assert detailed == "FAILED_ROLLBACK_COMPLETE" and stack[-1] == "COMPONENT_BOOTSTRAP_ERROR"
+    assert "reboot" in cause and "exit code 4" in cause
+    assert "app" not in own.components()
