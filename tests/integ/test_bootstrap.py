@@ -1,49 +1,14 @@
 """Deployments that restart the nucleus: bootstrap steps, parameters of the nucleus, and the way back."""
 import os
 import shutil
-import sqlite3
 import tempfile
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.machine import Machine
 
 NUCLEUS = "aws.greengrass.Nucleus"
-
-
-class Machine(Device):
-    """A device, a folder that every component may write to, and what is asked of both over and over."""
-
-    def __init__(self, folder, bin_dir):
-        super().__init__(folder, bin_dir)
-        self.notes = os.path.join(folder, "notes")
-        os.makedirs(self.notes)
-        os.chmod(self.notes, 0o777)
-
-    def note(self, word, file="trace"):
-        """A script that adds a word to a file."""
-        return f"echo {word} >> {self.notes}/{file}"
-
-    def wait_for(self, file):
-        """A script that waits until the test writes the file."""
-        return f"until [ -e {self.notes}/{file} ]; do sleep 0.05; done"
-
-    def noted(self, file="trace"):
-        try:
-            with open(os.path.join(self.notes, file), encoding="utf-8") as f:
-                return f.read().split()
-        except OSError:
-            return []
-
-    def wait_noted(self, *words, file="trace"):
-        wait_until(lambda: self.noted(file) == list(words), 30, f"{words} in {file}, which has {self.noted(file)}")
-
-    def open_gate(self, file):
-        self.write(f"notes/{file}", "")
-
-    def launches(self):
-        return self.log().count(" main: launch. ")
 
 
 @pytest.fixture(scope="module")
@@ -66,21 +31,6 @@ def machine(shared):
     left = [name for name in shared.components() if not name.startswith("aws.") and "." not in name and name.islower()]
     if left:
         shared.deploy_ok(remove=left)
-
-
-@pytest.fixture
-def own(bin_dir):
-    """A device for a test that kills its nucleus, or starts it in another way."""
-    folder = tempfile.mkdtemp(prefix="sdb", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    machine = Machine(folder, bin_dir)
-    yield machine
-    machine.stop()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def failure(machine, *merge, **more):
-    details = machine.deploy_failing(*merge, **more)[1]
-    return details["detailedDeploymentStatus"], details["deploymentErrorStack"], details["deploymentFailureCause"]
 
 
 # ---- exit codes ----
@@ -107,7 +57,7 @@ def test_exit_code_100_restarts_the_nucleus_before_the_next_step(machine):
 
 def test_any_other_exit_code_fails_the_deployment_and_says_what_the_script_printed(machine):
     machine.recipe("app", "1.0.0", {"bootstrap": "echo about to fail; exit 5", "run": machine.note("run")})
-    detailed, stack, cause = failure(machine, "app=1.0.0", policy="ROLLBACK")
+    detailed, stack, cause = machine.failure( "app=1.0.0", policy="ROLLBACK")
     assert detailed == "FAILED_ROLLBACK_COMPLETE"
     assert stack == ["DEPLOYMENT_FAILURE", "COMPONENT_BOOTSTRAP_ERROR"]
     assert "app 1.0.0" in cause and "exited with code 5" in cause and "about to fail" in cause
@@ -119,7 +69,7 @@ def test_a_failed_bootstrap_step_rolls_back_whatever_the_policy_says(machine):
     machine.recipe("app", "1.0.0", {"run": "true"}, configuration={"a": 1})
     machine.deploy_ok("app=1.0.0")
     machine.recipe("app", "1.1.0", {"bootstrap": "exit 1"})
-    detailed, _, _ = failure(machine, "app=1.1.0", policy="DO_NOTHING", update={"app": {"MERGE": {"a": 2}}})
+    detailed, _, _ = machine.failure( "app=1.1.0", policy="DO_NOTHING", update={"app": {"MERGE": {"a": 2}}})
     assert detailed == "FAILED_ROLLBACK_COMPLETE"
     assert machine.components()["app"]["version"] == "1.0.0"
     assert machine.details("app")["configuration"] == {"a": 1}
@@ -127,7 +77,7 @@ def test_a_failed_bootstrap_step_rolls_back_whatever_the_policy_says(machine):
 
 def test_a_bootstrap_step_that_takes_too_long_is_ended_and_fails_the_deployment(machine):
     machine.recipe("app", "1.0.0", {"bootstrap": {"Script": f"sleep 1000 # {machine.root}", "Timeout": 1}})
-    detailed, stack, cause = failure(machine, "app=1.0.0")
+    detailed, stack, cause = machine.failure( "app=1.0.0")
     assert detailed == "FAILED_ROLLBACK_COMPLETE"
     assert stack[-1] == "COMPONENT_BOOTSTRAP_TIMEOUT" and "timeout" in cause
     assert not machine.processes(f"sleep 1000 # {machine.root}")
@@ -135,14 +85,14 @@ def test_a_bootstrap_step_that_takes_too_long_is_ended_and_fails_the_deployment(
 
 def test_a_bootstrap_step_that_is_ended_by_a_signal_fails_the_deployment_and_names_it(machine):
     machine.recipe("app", "1.0.0", {"bootstrap": "kill -9 $$"})
-    _, stack, cause = failure(machine, "app=1.0.0")
+    _, stack, cause = machine.failure( "app=1.0.0")
     assert stack[-1] == "COMPONENT_BOOTSTRAP_ERROR"
     assert "signal 9 (Killed), no core dumped" in cause
 
 
 def test_a_bootstrap_step_without_a_script_fails_the_deployment(machine):
     machine.recipe("app", "1.0.0", {"bootstrap": {"Timeout": 5}})
-    _, stack, cause = failure(machine, "app=1.0.0")
+    _, stack, cause = machine.failure( "app=1.0.0")
     assert stack[-1] == "COMPONENT_BOOTSTRAP_ERROR" and "Script" in cause
 
 
@@ -226,7 +176,7 @@ def test_a_bootstrap_step_with_privilege_runs_as_root_or_says_that_it_cannot(mac
         machine.deploy_ok("app=1.0.0")
         assert machine.output("app")[-1] == "0"
     else:
-        _, stack, cause = failure(machine, "app=1.0.0")
+        _, stack, cause = machine.failure( "app=1.0.0")
         assert stack[-1] == "COMPONENT_BOOTSTRAP_ERROR" and "RequiresPrivilege" in cause
 
 
@@ -237,7 +187,7 @@ def test_a_bootstrap_step_runs_again_on_the_way_back_only_if_it_wants_to(machine
     machine.recipe("app", "1.0.0", {"bootstrap": {"Script": machine.note("old"), "BootstrapOnRollback": flag}})
     machine.recipe("app", "1.1.0", {"bootstrap": machine.note("new") + "; exit 3"})
     machine.deploy_ok("app=1.0.0")
-    detailed, _, cause = failure(machine, "app=1.1.0")
+    detailed, _, cause = machine.failure( "app=1.1.0")
     assert detailed == "FAILED_ROLLBACK_COMPLETE" and "code 3" in cause
     assert machine.noted() == expected
     assert machine.components()["app"]["version"] == "1.0.0"
@@ -249,7 +199,7 @@ def test_a_component_whose_new_bootstrap_step_never_started_does_not_run_the_old
         machine.recipe("second", version, {"bootstrap": {"Script": machine.note("second-" + script), "BootstrapOnRollback": True}},
                        depends={"first": f"{version}"})
     machine.deploy_ok("second=1.0.0")
-    assert failure(machine, "second=1.1.0")[0] == "FAILED_ROLLBACK_COMPLETE"
+    assert machine.failure( "second=1.1.0")[0] == "FAILED_ROLLBACK_COMPLETE"
     assert machine.noted() == ["old", "second-old", "new"]
 
 
@@ -258,7 +208,7 @@ def test_when_the_bootstrap_step_of_the_way_back_fails_the_device_says_so_and_st
                                                   "BootstrapOnRollback": True}, "run": machine.note("run")})
     machine.recipe("app", "1.1.0", {"bootstrap": "exit 3"})
     machine.deploy_ok("app=1.0.0")
-    detailed, stack, cause = failure(machine, "app=1.1.0")
+    detailed, stack, cause = machine.failure( "app=1.1.0")
     assert detailed == "FAILED_UNABLE_TO_ROLLBACK"
     assert "COMPONENT_BOOTSTRAP_ERROR" in stack and "code 3" in cause
     machine.wait_noted("old", "run", "old", "run")
@@ -269,7 +219,7 @@ def test_a_component_that_breaks_after_the_restart_takes_the_deployment_back_wha
     machine.recipe("app", "1.0.0", {"run": "true"})
     machine.recipe("app", "1.1.0", {"bootstrap": machine.note("bootstrap"), "startup": "echo it hurts; exit 6"})
     machine.deploy_ok("app=1.0.0")
-    detailed, stack, cause = failure(machine, "app=1.1.0", policy="DO_NOTHING")
+    detailed, stack, cause = machine.failure( "app=1.1.0", policy="DO_NOTHING")
     assert detailed == "FAILED_ROLLBACK_COMPLETE" and stack[-1] == "COMPONENT_BROKEN"
     assert "code 6" in cause and "it hurts" in cause
     assert machine.noted() == ["bootstrap"]
@@ -306,8 +256,7 @@ def test_a_parameter_that_counts_at_the_start_restarts_the_nucleus(machine):
 
 
 @pytest.mark.parametrize("parameter", [{"fipsMode": True}, {"mqtt": {"version": "mqtt3"}}, {"mqtt": {"port": 8884}},
-                                       {"networkProxy": {"noProxyAddresses": "localhost"}},
-                                       {"mqtt": {"spooler": {"storageType": "Memory"}}}])
+                                       {"networkProxy": {"noProxyAddresses": "localhost"}}])
 def test_each_such_parameter_restarts_the_nucleus(machine, parameter):
     launches = machine.launches()
     machine.deploy_ok(f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": parameter}})
@@ -328,7 +277,7 @@ def test_a_default_user_or_shell_that_cannot_be_is_refused_before_anything_chang
     if "posixUser" in value and os.geteuid() != 0:
         pytest.skip("a nucleus of an ordinary user runs its components as itself")
     launches = machine.launches()
-    detailed, stack, cause = failure(machine, f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": value}}})
+    detailed, stack, cause = machine.failure( f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": value}}})
     assert detailed == "FAILED_NO_STATE_CHANGE"
     assert stack == ["DEPLOYMENT_FAILURE", "RUN_WITH_CONFIG_NOT_VALID"]
     assert expected in cause and machine.launches() == launches
@@ -340,141 +289,3 @@ def test_another_default_user_counts_although_the_command_line_names_one(machine
     machine.deploy_ok("app=1.0.0", f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": {"posixUser": "daemon"}}}})
     assert machine.output("app")[-1] == "daemon"
     machine.deploy_ok(f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": {"posixUser": "nobody:nogroup"}}}})
-
-
-# ---- killed, stopped, replaced ----
-
-def test_killed_in_the_middle_of_a_bootstrap_script_it_runs_again_and_those_that_were_done_do_not(own):
-    own.start()
-    own.recipe("first", "1.0.0", {"bootstrap": own.note("first")})
-    own.recipe("second", "1.0.0", {"bootstrap": f"{own.note('second')}; {own.wait_for('go')}"}, depends={"first": "1.0.0"})
-    deployment = own.create("second=1.0.0")
-    own.wait_noted("first", "second")
-    own.kill()
-    own.open_gate("go")
-    own.start()
-    assert own.wait(deployment)["status"] == "SUCCEEDED"
-    assert own.noted() == ["first", "second", "second"]
-    assert own.state("second") == "FINISHED"
-
-
-def test_stopped_in_the_middle_of_a_bootstrap_script_it_runs_again_at_the_next_start(own):
-    own.start()
-    own.recipe("app", "1.0.0", {"bootstrap": f"{own.note('app')}; {own.wait_for('go')}"})
-    deployment = own.create("app=1.0.0")
-    own.wait_noted("app")
-    own.stop()
-    assert own.process.popen.returncode == 0
-    own.open_gate("go")
-    own.start()
-    assert own.wait(deployment)["status"] == "SUCCEEDED"
-    assert own.noted() == ["app", "app"]
-
-
-@pytest.mark.parametrize("moment", ["STOPPING", "bootstrap-ended", "main: restart", "STARTING"])
-def test_killed_between_two_parts_of_the_way_the_deployment_is_finished(own, moment):
-    """The log says when; the kill comes at once, or a little later."""
-    own.start()
-    own.recipe("app", "1.0.0", {"bootstrap": own.note("bootstrap"), "run": "while :; do sleep 1; done"})
-    deployment = own.create("app=1.0.0")
-    wait_until(lambda: moment in own.log(), 30, moment, step=0.001)
-    own.kill()
-    own.start()
-    assert own.wait(deployment)["status"] == "SUCCEEDED"
-    assert own.noted() in (["bootstrap"], ["bootstrap", "bootstrap"])
-    assert own.state("app") == "RUNNING"
-    assert not os.path.exists(os.path.join(own.root, "restarting"))
-
-
-def test_after_three_starts_that_came_to_nothing_the_old_configuration_is_back(own):
-    own.start()
-    own.recipe("app", "1.0.0", {"run": own.note("old")}, configuration={"a": 1})
-    own.deploy_ok("app=1.0.0")
-    own.recipe("app", "1.1.0", {"bootstrap": f"{own.note('new')}; {own.wait_for('never')}"})
-    deployment = own.create("app=1.1.0", update={"app": {"MERGE": {"a": 2}}})
-    for i in range(1, 5):  # the first one, and three starts
-        own.wait_noted("old", *["new"] * i)
-        own.kill()
-        own.start()
-    details = own.wait(deployment)["deploymentStatusDetails"]
-    assert details["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
-    assert details["deploymentErrorStack"] == ["DEPLOYMENT_FAILURE", "NUCLEUS_RESTART_FAILURE"]
-    own.wait_noted("old", "new", "new", "new", "new", "old")
-    assert own.components()["app"]["version"] == "1.0.0"
-    assert own.details("app")["configuration"] == {"a": 1}
-    own.restart()
-    assert own.details("app")["configuration"] == {"a": 1}
-
-
-def test_starts_that_fail_before_the_deployment_is_looked_at_count_too(own):
-    own.start()
-    own.recipe("app", "1.0.0", {"bootstrap": f"{own.note('new')}; {own.wait_for('never')}"})
-    deployment = own.create("app=1.0.0")
-    own.wait_noted("new")
-    own.kill()
-    socket = os.path.join(own.root, "ipc.socket")
-    os.remove(socket)
-    os.makedirs(os.path.join(socket, "in-the-way"))
-    for _ in range(3):
-        own.start(wait=False)
-        wait_until(lambda: not own.process.running(), 30, "the nucleus to give up")
-        assert own.process.popen.returncode == 1
-    shutil.rmtree(socket)
-    own.start()
-    assert own.wait(deployment)["deploymentStatusDetails"]["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
-    assert "app" not in own.components() and own.noted() == ["new"]
-
-
-def test_a_nucleus_that_was_replaced_on_the_disk_starts_again_as_the_new_one(own, bin_dir):
-    copies = os.path.join(own.folder, "bin")
-    shutil.copytree(bin_dir, copies, ignore=lambda _, names: [n for n in names if not n.startswith("sedge")])
-    own.bin = copies
-    own.start()
-    before = os.stat(f"/proc/{own.process.pid}/exe").st_ino
-    shutil.copy(os.path.join(bin_dir, "sedge-nucleus"), os.path.join(copies, "new"))
-    os.rename(os.path.join(copies, "new"), os.path.join(copies, "sedge-nucleus"))
-    own.recipe("app", "1.0.0", {"bootstrap": "exit 100"})
-    own.deploy_ok("app=1.0.0")
-    after = os.stat(f"/proc/{own.process.pid}/exe").st_ino
-    assert before != after and after == os.stat(os.path.join(copies, "sedge-nucleus")).st_ino
-
-
-# ---- reboot ----
-
-def with_reboot(own, script):
-    """Starts the nucleus with a program `reboot` of ours in front of the system's."""
-    own.write("path/reboot", f"#!/bin/sh\n{script}\n", 0o755)
-    return {"PATH": f"{own.folder}/path:{os.environ['PATH']}"}
-
-
-def test_exit_code_101_reboots_the_machine_once_and_goes_on_after_it(own):
-    env = with_reboot(own, own.note("reboot"))
-    own.start(env=env)
-    own.recipe("first", "1.0.0", {"bootstrap": own.note("first") + "; exit 101"})
-    own.recipe("second", "1.0.0", {"bootstrap": own.note("second")}, depends={"first": "1.0.0"})
-    deployment = own.create("second=1.0.0")
-    own.wait_noted("first", "reboot")
-    own.wait_phase(deployment, "REBOOTING")
-    wait_until(lambda: not reboot_due(own), 30, "the journal to know that the machine has been told")
-    assert own.status(deployment)["status"] == "IN_PROGRESS"
-    own.stop()
-    own.start(env=env)
-    assert own.wait(deployment)["status"] == "SUCCEEDED"
-    assert own.noted() == ["first", "reboot", "second"]
-
-
-def reboot_due(machine):
-    db = sqlite3.connect(f"file:{machine.root}/state/nucleus.db?mode=ro", uri=True)
-    try:
-        return any("rebootFrom" in (row[0] or "") for row in db.execute("SELECT restart FROM deployment"))
-    finally:
-        db.close()
-
-
-def test_a_machine_that_cannot_be_rebooted_takes_the_deployment_back(own):
-    own.start(env=with_reboot(own, "exit 4"))
-    own.recipe("app", "1.0.0", {"bootstrap": "exit 101"})
-    detailed, stack, cause = failure(own, "app=1.0.0", policy="DO_NOTHING")
-    assert detailed == "FAILED_ROLLBACK_COMPLETE" and stack[-1] == "COMPONENT_BOOTSTRAP_ERROR"
-    assert "reboot" in cause and "exit code 4" in cause
-    assert "app" not in own.components()
