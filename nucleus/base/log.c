@@ -20,6 +20,9 @@ static struct {
 
 static const char *const level_names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"};
 
+static const char *const format_names[] = {
+    [SEDGE_LOG_TEXT] = "TEXT", [SEDGE_LOG_JSON] = "JSON", [SEDGE_LOG_RAW] = "RAW"};
+
 const char *sedge_level_name(enum sedge_level level)
 {
     return level_names[level];
@@ -30,6 +33,17 @@ int sedge_level_from_name(const char *name, enum sedge_level *out)
     for (unsigned i = 0; i < SEDGE_ARRAY_LEN(level_names); i++) {
         if (strcmp(level_names[i], name) == 0) {
             *out = (enum sedge_level)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+int sedge_log_format_from_name(const char *name, enum sedge_log_format *out)
+{
+    for (unsigned i = 0; i < SEDGE_ARRAY_LEN(format_names); i++) {
+        if (strcmp(format_names[i], name) == 0) {
+            *out = (enum sedge_log_format)i;
             return 0;
         }
     }
@@ -117,10 +131,18 @@ void sedge_log_format_line(struct sedge_buf *out, enum sedge_log_format format, 
                            const char *thread, const char *logger, const char *event, const char *message,
                            struct json_object *contexts)
 {
-    if (format == SEDGE_LOG_JSON)
-        put_json(out, level, thread, logger, event, message, contexts);
-    else
+    switch (format) {
+    case SEDGE_LOG_TEXT:
         put_text(out, level, thread, logger, event, message, contexts);
+        break;
+    case SEDGE_LOG_JSON:
+        put_json(out, level, thread, logger, event, message, contexts);
+        break;
+    case SEDGE_LOG_RAW:
+        put_escaped(out, message ? message : "");
+        sedge_buf_putc(out, '\n');
+        break;
+    }
 }
 
 void sedge_log(enum sedge_level level, const char *module, const char *event, const char *fmt, ...)

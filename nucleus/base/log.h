@@ -17,7 +17,7 @@
 #include <stddef.h>
 
 enum sedge_level { SEDGE_TRACE, SEDGE_DEBUG, SEDGE_INFO, SEDGE_WARN, SEDGE_ERROR };
-enum sedge_log_format { SEDGE_LOG_TEXT, SEDGE_LOG_JSON };
+enum sedge_log_format { SEDGE_LOG_TEXT, SEDGE_LOG_JSON, SEDGE_LOG_RAW /* the message alone */ };
 
 void sedge_log(enum sedge_level level, const char *module, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -27,8 +27,9 @@ void sedge_log_set_level(enum sedge_level level);
 void sedge_log_set_format(enum sedge_log_format format);
 /* A complete line with its newline. NULL: back to stderr. */
 void sedge_log_set_sink(void (*sink)(const char *line, size_t n, void *user), void *user);
-/* "INFO" and so on; upper case as in the configuration. -1 for another word. */
+/* "INFO", "JSON" and so on; upper case as in the configuration. -1 for another word. */
 int sedge_level_from_name(const char *name, enum sedge_level *out);
+int sedge_log_format_from_name(const char *name, enum sedge_log_format *out);
 const char *sedge_level_name(enum sedge_level level);
 
 struct sedge_buf;

@@ -26,6 +26,8 @@ struct sedge_logfile {
     bool quiet;
     bool failing; /* reported */
     int64_t size, file_bytes, total_bytes;
+    size_t max_files; /* rotated ones */
+    int64_t (*wall_ms)(void);
     int64_t hour;       /* local hours since the epoch in which the file was begun */
     int64_t gmtoff;     /* seconds */
     int64_t retry_mono; /* not before */
@@ -40,6 +42,7 @@ struct sedge_logfile *sedge_logfile_new(const char *dir, const char *name)
     f->name = sedge_xstrdup(name);
     f->path = sedge_xasprintf("%s/%s.log", dir, name);
     f->fd = -1;
+    f->wall_ms = sedge_wall_ms;
     sedge_logfile_limits(f, 1024, 10240);
     return f;
 }
@@ -63,8 +66,15 @@ void sedge_logfile_free(struct sedge_logfile *f)
 
 void sedge_logfile_limits(struct sedge_logfile *f, int64_t file_kb, int64_t total_kb)
 {
-    f->file_bytes = (file_kb > 0 ? file_kb : 1) * 1024;
     f->total_bytes = (total_kb > 0 ? total_kb : 1) * 1024;
+    f->file_bytes = (file_kb > 0 ? file_kb : 1) * 1024;
+    if (f->file_bytes > f->total_bytes) f->file_bytes = f->total_bytes;
+    f->max_files = (size_t)(f->total_bytes / f->file_bytes);
+}
+
+void sedge_logfile_clock(struct sedge_logfile *f, int64_t (*wall_ms)(void))
+{
+    f->wall_ms = wall_ms;
 }
 
 void sedge_logfile_quiet(struct sedge_logfile *f, bool quiet)
@@ -108,6 +118,12 @@ static void list_release(struct rotated_list *l)
         free(l->v[i].path);
     free(l->v);
     *l = (struct rotated_list){NULL, 0};
+}
+
+static void list_add(struct rotated_list *l, const struct rotated *r)
+{
+    l->v = sedge_xrealloc(l->v, l->n + 1, sizeof(*l->v));
+    l->v[l->n++] = *r;
 }
 
 static bool is_stamp(const char *s)
@@ -155,23 +171,29 @@ static struct rotated_list list_rotated(const char *dir, const char *name)
         if (!parse_rotated(e->d_name, name, &r)) continue;
         r.path = sedge_xasprintf("%s/%s", dir, e->d_name);
         r.size = stat(r.path, &st) == 0 ? st.st_size : 0;
-        l.v = sedge_xrealloc(l.v, l.n + 1, sizeof(*l.v));
-        l.v[l.n++] = r;
+        list_add(&l, &r);
     }
     if (d) (void)closedir(d);
     if (l.n > 1) qsort(l.v, l.n, sizeof(*l.v), by_age);
     return l;
 }
 
-void sedge_logfile_trim(const char *dir, const char *name, int64_t total_bytes, int64_t active_bytes)
+/* Keeps the newest of the list: as many as `max_files`, and as fit into total_bytes together with active_bytes. */
+static void trim(struct rotated_list *l, int64_t total_bytes, int64_t active_bytes, size_t max_files)
 {
-    struct rotated_list l = list_rotated(dir, name);
     int64_t sum = active_bytes;
 
-    for (size_t i = l.n; i-- > 0;) { /* newest first */
-        sum += l.v[i].size;
-        if (sum > total_bytes) (void)unlink(l.v[i].path); /* tried again at the next rotation */
+    for (size_t i = l->n; i-- > 0;) { /* newest first */
+        sum += l->v[i].size;
+        if (sum > total_bytes || l->n - i > max_files) (void)unlink(l->v[i].path); /* or at the next rotation */
     }
+}
+
+void sedge_logfile_trim(const char *dir, const char *name, int64_t total_bytes, int64_t active_bytes, size_t max_files)
+{
+    struct rotated_list l = list_rotated(dir, name);
+
+    trim(&l, total_bytes, active_bytes, max_files);
     list_release(&l);
 }
 
@@ -184,21 +206,26 @@ static void stamp_of(int64_t local_hour, char out[STAMP_LEN + 1])
         (void)snprintf(out, STAMP_LEN + 1, "0000_00_00_00");
 }
 
-static void rotate(struct sedge_logfile *f)
+/* One listing serves the new name and the bound: a folder may hold the logs of hundreds of components. */
+static int rotate(struct sedge_logfile *f)
 {
     struct rotated_list l = list_rotated(f->dir, f->name);
-    sedge_auto_free char *to = NULL;
-    char stamp[STAMP_LEN + 1];
-    long index = 0;
+    struct rotated r = {.size = f->size};
+    int sys = 0;
 
-    stamp_of(f->hour, stamp);
+    stamp_of(f->hour, r.stamp);
     for (size_t i = 0; i < l.n; i++)
-        if (strcmp(l.v[i].stamp, stamp) == 0) index = l.v[i].index + 1;
-    list_release(&l);
-    to = sedge_xasprintf("%s/%s_%s_%ld.log", f->dir, f->name, stamp, index);
-    if (rename(f->path, to) != 0 && errno != ENOENT) complain(f, "rename", errno);
+        if (strcmp(l.v[i].stamp, r.stamp) == 0) r.index = l.v[i].index + 1;
+    r.path = sedge_xasprintf("%s/%s_%s_%ld.log", f->dir, f->name, r.stamp, r.index);
+    if (rename(f->path, r.path) != 0 && errno != ENOENT) sys = errno;
+    list_add(&l, &r);
     sedge_logfile_reopen(f);
-    sedge_logfile_trim(f->dir, f->name, f->total_bytes, f->file_bytes);
+    if (sys == 0)
+        trim(&l, f->total_bytes, f->file_bytes, f->max_files);
+    else
+        complain(f, "rename", sys); /* and nothing more is written: the file must not grow for ever */
+    list_release(&l);
+    return sys ? -1 : 0;
 }
 
 /* ---- writing ---- */
@@ -210,7 +237,7 @@ static int64_t local_hour(const struct sedge_logfile *f, int64_t wall_s)
 
 static int open_file(struct sedge_logfile *f)
 {
-    time_t now = (time_t)(sedge_wall_ms() / 1000);
+    time_t now = (time_t)(f->wall_ms() / 1000);
     struct stat st;
     struct tm tm;
 
@@ -230,7 +257,7 @@ static int open_file(struct sedge_logfile *f)
 static bool is_due(const struct sedge_logfile *f, size_t n)
 {
     if (f->size == 0) return false;
-    return f->size + (int64_t)n > f->file_bytes || local_hour(f, sedge_wall_ms() / 1000) != f->hour;
+    return f->size + (int64_t)n > f->file_bytes || local_hour(f, f->wall_ms() / 1000) != f->hour;
 }
 
 static int prepare(struct sedge_logfile *f, size_t n)
@@ -243,25 +270,57 @@ static int prepare(struct sedge_logfile *f, size_t n)
         if (open_file(f) != 0) return -1;
     }
     if (!is_due(f, n)) return 0;
-    rotate(f);
-    return open_file(f);
+    return rotate(f) == 0 ? open_file(f) : -1;
 }
 
-void sedge_logfile_write(struct sedge_logfile *f, const char *line, size_t n)
+/* What of the text goes into the file that is open: whole lines up to its size, at least one. */
+static size_t portion(const struct sedge_logfile *f, const char *text, size_t n)
 {
-    if (prepare(f, n) != 0) return;
-    while (n > 0) {
-        ssize_t k = write(f->fd, line, n);
+    size_t room = f->size < f->file_bytes ? (size_t)(f->file_bytes - f->size) : 0;
+    const char *nl;
+
+    if (n <= room) return n;
+    nl = memrchr(text, '\n', room);
+    if (!nl) nl = memchr(text, '\n', n);
+    return nl ? (size_t)(nl - text) + 1 : n;
+}
+
+static int put(struct sedge_logfile *f, const char *text, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t k = write(f->fd, text + done, n - done);
         if (k < 0 && errno == EINTR) continue;
         if (k < 0) {
             int sys = errno;
+            bool torn = done > 0 && ftruncate(f->fd, f->size) != 0; /* no half lines, if it can be helped */
             sedge_logfile_reopen(f);
-            complain(f, "write", sys);
-            return;
+            complain(f, torn ? "a part was written" : "write", sys);
+            return -1;
         }
-        f->size += k;
-        line += k;
-        n -= (size_t)k;
+        done += (size_t)k;
+    }
+    f->size += (int64_t)n;
+    return 0;
+}
+
+static size_t first_line(const char *text, size_t n)
+{
+    const char *nl = memchr(text, '\n', n);
+
+    return nl ? (size_t)(nl - text) + 1 : n;
+}
+
+void sedge_logfile_write(struct sedge_logfile *f, const char *text, size_t n)
+{
+    while (n > 0) {
+        size_t len;
+        if (prepare(f, first_line(text, n)) != 0) return;
+        len = portion(f, text, n);
+        if (put(f, text, len) != 0) return;
+        text += len;
+        n -= len;
     }
     if (!f->failing) return;
     f->failing = false;

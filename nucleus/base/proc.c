@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,4 +133,17 @@ bool sedge_proc_has_env(pid_t pid, const char *assignment)
     for (size_t at = 0; at < env.len; at += strlen(env.data + at) + 1)
         if (strlen(env.data + at) == want && memcmp(env.data + at, assignment, want) == 0) return true;
     return false;
+}
+
+const char *sedge_signal_name(int signal, char out[SEDGE_SIGNAL_NAME_LEN])
+{
+    const char *name = sigabbrev_np(signal);
+
+    if (name)
+        (void)snprintf(out, SEDGE_SIGNAL_NAME_LEN, "SIG%s", name);
+    else if (signal >= SIGRTMIN && signal <= SIGRTMAX)
+        (void)snprintf(out, SEDGE_SIGNAL_NAME_LEN, "SIGRTMIN+%d", signal - SIGRTMIN);
+    else
+        (void)snprintf(out, SEDGE_SIGNAL_NAME_LEN, "signal %d", signal);
+    return out;
 }

@@ -35,4 +35,8 @@ bool sedge_proc_is_below(pid_t pid, pid_t ancestor);
 /* Whether the environment that the process was started with has NAME=VALUE. False when it may not be read. */
 bool sedge_proc_has_env(pid_t pid, const char *assignment);
 
+#define SEDGE_SIGNAL_NAME_LEN 24
+/* "SIGSEGV", "SIGRTMIN+3"; "signal 99" for what is none. Returns out. */
+const char *sedge_signal_name(int signal, char out[SEDGE_SIGNAL_NAME_LEN]);
+
 #endif

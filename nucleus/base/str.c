@@ -251,20 +251,41 @@ static size_t utf8_len(const unsigned char *p, size_t n)
     return 0;
 }
 
+/* What would end a line or steer a terminal: C0, DEL, and beyond ASCII C1 and the two separators of Unicode. */
+static bool is_control(const unsigned char *p, size_t len)
+{
+    if (len == 1) return (p[0] < 0x20 && p[0] != '\t') || p[0] == 0x7F;
+    if (len == 2) return p[0] == 0xC2 && p[1] < 0xA0;
+    return len == 3 && p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9);
+}
+
+static void escape_one(struct sedge_buf *out, const unsigned char *p, size_t len)
+{
+    if (len <= 1)
+        sedge_buf_printf(out, "\\x%02x", p[0]);
+    else if (len == 2)
+        sedge_buf_printf(out, "\\u%04x", (p[0] & 0x1Fu) << 6 | (p[1] & 0x3Fu));
+    else
+        sedge_buf_printf(out, "\\u%04x", (p[0] & 0x0Fu) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu));
+}
+
 void sedge_str_escape(struct sedge_buf *out, const char *s, size_t n)
 {
     const unsigned char *p = (const unsigned char *)s;
+    size_t done = 0; /* what comes before has been added */
 
     for (size_t i = 0; i < n;) {
         size_t len = utf8_len(p + i, n - i);
-        if (len == 0 || (len == 1 && (p[i] < 0x20 || p[i] == 0x7F) && p[i] != '\t')) {
-            sedge_buf_printf(out, "\\x%02x", p[i]);
-            len = 1;
+        if (len == 0 || is_control(p + i, len)) {
+            sedge_buf_add(out, s + done, i - done);
+            escape_one(out, p + i, len);
+            i += len ? len : 1;
+            done = i;
         } else {
-            sedge_buf_add(out, s + i, len);
+            i += len;
         }
-        i += len;
     }
+    sedge_buf_add(out, s + done, n - done);
 }
 
 bool sedge_utf8_valid(const char *s, size_t n)

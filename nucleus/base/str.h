@@ -48,7 +48,8 @@ void sedge_random_bytes(void *out, size_t n);
 /* Length-independent comparison of secrets. */
 bool sedge_secret_eq(const char *a, const char *b);
 
-/* Appends text from outside so that it stays on one line: control characters and invalid UTF-8 become \xNN. */
+/* Appends text from outside so that it stays on one line and steers no terminal: control characters (but tabs) and
+ * invalid UTF-8 become \xNN, controls and line separators beyond ASCII \uNNNN. */
 void sedge_str_escape(struct sedge_buf *out, const char *s, size_t n);
 /* Whether all n bytes are valid UTF-8 without NUL. */
 bool sedge_utf8_valid(const char *s, size_t n);

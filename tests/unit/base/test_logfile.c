@@ -155,11 +155,107 @@ static void trimming_touches_only_files_of_exactly_this_name(void **st)
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
         assert_int_equal(sedge_fs_write_atomic(path, "0123456789", 10, 0600, NULL), 0);
     }
-    sedge_logfile_trim(dir, "t", 15, 5);
+    sedge_logfile_trim(dir, "t", 15, 5, 10);
     assert_int_equal(count_files("t_2024_01_01_10_0.log", &bytes), 0);
     assert_int_equal(count_files("t_2024_01_01_10_2.log", &bytes), 0);
     assert_int_equal(count_files("t_2024_01_01_10_11.log", &bytes), 1); /* 11 is newer than 2 */
     assert_int_equal(count_files("t_", &bytes), 4);
+}
+
+static int64_t fake_ms;
+static int64_t fake_clock(void)
+{
+    return fake_ms;
+}
+
+static void the_hour_rotates_and_the_count_begins_anew(void **st)
+{
+    struct sedge_logfile *f = sedge_logfile_new(dir, "hour");
+    sedge_auto_free char *last = NULL;
+    char text[1000];
+    int64_t bytes;
+
+    (void)st;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\n';
+    sedge_logfile_clock(f, fake_clock);
+    sedge_logfile_limits(f, 1, 100);
+    assert_int_equal(setenv("TZ", "XST-2", 1), 0); /* local time is two hours ahead */
+    tzset();
+    fake_ms = 1709805599000; /* 2024-03-07 09:59:59 UTC */
+    for (int i = 0; i < 3; i++)
+        sedge_logfile_write(f, text, sizeof(text));
+    fake_ms += 1000; /* 10:00:00 UTC */
+    sedge_logfile_write(f, "new hour\n", 9);
+    for (int i = 0; i < 2; i++)
+        sedge_logfile_write(f, text, sizeof(text));
+    sedge_logfile_write(f, "last\n", 5);
+    sedge_logfile_free(f);
+    assert_int_equal(unsetenv("TZ"), 0);
+    tzset();
+    last = read_text("hour.log");
+    assert_non_null(strstr(last, "last\n"));
+    for (int i = 0; i < 3; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "hour_2024_03_07_11_%d.log", i);
+        assert_int_equal(count_files(name, &bytes), 1);
+        assert_int_equal(bytes, sizeof(text));
+    }
+    assert_int_equal(count_files("hour_2024_03_07_12_0.log", &bytes), 1);
+    assert_int_equal(count_files("hour", &bytes), 5);
+}
+
+static void small_files_of_many_hours_are_bounded_in_number(void **st)
+{
+    struct sedge_logfile *f = sedge_logfile_new(dir, "many");
+    int64_t bytes;
+
+    (void)st;
+    sedge_logfile_clock(f, fake_clock);
+    sedge_logfile_limits(f, 1024, 10240);
+    fake_ms = 1709805600000;
+    for (int i = 0; i < 40; i++) {
+        sedge_logfile_write(f, "one line\n", 9);
+        fake_ms += 3600000;
+    }
+    sedge_logfile_free(f);
+    assert_int_equal(count_files("many", &bytes), 11); /* ten rotated ones: total/size */
+}
+
+static void a_large_write_is_spread_over_files_at_line_ends(void **st)
+{
+    struct sedge_logfile *f = sedge_logfile_new(dir, "large");
+    sedge_auto_buf struct sedge_buf all = SEDGE_BUF_INIT;
+    int64_t bytes;
+
+    (void)st;
+    sedge_logfile_limits(f, 1, 8);
+    for (int i = 0; i < 5000; i++)
+        sedge_buf_printf(&all, "line %04d\n", i);
+    sedge_logfile_write(f, all.data, all.len);
+    sedge_logfile_free(f);
+    assert_in_range(count_files("large", &bytes), 7, 9);
+    assert_true(bytes <= 8 * 1024);
+    {
+        sedge_auto_free char *text = read_text("large.log");
+        assert_true(strncmp(text, "line ", 5) == 0);
+        assert_non_null(strstr(text, "line 4999\n"));
+        assert_true(strlen(text) <= 1024 && strlen(text) % 10 == 0);
+    }
+}
+
+static void a_file_larger_than_the_total_is_taken_as_the_total(void **st)
+{
+    struct sedge_logfile *f = sedge_logfile_new(dir, "clamp");
+    int64_t bytes;
+
+    (void)st;
+    sedge_logfile_limits(f, 1024, 2);
+    for (int i = 0; i < 1000; i++)
+        sedge_logfile_write(f, "0123456789\n", 11);
+    sedge_logfile_free(f);
+    (void)count_files("clamp", &bytes);
+    assert_true(bytes <= 2048);
 }
 
 static size_t complaints;
@@ -239,6 +335,10 @@ int main(void)
         cmocka_unit_test(a_full_file_is_rotated_and_the_total_stays_bounded),
         cmocka_unit_test(rotated_names_carry_the_hour_and_count_up),
         cmocka_unit_test(a_file_of_an_earlier_hour_is_rotated_when_it_is_opened),
+        cmocka_unit_test(the_hour_rotates_and_the_count_begins_anew),
+        cmocka_unit_test(small_files_of_many_hours_are_bounded_in_number),
+        cmocka_unit_test(a_large_write_is_spread_over_files_at_line_ends),
+        cmocka_unit_test(a_file_larger_than_the_total_is_taken_as_the_total),
         cmocka_unit_test(trimming_touches_only_files_of_exactly_this_name),
         cmocka_unit_test(a_failing_disk_is_reported_once_and_lines_are_counted),
         cmocka_unit_test(the_process_table_finds_grandchildren_deepest_first),

@@ -72,11 +72,11 @@ static void secrets_compare_whole(void **st)
 static void text_from_outside_stays_on_one_line(void **st)
 {
     sedge_auto_buf struct sedge_buf out = SEDGE_BUF_INIT;
-    static const char in[] = "a\nb\x1b[31m\xff\xc3\xa9";
+    static const char in[] = "a\nb\x1b[31m\xff\xc3\xa9\t\xc2\x9b\x7f\xe2\x80\xa8\xc2\xa0";
 
     (void)st;
     sedge_str_escape(&out, in, sizeof in - 1);
-    assert_string_equal(out.data, "a\\x0ab\\x1b[31m\\xff\xc3\xa9");
+    assert_string_equal(out.data, "a\\x0ab\\x1b[31m\\xff\xc3\xa9\t\\u009b\\x7f\\u2028\xc2\xa0");
 }
 
 static void the_nearest_key_is_suggested(void **st)
