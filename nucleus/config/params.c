@@ -74,7 +74,7 @@ static const struct sedge_param params[] = {
     NUMBER("runWithDefault.systemResourceLimits.cpus", NULL, 0, 4096, LIVE, "processors for a component"),
 
     CHOICE("logging.level", "INFO", "TRACE|DEBUG|INFO|WARN|ERROR", LIVE, "least level that is written"),
-    CHOICE("logging.format", "TEXT", "TEXT|JSON", LIVE, "form of a line"),
+    CHOICE("logging.format", "TEXT", "TEXT|JSON|RAW", LIVE, "form of a line; RAW is the message alone"),
     CHOICE("logging.outputType", "FILE", "FILE|CONSOLE", LIVE, "where lines go"),
     INT("logging.fileSizeKB", "1024", 1, 1 << 30, LIVE, "size at which a file is rotated"),
     INT("logging.totalLogsSizeKB", "10240", 1, 1 << 30, LIVE, "size of all files of one log"),
@@ -226,6 +226,7 @@ static int check_level(const char *prefix, struct json_object *o, struct sedge_s
         sedge_auto_free char *name = sedge_xasprintf("%s%s%s", prefix, *prefix ? "." : "", key);
         const struct sedge_param *p = sedge_nucleus_param_find(name);
 
+        if (strcasecmp(name, "logging") == 0) continue; /* sedge_nucleus_section_check: ignored as a whole */
         if (p) {
             if (v && check_value(p, v, p->lenient ? NULL : err) != 0 && !p->lenient) return -1;
         } else if (!is_section(name)) {

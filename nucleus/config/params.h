@@ -52,7 +52,8 @@ bool sedge_nucleus_param_bool(struct sedge_config *cfg, const char *name);
 struct json_object *sedge_nucleus_param_map(struct sedge_config *cfg, const char *name);
 
 /* Checks a configuration object (plain) against the table. -1 INVALID for the first bad value: "mqtt.port: 70000 is
- * outside 1..65535". Names that are not in the table go to `unknown` (may be NULL) and are no error. */
+ * outside 1..65535". Names that are not in the table go to `unknown` (may be NULL) and are no error. The section
+ * "logging" has a check of its own, below. */
 int sedge_nucleus_params_check(struct json_object *configuration, struct sedge_strv *unknown, struct sedge_err *err);
 /* The same for one section, strictly: a name that is not in the table is INVALID too, names are compared with case. The
  * rule for "logging": when this fails, the whole section is ignored. */

@@ -163,9 +163,9 @@ static int open_supervisor(struct sedge_nucleus *n, struct sedge_err *err)
                                          .exec_path = exec_path,
                                          .default_user = sedge_nucleus_param_str(n->config, "runWithDefault.posixUser"),
                                          .shell = sedge_nucleus_param_str(n->config, "runWithDefault.posixShell"),
-                                         .default_limits = sedge_settings_default_limits(n)};
+                                         .default_limits = sedge_settings_default_limits(n),
+                                         .log = n->log};
 
-    sedge_settings_log(n, &o.log);
     n->supervisor = sedge_supervisor_new(&n->loop, &o, &ops, n, err);
     if (!n->supervisor) return -1;
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(builtins); i++)
@@ -220,9 +220,8 @@ static void changed_cb(const struct sedge_config_event *event, void *user)
     const char *key = event->path.n > 3 ? event->path.v[3] : "";
 
     if (n->stopping) return;
-    if (strcasecmp(key, "logging") == 0) {
-        sedge_settings_apply_log(n);
-    } else if (strcasecmp(key, "objectStore") == 0) {
+    if (!*key || strcasecmp(key, "logging") == 0) sedge_settings_apply_log(n); /* "": all of it has been removed */
+    if (strcasecmp(key, "objectStore") == 0) {
         sedge_auto_put struct json_object *store = sedge_settings_store(n);
         sedge_fetcher_set_store(n->fetcher, store);
     } else if (strcasecmp(key, "runWithDefault") == 0 && event->path.n > 4 &&
@@ -431,6 +430,8 @@ void sedge_nucleus_end(struct sedge_nucleus *n)
     if (uv_loop_close(&n->loop) != 0) sedge_log(SEDGE_WARN, "main", "shutdown", "a handle was left open");
     sedge_log_set_sink(NULL, NULL);
     sedge_logfile_free(n->logfile);
+    free(n->log_dir);
+    free(n->log_error);
     if (n->lock_fd >= 0) (void)close(n->lock_fd);
     free(n->root);
     free(n->socket_path);

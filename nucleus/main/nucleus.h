@@ -37,7 +37,10 @@ struct sedge_nucleus {
     char *program_dir; /* where sedge-exec, sedge-fetch and sedge are */
     int lock_fd;
     struct sedge_logfile *logfile;
-    struct sedge_db *db; /* until the writer takes it over */
+    struct sedge_log_settings log; /* in force */
+    char *log_dir;                 /* its directory */
+    char *log_error;               /* reported last */
+    struct sedge_db *db;           /* until the writer takes it over */
     struct sedge_dbw *writer;
     struct sedge_config *config;
     struct sedge_store *store;
@@ -64,7 +67,7 @@ void sedge_nucleus_restart(struct sedge_nucleus *n);
 void sedge_nucleus_end(struct sedge_nucleus *n);
 
 /* settings.c: configuration -> options of the boxes. Texts in the results live until the next write of the tree. */
-void sedge_settings_log(struct sedge_nucleus *n, struct sedge_log_settings *out);
+/* n->log and the log of the nucleus, then that of the components; keeps what is in force when the section is bad. */
 void sedge_settings_apply_log(struct sedge_nucleus *n);
 /* false: the device is not configured for a cloud. `paths` keeps the file names that *out points to. */
 bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out, struct sedge_strv *paths);

@@ -11,36 +11,105 @@
 
 #define GGC_VERSION "2.17.0"
 
-void sedge_settings_log(struct sedge_nucleus *n, struct sedge_log_settings *out)
+static char *log_dir(struct sedge_nucleus *n)
 {
-    *out = SEDGE_LOG_SETTINGS_DEFAULT;
-    (void)sedge_level_from_name(sedge_nucleus_param_str(n->config, "logging.level"), &out->level);
-    out->format =
-        strcmp(sedge_nucleus_param_str(n->config, "logging.format"), "JSON") == 0 ? SEDGE_LOG_JSON : SEDGE_LOG_TEXT;
-    out->console = strcmp(sedge_nucleus_param_str(n->config, "logging.outputType"), "CONSOLE") == 0;
-    out->file_size_kb = sedge_nucleus_param_i64(n->config, "logging.fileSizeKB");
-    out->total_size_kb = sedge_nucleus_param_i64(n->config, "logging.totalLogsSizeKB");
-    out->directory = sedge_nucleus_param_str(n->config, "logging.outputDirectory");
-    if (out->directory && !*out->directory) out->directory = NULL;
+    const char *dir = sedge_nucleus_param_str(n->config, "logging.outputDirectory");
+
+    return dir && *dir ? sedge_config_expand_path(n->root, dir) : sedge_xasprintf("%s/logs", n->root);
+}
+
+static struct sedge_log_settings read_log(struct sedge_nucleus *n, const char *dir)
+{
+    struct sedge_log_settings out = SEDGE_LOG_SETTINGS_DEFAULT;
+
+    (void)sedge_level_from_name(sedge_nucleus_param_str(n->config, "logging.level"), &out.level);
+    (void)sedge_log_format_from_name(sedge_nucleus_param_str(n->config, "logging.format"), &out.format);
+    out.console = strcmp(sedge_nucleus_param_str(n->config, "logging.outputType"), "CONSOLE") == 0;
+    out.file_size_kb = sedge_nucleus_param_i64(n->config, "logging.fileSizeKB");
+    out.total_size_kb = sedge_nucleus_param_i64(n->config, "logging.totalLogsSizeKB");
+    out.directory = dir;
+    return out;
+}
+
+/* One bad key or value, and the whole section counts for nothing: what was in force stays (spec/config.md 12.1). */
+static int check_log(struct sedge_nucleus *n, struct sedge_err *err)
+{
+    sedge_auto_free char *nucleus = sedge_config_nucleus_name(n->config);
+    sedge_auto_put struct json_object *section = NULL;
+
+    (void)sedge_config_get(n->config, SEDGE_PATH("services", nucleus, "configuration", "logging"), 0, &section);
+    return section ? sedge_nucleus_section_check("logging", section, err) : 0;
+}
+
+static bool is_same(const struct sedge_log_settings *a, const struct sedge_log_settings *b)
+{
+    return a->level == b->level && a->format == b->format && a->console == b->console &&
+           a->file_size_kb == b->file_size_kb && a->total_size_kb == b->total_size_kb &&
+           strcmp(a->directory, b->directory) == 0;
+}
+
+/* The lines of the nucleus itself; those of its components go through the supervisor. */
+static void move_own_log(struct sedge_nucleus *n)
+{
+    struct sedge_logfile *old = n->logfile;
+
+    sedge_log_set_level(n->log.level);
+    sedge_log_set_format(n->log.format);
+    n->logfile = n->log.console ? NULL : sedge_logfile_new(n->log.directory, "greengrass");
+    if (n->logfile) {
+        sedge_logfile_quiet(n->logfile, true);
+        sedge_logfile_limits(n->logfile, n->log.file_size_kb, n->log.total_size_kb);
+    }
+    sedge_log_set_sink(n->logfile ? sedge_logfile_sink : NULL, n->logfile);
+    sedge_logfile_free(old);
+}
+
+/* Takes over `dir`, which s->directory is. */
+static void use_log(struct sedge_nucleus *n, const struct sedge_log_settings *s, char *dir)
+{
+    char *old = n->log_dir;
+
+    n->log = *s;
+    n->log_dir = dir;
+    move_own_log(n);
+    if (n->supervisor) sedge_supervisor_set_log(n->supervisor, &n->log);
+    free(old);
+}
+
+static void use_default_log(struct sedge_nucleus *n)
+{
+    struct sedge_log_settings s = SEDGE_LOG_SETTINGS_DEFAULT;
+    char *dir = sedge_xasprintf("%s/logs", n->root);
+
+    s.directory = dir;
+    use_log(n, &s, dir);
+}
+
+/* Several events of one change tell it once. */
+static void tell_ignored(struct sedge_nucleus *n, const struct sedge_err *err)
+{
+    if (n->log_error && strcmp(n->log_error, err->msg) == 0) return;
+    free(n->log_error);
+    n->log_error = sedge_xstrdup(err->msg);
+    sedge_log(SEDGE_ERROR, "main", "logging-ignored",
+              "%s. The whole logging configuration is ignored, what was in force stays: correct or remove that key",
+              err->msg);
 }
 
 void sedge_settings_apply_log(struct sedge_nucleus *n)
 {
-    struct sedge_log_settings s;
-    sedge_auto_free char *dir = sedge_xasprintf("%s/logs", n->root);
+    struct sedge_err err = SEDGE_ERR_INIT;
+    sedge_auto_free char *dir = log_dir(n);
+    struct sedge_log_settings s = read_log(n, dir);
 
-    sedge_settings_log(n, &s);
-    sedge_log_set_level(s.level);
-    sedge_log_set_format(s.format);
-    if (s.console) {
-        sedge_log_set_sink(NULL, NULL);
-    } else {
-        if (!n->logfile) n->logfile = sedge_logfile_new(s.directory ? s.directory : dir, "greengrass");
-        sedge_logfile_quiet(n->logfile, true);
-        sedge_logfile_limits(n->logfile, s.file_size_kb, s.total_size_kb);
-        sedge_log_set_sink(sedge_logfile_sink, n->logfile);
+    if (!n->log_dir) use_default_log(n);
+    if (check_log(n, &err) != 0) {
+        tell_ignored(n, &err);
+        return;
     }
-    if (n->supervisor) sedge_supervisor_set_log(n->supervisor, &s);
+    free(n->log_error);
+    n->log_error = NULL;
+    if (!is_same(&s, &n->log)) use_log(n, &s, sedge_steal(&dir));
 }
 
 static char *system_path(struct sedge_nucleus *n, const char *key)

@@ -27,9 +27,9 @@ static void a_bad_value_is_named_with_what_was_expected(void **st)
         {"{\"mqtt\":5}", "mqtt: expected a map, got int", ""},
         {"{\"mqtt\":null}", NULL, ""},
         {"{\"MQTT\":{\"PORT\":0}}", "mqtt.port: 0 is outside 1..65535", ""},
-        {"{\"logging\":{\"level\":\"debug\"}}", "logging.level: expected TRACE|DEBUG|INFO|WARN|ERROR, got \"debug\"",
-         ""},
-        {"{\"logging\":{\"level\":\"IN\"}}", "logging.level: expected TRACE|DEBUG|INFO|WARN|ERROR, got \"IN\"", ""},
+        {"{\"mqtt\":{\"version\":\"MQTT5\"}}", "mqtt.version: expected mqtt5|mqtt3, got \"MQTT5\"", ""},
+        {"{\"mqtt\":{\"version\":\"mqtt\"}}", "mqtt.version: expected mqtt5|mqtt3, got \"mqtt\"", ""},
+        {"{\"logging\":{\"level\":\"debug\",\"colour\":1}}", NULL, ""}, /* ignored as a whole, elsewhere */
         {"{\"deploymentConfigurationTimeSource\":\"now\"}",
          "deploymentConfigurationTimeSource: expected deploymentCreationTime|deploymentProcessingTime, got \"now\"",
          ""},
@@ -70,6 +70,9 @@ static void a_section_is_checked_strictly(void **st)
         {"{\"level\":\"WARN\",\"format\":\"JSON\"}", ""},
         {"{\"Level\":\"WARN\"}", "logging.Level: unknown key; did you mean logging.level"},
         {"{\"level\":\"WARN\",\"colour\":1}", "logging.colour: unknown key"},
+        {"{\"level\":\"debug\"}", "logging.level: expected TRACE|DEBUG|INFO|WARN|ERROR, got \"debug\""},
+        {"{\"level\":\"IN\"}", "logging.level: expected TRACE|DEBUG|INFO|WARN|ERROR, got \"IN\""},
+        {"{\"format\":\"RAW\",\"outputDirectory\":null}", ""},
         {"{\"fileSizeKB\":0}", "logging.fileSizeKB: 0 is outside 1..1073741824"},
     };
 
