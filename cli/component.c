@@ -1,8 +1,11 @@
 /* sedge component list | details | restart | stop (spec/cli.md 3). */
 #include "cli.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/proc.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,25 +46,83 @@ static int run_list(struct sedge_cli *cli, void *args)
     return 0;
 }
 
+/* "2024-03-07T10:15:42.123Z (5 min ago)" */
+static char *when(struct json_object *o)
+{
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } units[] = {{86400, "days"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    int64_t at = sedge_json_i64(o, "timestamp", 0), ago = (sedge_wall_ms() - at) / 1000;
+    char time[SEDGE_TIME_LEN];
+
+    sedge_time_iso(at, time);
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(units); i++)
+        if (ago >= 2 * units[i].seconds)
+            return sedge_xasprintf("%s (%lld %s ago)", time, (long long)(ago / units[i].seconds), units[i].unit);
+    return sedge_xstrdup(time);
+}
+
+/* "run: signal 11, SIGSEGV, core dumped" */
+static char *signal_text(struct json_object *o)
+{
+    const char *core = sedge_json_bool(o, "coreDumped", false) ? ", core dumped" : ", no core dumped";
+
+    if (sedge_json_bool(o, "killedByNucleus", false)) core = ", stopped by the nucleus";
+    return sedge_xasprintf("%s: signal %lld, %s%s", sedge_json_str(o, "step", "script"),
+                           (long long)sedge_json_i64(o, "signal", 0), sedge_json_str(o, "signalName", "?"), core);
+}
+
+static char *exit_text(struct json_object *o)
+{
+    const char *step = sedge_json_str(o, "step", "script");
+    long long code = sedge_json_i64(o, "code", 0);
+    char name[SEDGE_SIGNAL_NAME_LEN];
+
+    if (sedge_json_i64(o, "signal", 0)) return signal_text(o);
+    if (code > 128 && code <= 128 + SIGRTMAX)
+        return sedge_xasprintf("%s: exit code %lld (in a shell: a program was ended by signal %lld, %s)", step, code,
+                               code - 128, sedge_signal_name((int)code - 128, name));
+    return sedge_xasprintf("%s: exit code %lld", step, code);
+}
+
+static void print_lines(const char *title, struct json_object *lines)
+{
+    size_t n = lines ? json_object_array_length(lines) : 0;
+
+    if (n == 0) return;
+    (void)printf("    %s (%zu line%s):\n", title, n, n == 1 ? "" : "s");
+    for (size_t i = 0; i < n; i++)
+        (void)printf("        %s\n", json_object_get_string(json_object_array_get_idx(lines, i)));
+}
+
+static void print_exit(const char *title, struct json_object *o, const char *version)
+{
+    const char *reason = sedge_json_str(o, "statusReason", "");
+    sedge_auto_free char *time = when(o);
+    sedge_auto_free char *how = NULL;
+
+    if (sedge_json_has(o, "step"))
+        how = exit_text(o);
+    else
+        how = sedge_xasprintf("%s", *reason ? reason : "the component reported ERRORED");
+    (void)printf("    %s: %s\n        at %s%s%s\n", title, how, time, version ? ", version " : "",
+                 version ? version : "");
+}
+
 /* Beyond the original's four lines, and only when there is something to tell. */
 static void print_forensics(struct json_object *c)
 {
-    struct json_object *last = sedge_json_obj(c, "lastExit");
-    struct json_object *lines = sedge_json_arr(c, "lastLines");
+    struct json_object *last = sedge_json_obj(c, "lastExit"), *failure = sedge_json_obj(c, "lastFailure");
     const char *reason = sedge_json_str(c, "statusReason", "");
+    bool is_failure = last && failure && sedge_json_has(failure, "step") &&
+                      sedge_json_i64(last, "timestamp", 0) <= sedge_json_i64(failure, "timestamp", 0);
 
     if (*reason) (void)printf("    Status: %s: %s\n", sedge_json_str(c, "statusCode", ""), reason);
-    if (last && sedge_json_i64(last, "signal", 0))
-        (void)printf("    Last Exit: %s ended by signal %lld%s\n", sedge_json_str(last, "step", "script"),
-                     (long long)sedge_json_i64(last, "signal", 0),
-                     sedge_json_bool(last, "coreDumped", false) ? ", core dumped" : "");
-    else if (last)
-        (void)printf("    Last Exit: %s exited with code %lld\n", sedge_json_str(last, "step", "script"),
-                     (long long)sedge_json_i64(last, "code", 0));
-    if (!*reason || !lines || json_object_array_length(lines) == 0) return;
-    (void)printf("    Last Output:\n");
-    for (size_t i = 0; i < json_object_array_length(lines); i++)
-        (void)printf("        %s\n", json_object_get_string(json_object_array_get_idx(lines, i)));
+    if (last) print_exit("Last Exit", last, NULL);
+    if (failure && !is_failure) print_exit("Last Failure", failure, sedge_json_str(failure, "version", ""));
+    if (failure) print_lines("Output Before the Failure", sedge_json_arr(failure, "lines"));
+    if (!is_failure || sedge_json_has(c, "pid")) print_lines("Last Output", sedge_json_arr(c, "lastLines"));
 }
 
 static int run_details(struct sedge_cli *cli, void *args)

@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include "base/mem.h"
+#include "base/proc.h"
 
 #include <string.h>
 
@@ -54,28 +55,58 @@ static const char *target(struct sedge_api *api, struct sedge_ipc_stream *s, str
     return NULL;
 }
 
+static void add_exit(struct json_object *o, const struct sedge_last_exit *exit)
+{
+    char name[SEDGE_SIGNAL_NAME_LEN];
+
+    sedge_json_add_str(o, "step", exit->step);
+    sedge_json_add_i64(o, "code", exit->code);
+    sedge_json_add_i64(o, "signal", exit->signal);
+    if (exit->signal) sedge_json_add_str(o, "signalName", sedge_signal_name(exit->signal, name));
+    sedge_json_add_bool(o, "coreDumped", exit->core);
+    sedge_json_add_bool(o, "killedByNucleus", exit->killed);
+}
+
+static struct json_object *list_of(const struct sedge_strv *lines)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < lines->n; i++)
+        (void)json_object_array_add(list, json_object_new_string(lines->v[i]));
+    return list;
+}
+
+static void add_failure(struct json_object *o, const struct sedge_service_failure *f)
+{
+    struct json_object *failure = json_object_new_object();
+
+    sedge_json_add_i64(failure, "timestamp", f->wall_ms);
+    sedge_json_add_str(failure, "version", f->version);
+    sedge_json_add_str(failure, "statusCode", sedge_status_name(f->code));
+    sedge_json_add_str(failure, "statusReason", f->reason);
+    if (f->exit.known) add_exit(failure, &f->exit);
+    (void)json_object_object_add(failure, "lines", list_of(f->lines));
+    (void)json_object_object_add(o, "lastFailure", failure);
+}
+
 /* Members beyond the original's, for forensics; clients ignore what they do not know. */
 static void add_forensics(struct sedge_api *api, struct json_object *o, const struct sedge_service_info *info)
 {
     sedge_auto_strv struct sedge_strv lines = {NULL, 0};
-    struct json_object *list = json_object_new_array();
-    struct json_object *last = json_object_new_object();
+    struct sedge_service_failure failure;
 
     sedge_json_add_str(o, "statusCode", sedge_status_name(info->code));
     sedge_json_add_str(o, "statusReason", info->reason);
     if (info->pid > 0) sedge_json_add_i64(o, "pid", info->pid);
     if (info->last_exit.known) {
-        sedge_json_add_str(last, "step", info->last_exit.step);
-        sedge_json_add_i64(last, "code", info->last_exit.code);
-        sedge_json_add_i64(last, "signal", info->last_exit.signal);
-        sedge_json_add_bool(last, "coreDumped", info->last_exit.core);
-        (void)json_object_object_add(o, "lastExit", json_object_get(last));
+        struct json_object *last = json_object_new_object();
+        add_exit(last, &info->last_exit);
+        sedge_json_add_i64(last, "timestamp", info->last_exit.wall_ms);
+        (void)json_object_object_add(o, "lastExit", last);
     }
-    (void)json_object_put(last);
+    if (sedge_supervisor_failure(api->o.supervisor, info->name, &failure) == 0) add_failure(o, &failure);
     sedge_supervisor_last_lines(api->o.supervisor, info->name, &lines);
-    for (size_t i = 0; i < lines.n; i++)
-        (void)json_object_array_add(list, json_object_new_string(lines.v[i]));
-    (void)json_object_object_add(o, "lastLines", list);
+    (void)json_object_object_add(o, "lastLines", list_of(&lines));
 }
 
 void sedge_op_component_details(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request)

@@ -117,7 +117,7 @@ static void set_options(struct sedge_supervisor *sup, const struct sedge_supervi
     sup->log = o->log;
     sup->logs = o->log.directory ? sedge_xstrdup(o->log.directory) : sedge_xasprintf("%s/logs", o->root);
     sup->log.directory = NULL;
-    sup->chunk = sedge_xcalloc(1, SEDGE_PROCESS_CHUNK);
+    sup->reader = SEDGE_NEW(struct sedge_process_reader);
 }
 
 struct sedge_supervisor *sedge_supervisor_new(uv_loop_t *loop, const struct sedge_supervisor_options *options,
@@ -170,7 +170,7 @@ static void destroy(struct sedge_supervisor *sup)
     free(sup->default_user);
     free(sup->shell);
     free(sup->logs);
-    free(sup->chunk);
+    free(sup->reader);
     free(sup);
     if (freed) freed(arg);
 }

@@ -74,7 +74,7 @@ void sedge_supervisor_last_lines(struct sedge_supervisor *sup, const char *name,
     while (s && strcmp(s->name, name) != 0)
         s = s->next;
     if (!s) s = service_find(sup, name);
-    if (s) sedge_output_last(s->output, out);
+    if (s) sedge_output_last(s->output, false, out);
 }
 
 const char *sedge_supervisor_owner_of_token(struct sedge_supervisor *sup, const char *token)

@@ -18,18 +18,19 @@ struct stream {
     uv_pipe_t pipe;
     struct sedge_process *p;
     size_t budget;
-    bool ended;
+    uint64_t since; /* loop time from which the budget counts */
+    bool waiting, ended;
 };
 
 struct sedge_process {
     uv_process_t monitor;
     uv_pipe_t control;
     struct stream streams[NSTREAMS];
-    uv_timer_t tick;  /* reading goes on */
+    uv_timer_t tick;  /* waiting streams are read again */
     uv_timer_t drain; /* the pipes have had their time */
     int stdin_fd;     /* held open, never written */
     struct sedge_buf notes;
-    char *chunk;
+    struct sedge_process_reader *reader;
     struct sedge_process_cbs cbs;
     void *user;
     struct sedge_process_exit exit;
@@ -53,6 +54,14 @@ static void closed_cb(uv_handle_t *h)
     free(p);
 }
 
+/* It no longer counts as one of those that wait. */
+static void go_on(struct stream *st)
+{
+    if (!st->waiting) return;
+    st->waiting = false;
+    st->p->reader->waiting--;
+}
+
 static void close_all(struct sedge_process *p)
 {
     uv_handle_t *handles[] = {
@@ -61,6 +70,8 @@ static void close_all(struct sedge_process *p)
 
     if (p->closing) return;
     p->closing = true;
+    for (int i = 0; i < NSTREAMS; i++)
+        go_on(&p->streams[i]);
     if (p->stdin_fd >= 0) (void)close(p->stdin_fd); /* a pipe: nothing to learn from the result */
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(handles); i++)
         uv_close(handles[i], closed_cb);
@@ -75,7 +86,30 @@ static void alloc_cb(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     const struct sedge_process *p = h->data;
 
     (void)suggested;
-    *buf = uv_buf_init(p->chunk, SEDGE_PROCESS_CHUNK); /* libuv reads and hands over at once: one buffer serves all */
+    *buf = uv_buf_init(p->reader->chunk, SEDGE_PROCESS_CHUNK); /* read and handed over at once: one buffer serves all */
+}
+
+static void wait(struct stream *st)
+{
+    struct sedge_process *p = st->p;
+    uint64_t ms;
+
+    (void)uv_read_stop((uv_stream_t *)&st->pipe);
+    st->waiting = true;
+    ms = (uint64_t)SEDGE_PROCESS_TICK_MS * ++p->reader->waiting;
+    if (!uv_is_active((uv_handle_t *)&p->tick)) (void)uv_timer_start(&p->tick, tick_cb, ms, 0);
+}
+
+static void spend(struct stream *st, size_t n)
+{
+    uint64_t now = uv_now(st->pipe.loop);
+
+    if (now - st->since >= SEDGE_PROCESS_TICK_MS) {
+        st->since = now;
+        st->budget = SEDGE_PROCESS_READ_BUDGET;
+    }
+    st->budget = st->budget > n ? st->budget - n : 0;
+    if (st->budget == 0) wait(st);
 }
 
 static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
@@ -84,10 +118,8 @@ static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
     struct sedge_process *p = st->p;
 
     if (n > 0) {
+        spend(st, (size_t)n);
         p->cbs.output(p, st == &p->streams[ERR], buf->base, (size_t)n, p->user);
-        st->budget = st->budget > (size_t)n ? st->budget - (size_t)n : 0;
-        if (st->budget == 0) (void)uv_read_stop(s);
-        if (!uv_is_active((uv_handle_t *)&p->tick)) (void)uv_timer_start(&p->tick, tick_cb, SEDGE_PROCESS_TICK_MS, 0);
         return;
     }
     if (n == 0) return;
@@ -103,9 +135,10 @@ static void tick_cb(uv_timer_t *t)
 
     for (int i = 0; i < NSTREAMS; i++) {
         struct stream *st = &p->streams[i];
-        bool stopped = st->budget == 0;
-        st->budget = SEDGE_PROCESS_READ_BUDGET;
-        if (stopped && !st->ended) (void)uv_read_start((uv_stream_t *)&st->pipe, alloc_cb, read_cb);
+        if (!st->waiting) continue;
+        go_on(st);
+        st->since = 0; /* a new budget */
+        if (!p->closing) (void)uv_read_start((uv_stream_t *)&st->pipe, alloc_cb, read_cb);
     }
 }
 
@@ -356,7 +389,7 @@ struct sedge_process *sedge_process_spawn(uv_loop_t *loop, const struct sedge_pr
     p->cbs = *cbs;
     p->user = user;
     p->drain_ms = spec->drain_ms;
-    p->chunk = spec->chunk;
+    p->reader = spec->reader;
     rc = spawn(loop, p, spec, &f);
     close_fds(f.theirs);
     if (rc != 0) {

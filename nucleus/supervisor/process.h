@@ -10,7 +10,9 @@
  * open keeps the script "running"). With drain_ms >= 0 the pipes get only that long after the exit.
  * `gone`: no process of it is left; the memory is freed when the callback returns.
  *
- * A writer without measure is slowed down: at most SEDGE_PROCESS_READ_BUDGET bytes are read in SEDGE_PROCESS_TICK_MS.
+ * A writer without measure is slowed down by its full pipe: at most SEDGE_PROCESS_READ_BUDGET bytes are read of each of
+ * its streams in SEDGE_PROCESS_TICK_MS. When several do that, each waits as many times longer, so that all of them
+ * together cost what one costs. Nothing is lost here, and who writes little never waits.
  */
 #ifndef SEDGE_SUPERVISOR_PROCESS_H
 #define SEDGE_SUPERVISOR_PROCESS_H
@@ -24,7 +26,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define SEDGE_PROCESS_READ_BUDGET ((size_t)256 * 1024)
+#define SEDGE_PROCESS_READ_BUDGET ((size_t)128 * 1024)
 #define SEDGE_PROCESS_TICK_MS     5
 #define SEDGE_PROCESS_CHUNK       ((size_t)32 * 1024)
 #define SEDGE_PROCESS_LAST_MS     5000 /* for the pipes after the last process is gone */
@@ -37,6 +39,11 @@ struct sedge_process_exit {
     int code;   /* -1 when a signal ended it */
     int signal; /* 0 or the signal */
     bool core;
+};
+
+struct sedge_process_reader { /* shared by all processes of a loop; zeroed at first */
+    char chunk[SEDGE_PROCESS_CHUNK];
+    unsigned waiting; /* streams that have used up their budget */
 };
 
 struct sedge_process_spec {
@@ -53,7 +60,7 @@ struct sedge_process_spec {
     const gid_t *groups;
     size_t ngroups;
     int drain_ms; /* -1: without limit */
-    char *chunk;  /* SEDGE_PROCESS_CHUNK bytes to read into, shared by all processes of a loop */
+    struct sedge_process_reader *reader;
 };
 
 struct sedge_process_cbs {

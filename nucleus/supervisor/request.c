@@ -21,6 +21,8 @@ void sedge_supervisor_set_log(struct sedge_supervisor *sup, const struct sedge_l
     sup->logs = log->directory ? sedge_xstrdup(log->directory) : sedge_xasprintf("%s/logs", sup->root);
     for (struct service *s = sup->services; s; s = s->next)
         sedge_output_configure(s->output, &sup->log, sup->logs);
+    for (struct service *s = sup->detached; s; s = s->next)
+        sedge_output_configure(s->output, &sup->log, sup->logs);
 }
 
 static void apply_limits(struct service *s)

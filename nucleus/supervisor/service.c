@@ -27,6 +27,7 @@ static void destroy(struct service *s)
 
     if (s->detached && !service_find(sup, s->name)) sedge_cgroups_remove(sup->cgroups, s->name);
     sedge_output_free(s->output);
+    failure_forget(s);
     free_deps(s);
     json_object_put(s->lifecycle);
     json_object_put(s->setenv);
@@ -132,7 +133,7 @@ void service_note(struct service *s, enum sedge_level level, const char *event, 
     va_start(ap, fmt);
     if (vasprintf(&text, fmt, ap) < 0) text = NULL;
     va_end(ap);
-    if (text) sedge_output_note(s->output, level, event, text, NULL, NULL);
+    if (text) sedge_output_note(s->output, level, event, text, NULL);
 }
 
 /* ---- state ---- */
@@ -160,6 +161,7 @@ void service_moved(struct service *s, enum sedge_lc_state old)
     if (s->lc.code == SEDGE_STATUS_NONE) set_reason(s, NULL);
     care_moved(s);
     sedge_output_state(s->output, sedge_lc_name(s->lc.state));
+    failure_note(s, old);
     supervisor_moved(s, old);
 }
 

@@ -1,9 +1,9 @@
 /*
  * service - inside of the supervisor: one component, its steps and its processes. Nobody outside includes this.
  *
- * service.c is its memory and its state, drive.c turns the state machine, kill.c ends its processes, step.c runs a step
- * (work item, process, output), care.c has what is beyond the original (pauses, watchdog), supervisor.c holds all of
- * them (birth.c, request.c and look.c are its outer sides).
+ * service.c is its memory and its state, drive.c turns the state machine, kill.c ends its processes, failure.c keeps
+ * what a crash leaves behind, step.c runs a step (work item, process, output), care.c has what is beyond the original
+ * (pauses, watchdog), supervisor.c holds all of them (birth.c, request.c and look.c are its outer sides).
  */
 #ifndef SEDGE_SUPERVISOR_SERVICE_H
 #define SEDGE_SUPERVISOR_SERVICE_H
@@ -51,10 +51,19 @@ struct script { /* a process of a service, running or being killed */
     struct script *next;
     struct service *s;
     struct sedge_process *process;
+    struct sedge_output_source *source;
     enum step_kind kind;
     unsigned gen;
     struct sedge_err launch; /* why it could not be executed */
     bool doomed;             /* has been told to end */
+};
+
+struct failure { /* the way into ERRORED or BROKEN */
+    char *version, *reason;
+    enum sedge_status_code code;
+    int64_t wall_ms;
+    struct sedge_last_exit exit; /* known: it was a script's end */
+    struct sedge_strv lines;     /* of that script, up to then */
 };
 
 struct service {
@@ -101,6 +110,8 @@ struct service {
     struct json_object *old_lifecycle; /* whose shutdown step belongs to what runs now; NULL: the current one */
     char *old_version, *old_user;
     struct sedge_last_exit last_exit;
+    unsigned last_exit_gen;
+    struct failure *failure; /* the last one; NULL: none */
     char *user;
     char *reason;
     bool limited; /* limits were set in its control group */
@@ -140,7 +151,7 @@ struct sedge_supervisor {
     bool is_root;
     struct sedge_strv base_env; /* of the nucleus, without its secrets */
     char *search_path, *home;
-    char *chunk;
+    struct sedge_process_reader *reader;
     struct service *services;
     struct service *detached; /* bootstraps */
     uv_idle_t idle;           /* runs while something is due */
@@ -232,6 +243,11 @@ void service_kill(struct service *s, void (*after)(struct service *s));
 /* KILL now; no shutdown step, no waiting. */
 void service_force(struct service *s);
 void service_script_gone(struct service *s);
+
+/* failure.c */
+/* The state has changed: keeps what a failure leaves behind. */
+void failure_note(struct service *s, enum sedge_lc_state old);
+void failure_forget(struct service *s);
 
 /* step.c */
 const char *step_name(enum step_kind kind);

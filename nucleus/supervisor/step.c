@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "recipe/step.h"
 #include "service.h"
 
@@ -115,7 +116,7 @@ static void on_output(struct sedge_process *p, bool is_stderr, const char *data,
 
     (void)p;
     if (n > 0 && sc->s->extension.output_is_life) (void)care_alive(sc->s);
-    sedge_output_data(sc->s->output, is_stderr, data, n, sedge_mono_ms());
+    sedge_output_data(sc->source, is_stderr, data, n, sedge_mono_ms());
 }
 
 static void on_note(struct sedge_process *p, char kind, const char *text, void *user)
@@ -144,26 +145,30 @@ static const char *hint_of(int code)
 static void note_exit(const struct script *sc, const struct sedge_process_exit *how)
 {
     struct service *s = sc->s;
-    char text[128], value[64];
+    sedge_auto_put struct json_object *extra = json_object_new_object();
+    sedge_auto_free char *text = sedge_xasprintf("%s script exited", steps[sc->kind].title);
+    sedge_auto_free char *code = sedge_xasprintf("%d", how->signal ? 128 + how->signal : how->code);
     const char *hint = hint_of(how->code);
 
-    (void)snprintf(text, sizeof(text), "%s script exited", steps[sc->kind].title);
-    if (how->signal)
-        (void)snprintf(value, sizeof(value), "%d, signal=%d%s", 128 + how->signal, how->signal,
-                       how->core ? ", core dumped" : "");
-    else
-        (void)snprintf(value, sizeof(value), "%d", how->code);
-    sedge_output_note(s->output, SEDGE_INFO, "", text, "exitCode", value);
+    sedge_json_add_str(extra, "exitCode", code);
+    if (how->signal) {
+        char name[SEDGE_SIGNAL_NAME_LEN];
+        sedge_json_add_str(extra, "signal", sedge_signal_name(how->signal, name));
+        sedge_json_add_str(extra, "coreDumped", how->core ? "true" : "false");
+    }
+    sedge_output_note(s->output, SEDGE_INFO, "", text, extra);
     if (hint && !sc->launch.code) service_note(s, SEDGE_ERROR, "script-exit-code", "Exit code %d: %s", how->code, hint);
 }
 
 static void remember_exit(const struct script *sc, const struct sedge_process_exit *how)
 {
+    sc->s->last_exit_gen = sc->gen;
     sc->s->last_exit = (struct sedge_last_exit){.known = true,
                                                 .step = step_name(sc->kind),
                                                 .code = how->code,
                                                 .signal = how->signal,
                                                 .core = how->core,
+                                                .killed = sc->doomed,
                                                 .wall_ms = sedge_wall_ms()};
 }
 
@@ -173,6 +178,7 @@ static void on_ended(struct sedge_process *p, const struct sedge_process_exit *h
     struct step_result r = {.kind = sc->kind, .outcome = STEP_EXITED, .exit = *how};
 
     (void)p;
+    sedge_output_finish(sc->source);
     note_exit(sc, how);
     remember_exit(sc, how);
     if (sc->gen != sc->s->gen) return; /* killed by a later step: its end changes nothing */
@@ -191,6 +197,7 @@ static void on_gone(struct sedge_process *p, void *user)
         *at = sc->next;
         break;
     }
+    sedge_output_source_free(sc->source);
     free(sc);
     service_script_gone(s);
     service_unref(s);
@@ -217,16 +224,17 @@ static void fill_process(const struct launch *l, const struct sedge_strv *env, s
         .groups = as->groups,
         .ngroups = as->ngroups,
         .drain_ms = steps[l->kind].foreground ? FOREGROUND_DRAIN_MS : -1,
-        .chunk = sup->chunk,
+        .reader = sup->reader,
     };
 }
 
 static void note_start(const struct launch *l)
 {
+    sedge_auto_put struct json_object *extra = json_object_new_object();
     sedge_auto_free char *command = sedge_xasprintf("[\"%s\", \"-c\", \"%s\"]", l->s->sup->shell, l->step.script);
 
-    sedge_output_begin(l->s->output, l->script_name);
-    sedge_output_note(l->s->output, SEDGE_INFO, "shell-runner-start", "", "command", command);
+    sedge_json_add_str(extra, "command", command);
+    sedge_output_note(l->s->output, SEDGE_INFO, "shell-runner-start", "", extra);
 }
 
 static int spawn(struct launch *l, struct sedge_err *err)
@@ -237,10 +245,12 @@ static int spawn(struct launch *l, struct sedge_err *err)
 
     make_environment(l, &env);
     fill_process(l, &env, &spec);
-    note_start(l);
     *sc = (struct script){.s = l->s, .kind = l->kind, .gen = l->gen};
+    sc->source = sedge_output_begin(l->s->output, l->script_name);
+    note_start(l);
     sc->process = sedge_process_spawn(l->s->sup->loop, &spec, &process_cbs, sc, err);
     if (!sc->process) {
+        sedge_output_source_free(sc->source);
         free(sc);
         return -1;
     }

@@ -81,6 +81,16 @@ struct sedge_last_exit {
     int code;         /* exit code, or -1 when a signal ended it */
     int signal;       /* 0, or the signal */
     bool core;        /* a core was dumped */
+    bool killed;      /* the nucleus had told it to end */
+    int64_t wall_ms;
+};
+
+struct sedge_service_failure { /* how a component last came to be ERRORED or BROKEN; borrowed like an info */
+    const char *version;
+    enum sedge_status_code code;
+    const char *reason;          /* "" when code is NONE */
+    struct sedge_last_exit exit; /* known: a script's end was the reason; otherwise a timeout, a report, no user ... */
+    const struct sedge_strv *lines; /* the last ones of the script */
     int64_t wall_ms;
 };
 
@@ -212,6 +222,9 @@ void sedge_supervisor_each(struct sedge_supervisor *sup, int (*fn)(const struct 
                            void *user);
 /* The last lines of a component's output, oldest first, for diagnosis. While `done` of its bootstrap runs: of that. */
 void sedge_supervisor_last_lines(struct sedge_supervisor *sup, const char *name, struct sedge_strv *out);
+
+/* -1: it has not failed since the nucleus runs. It is kept over restarts and new versions, until the next failure. */
+int sedge_supervisor_failure(struct sedge_supervisor *sup, const char *name, struct sedge_service_failure *out);
 
 /* The component whose token this is (compared in constant time), NULL for none. */
 const char *sedge_supervisor_owner_of_token(struct sedge_supervisor *sup, const char *token);
