@@ -34,7 +34,8 @@ void sedge_output_configure(struct sedge_output *o, const struct sedge_log_setti
 void sedge_output_state(struct sedge_output *o, const char *state); /* currentState of the lines to come */
 
 struct sedge_output_source *sedge_output_begin(struct sedge_output *o, const char *script_name);
-void sedge_output_data(struct sedge_output_source *src, bool is_stderr, const char *data, size_t n, int64_t now_ms);
+/* Returns how many bytes of log it has made: what it has cost. */
+size_t sedge_output_data(struct sedge_output_source *src, bool is_stderr, const char *data, size_t n, int64_t now_ms);
 void sedge_output_finish(struct sedge_output_source *src); /* lines without an end have it here; data may still come */
 void sedge_output_source_free(struct sedge_output_source *src); /* NULL is fine */
 

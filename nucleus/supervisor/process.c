@@ -19,7 +19,7 @@ struct stream {
     struct sedge_process *p;
     size_t budget;
     uint64_t since; /* loop time from which the budget counts */
-    bool waiting, ended;
+    bool waiting, cheap, ended;
 };
 
 struct sedge_process {
@@ -81,14 +81,34 @@ static void close_all(struct sedge_process *p)
 
 static void tick_cb(uv_timer_t *t);
 
-static void alloc_cb(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+static void alloc_chunk(const struct sedge_process *p, size_t n, uv_buf_t *buf)
 {
-    const struct sedge_process *p = h->data;
-
-    (void)suggested;
-    *buf = uv_buf_init(p->reader->chunk, SEDGE_PROCESS_CHUNK); /* read and handed over at once: one buffer serves all */
+    *buf = uv_buf_init(p->reader->chunk, (unsigned)n); /* read and handed over at once: one buffer serves all */
 }
 
+static void alloc_cb(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+{
+    (void)suggested;
+    alloc_chunk(h->data, SEDGE_PROCESS_CHUNK, buf);
+}
+
+static void alloc_stream_cb(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+{
+    const struct stream *st = (const struct stream *)h;
+
+    (void)suggested;
+    alloc_chunk(st->p, st->cheap ? SEDGE_PROCESS_CHUNK : SEDGE_PROCESS_CHUNK_SMALL, buf);
+}
+
+/* What is left for each when this one goes on beside those that wait. */
+static size_t share(const struct stream *st)
+{
+    size_t part = SEDGE_PROCESS_READ_BUDGET / (1 + st->p->reader->waiting);
+
+    return part > SEDGE_PROCESS_CHUNK_SMALL ? part : SEDGE_PROCESS_CHUNK_SMALL;
+}
+
+/* For a tick; longer where the least share is more than a part of the budget. */
 static void wait(struct stream *st)
 {
     struct sedge_process *p = st->p;
@@ -96,19 +116,23 @@ static void wait(struct stream *st)
 
     (void)uv_read_stop((uv_stream_t *)&st->pipe);
     st->waiting = true;
-    ms = (uint64_t)SEDGE_PROCESS_TICK_MS * ++p->reader->waiting;
+    p->reader->waiting++;
+    ms = (uint64_t)SEDGE_PROCESS_TICK_MS * share(st) * p->reader->waiting / SEDGE_PROCESS_READ_BUDGET;
+    if (ms < SEDGE_PROCESS_TICK_MS) ms = SEDGE_PROCESS_TICK_MS;
     if (!uv_is_active((uv_handle_t *)&p->tick)) (void)uv_timer_start(&p->tick, tick_cb, ms, 0);
 }
 
-static void spend(struct stream *st, size_t n)
+static void spend(struct stream *st, size_t n, size_t work)
 {
     uint64_t now = uv_now(st->pipe.loop);
+    size_t cost = work > n ? work : n;
 
+    st->cheap = work <= n;
     if (now - st->since >= SEDGE_PROCESS_TICK_MS) {
         st->since = now;
-        st->budget = SEDGE_PROCESS_READ_BUDGET;
+        st->budget = share(st);
     }
-    st->budget = st->budget > n ? st->budget - n : 0;
+    st->budget = st->budget > cost ? st->budget - cost : 0;
     if (st->budget == 0) wait(st);
 }
 
@@ -118,14 +142,13 @@ static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
     struct sedge_process *p = st->p;
 
     if (n > 0) {
-        spend(st, (size_t)n);
-        p->cbs.output(p, st == &p->streams[ERR], buf->base, (size_t)n, p->user);
+        spend(st, (size_t)n, p->cbs.output(p, st == &p->streams[ERR], buf->base, (size_t)n, p->user));
         return;
     }
     if (n == 0) return;
     (void)uv_read_stop(s);
     st->ended = true;
-    p->cbs.output(p, st == &p->streams[ERR], "", 0, p->user);
+    (void)p->cbs.output(p, st == &p->streams[ERR], "", 0, p->user);
     check(p);
 }
 
@@ -138,7 +161,7 @@ static void tick_cb(uv_timer_t *t)
         if (!st->waiting) continue;
         go_on(st);
         st->since = 0; /* a new budget */
-        if (!p->closing) (void)uv_read_start((uv_stream_t *)&st->pipe, alloc_cb, read_cb);
+        if (!p->closing) (void)uv_read_start((uv_stream_t *)&st->pipe, alloc_stream_cb, read_cb);
     }
 }
 
@@ -374,7 +397,7 @@ static void start_reading(struct sedge_process *p)
 {
     (void)uv_read_start((uv_stream_t *)&p->control, alloc_cb, control_cb);
     for (int i = 0; i < NSTREAMS; i++)
-        (void)uv_read_start((uv_stream_t *)&p->streams[i].pipe, alloc_cb, read_cb);
+        (void)uv_read_start((uv_stream_t *)&p->streams[i].pipe, alloc_stream_cb, read_cb);
 }
 
 struct sedge_process *sedge_process_spawn(uv_loop_t *loop, const struct sedge_process_spec *spec,

@@ -10,9 +10,10 @@
  * open keeps the script "running"). With drain_ms >= 0 the pipes get only that long after the exit.
  * `gone`: no process of it is left; the memory is freed when the callback returns.
  *
- * A writer without measure is slowed down by its full pipe: at most SEDGE_PROCESS_READ_BUDGET bytes are read of each of
- * its streams in SEDGE_PROCESS_TICK_MS. When several do that, each waits as many times longer, so that all of them
- * together cost what one costs. Nothing is lost here, and who writes little never waits.
+ * A writer without measure is slowed down by its full pipe: each of its streams may cost SEDGE_PROCESS_READ_BUDGET in
+ * SEDGE_PROCESS_TICK_MS, counted in bytes read or, where it is more, in what `output` returns as the work it has done.
+ * Several that do that share this, so that all together cost what one costs; who writes little never waits. Nothing is
+ * lost here.
  */
 #ifndef SEDGE_SUPERVISOR_PROCESS_H
 #define SEDGE_SUPERVISOR_PROCESS_H
@@ -29,7 +30,8 @@
 #define SEDGE_PROCESS_READ_BUDGET ((size_t)128 * 1024)
 #define SEDGE_PROCESS_TICK_MS     5
 #define SEDGE_PROCESS_CHUNK       ((size_t)32 * 1024)
-#define SEDGE_PROCESS_LAST_MS     5000 /* for the pipes after the last process is gone */
+#define SEDGE_PROCESS_CHUNK_SMALL ((size_t)4 * 1024) /* while output costs more than the reading */
+#define SEDGE_PROCESS_LAST_MS     5000               /* for the pipes after the last process is gone */
 
 struct sedge_process;
 
@@ -65,7 +67,8 @@ struct sedge_process_spec {
 
 struct sedge_process_cbs {
     void (*started)(struct sedge_process *p, void *user);
-    void (*output)(struct sedge_process *p, bool is_stderr, const char *data, size_t n, void *user); /* n 0: its end */
+    size_t (*output)(struct sedge_process *p, bool is_stderr, const char *data, size_t n,
+                     void *user); /* n 0: its end */
     /* kind 'W': something minor; 'E': the script could not be executed */
     void (*note)(struct sedge_process *p, char kind, const char *text, void *user);
     void (*ended)(struct sedge_process *p, const struct sedge_process_exit *how, void *user);

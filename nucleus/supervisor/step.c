@@ -110,13 +110,13 @@ static void on_started(struct sedge_process *p, void *user)
     if (sc->gen == sc->s->gen && sc->launch.code == SEDGE_OK) report(sc->s, sc->kind, STEP_LAUNCHED, NULL);
 }
 
-static void on_output(struct sedge_process *p, bool is_stderr, const char *data, size_t n, void *user)
+static size_t on_output(struct sedge_process *p, bool is_stderr, const char *data, size_t n, void *user)
 {
     struct script *sc = user;
 
     (void)p;
     if (n > 0 && sc->s->extension.output_is_life) (void)care_alive(sc->s);
-    sedge_output_data(sc->source, is_stderr, data, n, sedge_mono_ms());
+    return sedge_output_data(sc->source, is_stderr, data, n, sedge_mono_ms());
 }
 
 static void on_note(struct sedge_process *p, char kind, const char *text, void *user)
