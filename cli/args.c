@@ -55,6 +55,7 @@ static int store(const struct sedge_arg *row, const char *value, char *slot, str
         memcpy(slot, &value, sizeof value);
         return 0;
     case SEDGE_ARG_LIST:
+    case SEDGE_ARG_WORDS:
         sedge_strv_add((struct sedge_strv *)(void *)slot, value);
         return 0;
     case SEDGE_ARG_INT:
@@ -69,7 +70,9 @@ static int store(const struct sedge_arg *row, const char *value, char *slot, str
 static int check_required(const struct sedge_arg *rows, size_t n, const bool *seen, struct sedge_err *err)
 {
     for (size_t i = 0; i < n; i++)
-        if (rows[i].required && !seen[i])
+        if (rows[i].required && !seen[i] && rows[i].type == SEDGE_ARG_WORDS)
+            return sedge_err_set(err, SEDGE_E_INVALID, "Missing required parameter: '%s'", rows[i].name);
+        else if (rows[i].required && !seen[i])
             return sedge_err_set(err, SEDGE_E_INVALID, "Missing required option: '%s=%s'", rows[i].name, rows[i].value);
     return 0;
 }
@@ -98,18 +101,35 @@ static const char *next_word(int argc, char **argv, int *i, const struct sedge_a
     return NULL;
 }
 
+/* The row of words that are no options. */
+static const struct sedge_arg *words_row(const struct sedge_arg *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].type == SEDGE_ARG_WORDS) return &rows[i];
+    return NULL;
+}
+
+const char *sedge_args_words(const struct sedge_arg *rows, size_t n)
+{
+    const struct sedge_arg *row = words_row(rows, n);
+
+    return row ? row->name : NULL;
+}
+
 static int take_option(int argc, char **argv, int *i, const struct sedge_arg *rows, size_t n, void *out, bool *seen,
                        struct sedge_err *err)
 {
     const char *value;
     const struct sedge_arg *row = find(argv[*i], rows, n, &value);
 
+    if (!row && *argv[*i] != '-') row = words_row(rows, n);
     if (!row) return unknown(argv[*i], rows, n, err);
+    if (row->type == SEDGE_ARG_WORDS) value = argv[*i];
     if (row->type != SEDGE_ARG_FLAG && !value) {
         value = next_word(argc, argv, i, rows, n, row, err);
         if (!value) return -1;
     }
-    if (seen[row - rows] && row->type != SEDGE_ARG_LIST)
+    if (seen[row - rows] && row->type != SEDGE_ARG_LIST && row->type != SEDGE_ARG_WORDS)
         return sedge_err_set(err, SEDGE_E_INVALID, "option '%s' should be specified only once", row->name);
     seen[row - rows] = true;
     return store(row, value, (char *)out + row->offset, err);
@@ -131,7 +151,7 @@ enum sedge_args_result sedge_args_parse(int argc, char **argv, const struct sedg
 void sedge_args_release(const struct sedge_arg *rows, size_t n, void *out)
 {
     for (size_t i = 0; i < n; i++)
-        if (rows[i].type == SEDGE_ARG_LIST)
+        if (rows[i].type == SEDGE_ARG_LIST || rows[i].type == SEDGE_ARG_WORDS)
             sedge_strv_release((struct sedge_strv *)(void *)((char *)out + rows[i].offset));
 }
 

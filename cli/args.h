@@ -16,7 +16,8 @@ enum sedge_arg_type {
     SEDGE_ARG_FLAG, /* bool */
     SEDGE_ARG_TEXT, /* const char * */
     SEDGE_ARG_LIST, /* struct sedge_strv: may be given several times */
-    SEDGE_ARG_INT   /* int */
+    SEDGE_ARG_INT,  /* int */
+    SEDGE_ARG_WORDS /* struct sedge_strv: words that are no options; the name is that of the usage: "FILE|DIR..." */
 };
 
 struct sedge_arg {
@@ -41,6 +42,8 @@ enum sedge_args_result {
 enum sedge_args_result sedge_args_parse(int argc, char **argv, const struct sedge_arg *rows, size_t n, void *out,
                                         struct sedge_err *err);
 void sedge_args_release(const struct sedge_arg *rows, size_t n, void *out);
+/* The names of words that are no options, for the first line of the usage; NULL for none. */
+const char *sedge_args_words(const struct sedge_arg *rows, size_t n);
 /* Lines of the usage. */
 void sedge_args_usage(const struct sedge_arg *rows, size_t n, struct sedge_buf *out);
 

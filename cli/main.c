@@ -16,6 +16,7 @@ static const struct {
               {sedge_deployment_commands, &sedge_deployment_ncommands},
               {sedge_logs_commands, &sedge_logs_ncommands},
               {sedge_topic_commands, &sedge_topic_ncommands},
+              {sedge_recipe_commands, &sedge_recipe_ncommands},
               {sedge_debug_commands, &sedge_debug_ncommands}};
 
 static void print_commands(FILE *out, const char *group)
@@ -63,9 +64,10 @@ static const struct sedge_command *find(const char *group, const char *name)
 static void print_command_usage(FILE *out, const struct sedge_command *c)
 {
     sedge_auto_buf struct sedge_buf b = SEDGE_BUF_INIT;
+    const char *words = sedge_args_words(c->args, c->nargs);
 
-    sedge_buf_printf(&b, "Usage: sedge %s%s%s%s\n\n%s.\n\n", c->group, *c->group ? " " : "", c->name,
-                     c->nargs ? " [options]" : "", c->help);
+    sedge_buf_printf(&b, "Usage: sedge %s%s%s%s%s%s\n\n%s.\n\n", c->group, *c->group ? " " : "", c->name,
+                     c->nargs ? " [options]" : "", words ? " " : "", words ? words : "", c->help);
     sedge_args_usage(c->args, c->nargs, &b);
     sedge_buf_printf(&b, "  %-40s %s\n  %-40s %s\n", "-h, --help", "print this text", "-V, --version",
                      "print the version");

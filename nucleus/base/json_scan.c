@@ -12,7 +12,8 @@ struct scan {
     size_t at;
     const char *what;
     struct sedge_err *err;
-    size_t found; /* locate: offset of the value looked for */
+    size_t found;     /* locate: offset of the value looked for, */
+    size_t found_key; /* and of its key if it has one */
 };
 
 static void line_of(const char *text, size_t offset, unsigned *line, unsigned *column)
@@ -183,7 +184,9 @@ static int member(struct scan *s, unsigned depth, const char *pointer, struct js
     if (peek(s) != ':') return expected(s, "\":\" after a key");
     s->at++;
     blanks(s);
-    return value(s, depth, below(pointer, key));
+    pointer = below(pointer, key);
+    if (pointer && !*pointer) s->found_key = start;
+    return value(s, depth, pointer);
 }
 
 static int object(struct scan *s, unsigned depth, const char *pointer)
@@ -268,11 +271,21 @@ int sedge_json_scan(const char *text, size_t len, const char *what, struct sedge
     return whole(&s, NULL);
 }
 
-int sedge_json_locate(const char *text, size_t len, const char *pointer, unsigned *line, unsigned *column)
+static int locate(const char *text, size_t len, const char *pointer, bool key, unsigned *line, unsigned *column)
 {
-    struct scan s = {.text = text, .len = len, .what = "", .found = SIZE_MAX};
+    struct scan s = {.text = text, .len = len, .what = "", .found = SIZE_MAX, .found_key = SIZE_MAX};
 
     if (whole(&s, pointer) != 0 || s.found == SIZE_MAX) return -1;
-    line_of(text, s.found, line, column);
+    line_of(text, key && s.found_key != SIZE_MAX ? s.found_key : s.found, line, column);
     return 0;
+}
+
+int sedge_json_locate(const char *text, size_t len, const char *pointer, unsigned *line, unsigned *column)
+{
+    return locate(text, len, pointer, false, line, column);
+}
+
+int sedge_json_locate_key(const char *text, size_t len, const char *pointer, unsigned *line, unsigned *column)
+{
+    return locate(text, len, pointer, true, line, column);
 }

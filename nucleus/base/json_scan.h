@@ -18,5 +18,7 @@
 int sedge_json_scan(const char *text, size_t len, const char *what, struct sedge_err *err);
 /* Where the value at a JSON pointer starts (line and column from 1) in a text that passed the scan. -1: not there. */
 int sedge_json_locate(const char *text, size_t len, const char *pointer, unsigned *line, unsigned *column);
+/* The same for its key; an element of a list or the root has none and gives the place of the value. */
+int sedge_json_locate_key(const char *text, size_t len, const char *pointer, unsigned *line, unsigned *column);
 
 #endif

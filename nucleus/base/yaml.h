@@ -36,6 +36,8 @@ struct json_object *sedge_yaml_parse_object(const char *text, size_t len, const 
 
 /* Where the value at a JSON pointer starts in a text that parses (line and column from 1). -1 when it is not there. */
 int sedge_yaml_locate(const char *text, size_t len, const char *pointer, unsigned *line, unsigned *column);
+/* The same for its key; an element of a list or the root has none and gives the place of the value. */
+int sedge_yaml_locate_key(const char *text, size_t len, const char *pointer, unsigned *line, unsigned *column);
 
 /* Appends `v` as one YAML document in block style, keys in stored order. Reading it back gives an equal tree: text that
  * would be read as something else is quoted, text of several lines becomes a literal block. */

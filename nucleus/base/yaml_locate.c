@@ -9,6 +9,7 @@
 
 struct locator {
     yaml_parser_t parser;
+    bool key; /* the place of the key, not of the value */
     unsigned line, column;
 };
 
@@ -58,6 +59,12 @@ static void split_token(const char **pointer, struct sedge_buf *token)
 
 static int locate_node(struct locator *l, const yaml_event_t *ev, const char *pointer);
 
+static void note(struct locator *l, const yaml_event_t *ev)
+{
+    l->line = (unsigned)ev->start_mark.line + 1;
+    l->column = (unsigned)ev->start_mark.column + 1;
+}
+
 /* One key or index of the collection: 1 found, 0 go on, -1 end or failure. */
 static int locate_child(struct locator *l, bool map, size_t index, const char *token, const char *rest)
 {
@@ -75,6 +82,7 @@ static int locate_child(struct locator *l, bool map, size_t index, const char *t
     hit = strcmp(number, token) == 0;
     if (map) {
         hit = ev.type == YAML_SCALAR_EVENT && strcmp((const char *)ev.data.scalar.value, token) == 0;
+        if (hit && l->key && !*rest) note(l, &ev);
         rc = skip_rest(l, &ev);
         yaml_event_delete(&ev);
         if (rc != 0 || locate_next(l, &ev) != 0) return -1;
@@ -91,8 +99,7 @@ static int locate_node(struct locator *l, const yaml_event_t *ev, const char *po
     int rc = 0;
 
     if (!*pointer) {
-        l->line = (unsigned)ev->start_mark.line + 1;
-        l->column = (unsigned)ev->start_mark.column + 1;
+        if (!l->key || !l->line) note(l, ev);
         return 0;
     }
     if (!opens(ev)) return -1;
@@ -102,9 +109,9 @@ static int locate_node(struct locator *l, const yaml_event_t *ev, const char *po
     return rc == 1 ? 0 : -1;
 }
 
-int sedge_yaml_locate(const char *text, size_t len, const char *pointer, unsigned *line, unsigned *column)
+static int locate(const char *text, size_t len, const char *pointer, bool key, unsigned *line, unsigned *column)
 {
-    struct locator l = {.line = 0};
+    struct locator l = {.key = key};
     bool done = false;
     int rc = -1;
 
@@ -124,4 +131,14 @@ int sedge_yaml_locate(const char *text, size_t len, const char *pointer, unsigne
     *line = l.line;
     *column = l.column;
     return rc;
+}
+
+int sedge_yaml_locate(const char *text, size_t len, const char *pointer, unsigned *line, unsigned *column)
+{
+    return locate(text, len, pointer, false, line, column);
+}
+
+int sedge_yaml_locate_key(const char *text, size_t len, const char *pointer, unsigned *line, unsigned *column)
+{
+    return locate(text, len, pointer, true, line, column);
 }

@@ -24,19 +24,12 @@ char *sedge_work_path(const char *root, const char *component)
     return sedge_xasprintf("%s/work/%s", root, component);
 }
 
-/* A variable in a text: {component:space:key}, or {space:key} with component NULL. */
-struct variable {
-    char *component;
-    char *space;
-    char *key;
-    size_t length; /* in the text, with its braces */
-};
-
-static void release_variable(struct variable *v)
+void sedge_variable_release(struct sedge_variable *v)
 {
     free(v->component);
     free(v->space);
     free(v->key);
+    *v = (struct sedge_variable){NULL, NULL, NULL, 0};
 }
 
 /* Reads "name:" at *p; NULL if there is none. */
@@ -51,13 +44,12 @@ static char *take_name(const char **p)
     return name;
 }
 
-/* Whether a variable with (`other`) or without component begins at `text`, which is at a brace. */
-static bool read_variable(const char *text, bool other, struct variable *out)
+bool sedge_variable_read(const char *text, bool other, struct sedge_variable *out)
 {
     const char *p = text + 1;
     size_t n;
 
-    *out = (struct variable){NULL, NULL, NULL, 0};
+    *out = (struct sedge_variable){NULL, NULL, NULL, 0};
     if (other) out->component = take_name(&p);
     if (!other || out->component) out->space = take_name(&p);
     if (!out->space) return false;
@@ -119,8 +111,8 @@ static int put_path_take(struct sedge_buf *out, char *path)
 }
 
 /* What every component has. Results as put_configuration. */
-static int put_own(const struct sedge_interp *in, const struct sedge_interp_component *c, const struct variable *v,
-                   struct sedge_buf *out, const char **why, struct sedge_err *err)
+static int put_own(const struct sedge_interp *in, const struct sedge_interp_component *c,
+                   const struct sedge_variable *v, struct sedge_buf *out, const char **why, struct sedge_err *err)
 {
     if (strcmp(v->space, "configuration") == 0) {
         if (!in->without_configuration) return put_configuration(c->configuration, v->key, out, why, err);
@@ -137,7 +129,7 @@ static int put_own(const struct sedge_interp *in, const struct sedge_interp_comp
     return 0;
 }
 
-static int put_variable(const struct sedge_interp *in, const struct variable *v, struct sedge_buf *out,
+static int put_variable(const struct sedge_interp *in, const struct sedge_variable *v, struct sedge_buf *out,
                         const char **why, struct sedge_err *err)
 {
     if (v->component) {
@@ -162,17 +154,17 @@ static int put_variable(const struct sedge_interp *in, const struct variable *v,
 static size_t replace_at(const struct sedge_interp *in, const char *text, bool other, struct sedge_buf *out,
                          struct sedge_err *err)
 {
-    struct variable v;
+    struct sedge_variable v;
     const char *why = "";
     size_t used = 1;
     int rc = 0;
 
-    if (read_variable(text, other, &v)) {
+    if (sedge_variable_read(text, other, &v)) {
         rc = put_variable(in, &v, out, &why, err);
         if (rc == 0 && why) unknown(in, text, v.length, why);
         if (rc == 1) used = v.length;
     }
-    release_variable(&v);
+    sedge_variable_release(&v);
     if (rc < 0) return 0;
     if (rc == 0) sedge_buf_putc(out, *text);
     return used;

@@ -38,6 +38,16 @@ struct sedge_interp {
     void *user;
 };
 
+/* A variable in a text: {component:space:key}, or {space:key} with component NULL. */
+struct sedge_variable {
+    char *component, *space, *key; /* owned */
+    size_t length;                 /* in the text, with its braces */
+};
+/* Whether one begins at `text`, which is at a brace: one with (`other`) or without component, whatever its names.
+ * Release it in any case. */
+bool sedge_variable_read(const char *text, bool other, struct sedge_variable *out);
+void sedge_variable_release(struct sedge_variable *v);
+
 /* New reference. NULL: INVALID for a {configuration:p} whose p is neither empty nor starts with "/" (the deployment
  * fails), LIMIT when a text grows too long. A NULL value (json null) gives NULL with SEDGE_OK in err->code. */
 struct json_object *sedge_interpolate(const struct sedge_interp *in, struct json_object *v, struct sedge_err *err);

@@ -381,7 +381,7 @@ bool sedge_recipe_is_file_name(const char *name)
     return has_extension(name, ".json") || has_extension(name, ".yaml") || has_extension(name, ".yml");
 }
 
-static bool is_yaml(const char *text, size_t len, const char *file)
+bool sedge_recipe_is_yaml(const char *text, size_t len, const char *file)
 {
     size_t i = 0;
 
@@ -395,7 +395,7 @@ static bool is_yaml(const char *text, size_t len, const char *file)
 struct sedge_recipe *sedge_recipe_parse(const char *text, size_t len, const char *file, struct sedge_err *err)
 {
     struct sedge_err local = SEDGE_ERR_INIT;
-    struct source src = {text, len, file, is_yaml(text, len, file), err ? err : &local};
+    struct source src = {text, len, file, sedge_recipe_is_yaml(text, len, file), err ? err : &local};
     struct sedge_recipe *r;
 
     if (len > SEDGE_RECIPE_BYTES_MAX) {

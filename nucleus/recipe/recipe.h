@@ -105,6 +105,8 @@ void sedge_recipe_free(struct sedge_recipe *r); /* NULL is fine */
 
 /* Whether a file name has an extension of a recipe. */
 bool sedge_recipe_is_file_name(const char *name);
+/* Whether sedge_recipe_parse reads this text as YAML. */
+bool sedge_recipe_is_yaml(const char *text, size_t len, const char *file);
 /* 1 to 128 letters, digits, "-", "_", "."; otherwise INVALID. */
 int sedge_component_name_check(const char *name, struct sedge_err *err);
 /* The name of a type: "GENERIC" as in the configuration tree. */

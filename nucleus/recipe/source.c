@@ -34,19 +34,26 @@ static void put_pointer(struct sedge_buf *b, const struct at *at)
     }
 }
 
-/* Appends "Manifests[0].Name". */
-static void put_name(struct sedge_buf *b, const struct at *at)
+void sedge_source_member(const struct at *at, struct sedge_buf *b)
 {
     if (!at) return;
-    put_name(b, at->up);
+    sedge_source_member(at->up, b);
     if (at->key)
         sedge_buf_printf(b, "%s%s", at->up ? "." : "", at->key);
     else
         sedge_buf_printf(b, "[%zu]", at->index);
 }
 
-/* Where `at` stands, or the nearest thing around it that can be found (an alias of YAML has no places inside). */
-static int locate(const struct source *src, const struct at *at, unsigned *line, unsigned *column)
+static int locate(const struct source *src, bool key, const char *pointer, unsigned *line, unsigned *column)
+{
+    if (key)
+        return src->yaml ? sedge_yaml_locate_key(src->text, src->len, pointer, line, column)
+                         : sedge_json_locate_key(src->text, src->len, pointer, line, column);
+    return src->yaml ? sedge_yaml_locate(src->text, src->len, pointer, line, column)
+                     : sedge_json_locate(src->text, src->len, pointer, line, column);
+}
+
+int sedge_source_locate(const struct source *src, const struct at *at, bool key, unsigned *line, unsigned *column)
 {
     for (;; at = at->up) {
         sedge_auto_buf struct sedge_buf pointer = SEDGE_BUF_INIT;
@@ -54,8 +61,7 @@ static int locate(const struct source *src, const struct at *at, unsigned *line,
 
         sedge_buf_puts(&pointer, "");
         put_pointer(&pointer, at);
-        rc = src->yaml ? sedge_yaml_locate(src->text, src->len, pointer.data, line, column)
-                       : sedge_json_locate(src->text, src->len, pointer.data, line, column);
+        rc = locate(src, key, pointer.data, line, column);
         if (rc == 0 || !at) return rc;
     }
 }
@@ -66,9 +72,9 @@ int sedge_source_wrap(const struct source *src, const struct at *at)
     unsigned line = 0;
     unsigned column = 0;
 
-    put_name(&name, at);
+    sedge_source_member(at, &name);
     if (name.len) (void)sedge_err_wrap(src->err, "%s", name.data);
-    if (locate(src, at, &line, &column) != 0) return sedge_err_wrap(src->err, "%s", src->file);
+    if (sedge_source_locate(src, at, false, &line, &column) != 0) return sedge_err_wrap(src->err, "%s", src->file);
     return sedge_err_wrap(src->err, "%s:%u:%u", src->file, line, column);
 }
 

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 
@@ -35,5 +36,10 @@ int sedge_source_bad(const struct source *src, const struct at *at, enum sedge_e
     __attribute__((format(printf, 4, 5)));
 /* Puts file, line, column and member in front of the message that is in src->err. Always -1. */
 int sedge_source_wrap(const struct source *src, const struct at *at);
+/* Appends the member: "Manifests[0].Name"; nothing for the root. */
+void sedge_source_member(const struct at *at, struct sedge_buf *b);
+/* Where the value at `at` stands (or its key, where it has one), or the nearest thing around it that can be found: an
+ * alias of YAML has no places inside. -1 when nothing can be. */
+int sedge_source_locate(const struct source *src, const struct at *at, bool key, unsigned *line, unsigned *column);
 
 #endif
