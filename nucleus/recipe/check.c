@@ -224,7 +224,7 @@ static void add_read_error(struct check *c, enum rule rule, const struct sedge_e
 {
     struct sedge_finding *f = new_finding(c, rule);
 
-    f->message = sedge_xstrdup(split_place(err->msg, c->src.file, &f->line, &f->column));
+    f->message = quoted(split_place(err->msg, c->src.file, &f->line, &f->column), SEDGE_ERR_MSG_MAX);
     f->member = sedge_xstrdup("");
 }
 

@@ -2,7 +2,7 @@
  * accessControl: what the nucleus would leave out of it, and what permits something else than the author thinks.
  *
  * The policy box decides; this box lies beside it and may not use it, so the table of operations is here once more.
- * tests/unit/policy/test_check.c compares the two.
+ * tests/unit/policy/test_access_table.c compares the two.
  */
 #include "check_parts.h"
 
@@ -175,7 +175,8 @@ static void check_member(struct check *c, const struct at *at, const char *servi
         sedge_check_found(
             c, RULE_ACCESS_FORM, &about,
             "expected %s, got %s: the policy is left out (Greengrass drops all policies of the component)",
-            sedge_key_expected(key), list && v ? "something else" : sedge_check_type_name(v));
+            sedge_key_expected(key),
+            json_object_is_type(v, json_type_array) ? "a list with something else in it" : sedge_check_type_name(v));
         return;
     }
     for (size_t i = 0; list && i < json_object_array_length(v) && !c->full; i++) {

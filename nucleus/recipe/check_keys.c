@@ -150,7 +150,7 @@ static void check_word(struct check *c, const struct at *at, struct json_object 
         sedge_buf_printf(&list, "%s%s", n ? ", " : "one of ", key->words[n]);
     }
     about.expected = list.data;
-    if (text) about.suggestion = sedge_str_nearest(text, key->words, n);
+    if (text && strlen(text) > 3) about.suggestion = sedge_str_nearest(text, key->words, n);
     if (about.text)
         sedge_check_expected(c, RULE_VALUE, &about);
     else

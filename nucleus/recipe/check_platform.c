@@ -200,7 +200,7 @@ static void check_reach(struct check *c, const struct at *at, size_t i)
     }
 }
 
-/* Whether a manifest may fit some Linux device. */
+/* Whether a manifest may fit some Linux device; a word that no device reports was told already. */
 static bool fits_linux(struct json_object *manifest)
 {
     struct json_object *platform = sedge_check_object(manifest, "Platform", NULL);
@@ -208,7 +208,9 @@ static bool fits_linux(struct json_object *manifest)
     sedge_auto_put struct json_object *wanted = json_object_new_object();
     sedge_auto_put struct json_object *device = json_object_new_object();
 
-    if (!os || !sedge_check_is_scalar(os)) return true;
+    if (!os || !sedge_check_is_scalar(os) ||
+        fits_some(sedge_key_find(SEDGE_KEYS_PLATFORM, "os"), sedge_check_text(os)) != 1)
+        return true;
     sedge_json_add_str(wanted, "os", sedge_check_text(os));
     sedge_json_add_str(device, "os", "linux");
     return sedge_platform_match(wanted, device, NULL) != 0;

@@ -37,8 +37,10 @@ static bool redirects(const char *script, const char *p)
 /* The next command at *p; false at the end. */
 static bool next_command(const char *script, const char **p, struct command *out)
 {
-    const char *s = *p + strspn(*p, " \t\r\n;&|(){");
+    const char *s = *p + strspn(*p, " \t\r\n;&|()");
 
+    while (*s == '{' && isspace((unsigned char)s[1])) /* a group; not a recipe variable */
+        s += 1 + strspn(s + 1, " \t\r\n;&|()");
     *out = (struct command){.start = s};
     if (!*s) return false;
     for (; *s; s++) {

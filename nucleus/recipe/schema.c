@@ -209,8 +209,18 @@ static void add_required(struct json_object *o, enum sedge_keys_level level)
         (void)json_object_put(list);
 }
 
-/* Each key by its usual name, with the same schema for every letter case. */
-static struct json_object *level_schema(enum sedge_keys_level level, make_schema make)
+/* The schema of a key of the level that stands at `place`. */
+static struct json_object *property_reference(const char *place, const char *key)
+{
+    struct json_object *o = json_object_new_object();
+    sedge_auto_free char *target = sedge_xasprintf("#%s/properties/%s", place, key);
+
+    sedge_json_add_str(o, "$ref", target);
+    return o;
+}
+
+/* Each key by its usual name, with the same schema for every letter case. `place`: where this level will stand. */
+static struct json_object *level_schema(enum sedge_keys_level level, const char *place, make_schema make)
 {
     struct json_object *o = parsed("{\"type\":\"object\"}");
     struct json_object *properties = json_object_new_object();
@@ -223,7 +233,7 @@ static struct json_object *level_schema(enum sedge_keys_level level, make_schema
         sedge_auto_free char *pattern = any_case(rows[i].name);
 
         put(properties, rows[i].name, make(&rows[i]));
-        if (any) put(patterns, pattern, make(&rows[i]));
+        if (any) put(patterns, pattern, property_reference(place, rows[i].name));
     }
     put(o, "properties", properties);
     if (any)
@@ -237,7 +247,7 @@ static struct json_object *level_schema(enum sedge_keys_level level, make_schema
 /* Attributes of platforms have any name, and texts within a limit. */
 static struct json_object *platform_schema(void)
 {
-    struct json_object *o = level_schema(SEDGE_KEYS_PLATFORM, key_schema);
+    struct json_object *o = level_schema(SEDGE_KEYS_PLATFORM, "", key_schema);
 
     put(o, "additionalProperties", parsed("{\"type\":" SCALAR "}"));
     return o;
@@ -245,7 +255,7 @@ static struct json_object *platform_schema(void)
 
 static struct json_object *configuration_schema(void)
 {
-    struct json_object *o = level_schema(SEDGE_KEYS_CONFIGURATION, key_schema);
+    struct json_object *o = level_schema(SEDGE_KEYS_CONFIGURATION, "/$defs/ComponentConfiguration", key_schema);
     struct json_object *values = sedge_json_obj(sedge_json_obj(o, "properties"), "DefaultConfiguration");
 
     put(values, "properties",
@@ -260,12 +270,15 @@ static struct json_object *definitions(void)
 {
     struct json_object *defs = json_object_new_object();
 
-    for (enum sedge_keys_level l = SEDGE_KEYS_RECIPE + 1; l < SEDGE_KEYS_NLEVELS; l++)
+    for (enum sedge_keys_level l = SEDGE_KEYS_RECIPE + 1; l < SEDGE_KEYS_NLEVELS; l++) {
+        sedge_auto_free char *place = sedge_xasprintf("/$defs/%s", sedge_keys_level_name(l));
+
         put(defs, sedge_keys_level_name(l),
             l == SEDGE_KEYS_PLATFORM        ? platform_schema()
             : l == SEDGE_KEYS_CONFIGURATION ? configuration_schema()
-                                            : level_schema(l, key_schema));
-    put(defs, "globalLifecycle", level_schema(SEDGE_KEYS_LIFECYCLE, any_schema));
+                                            : level_schema(l, place, key_schema));
+    }
+    put(defs, "globalLifecycle", level_schema(SEDGE_KEYS_LIFECYCLE, "/$defs/globalLifecycle", any_schema));
     put(defs, "name",
         parsed("{\"type\":[\"string\",\"number\",\"boolean\"],\"minLength\":1,\"maxLength\":128,\"pattern\":\"^[-_.a-"
                "zA-Z0-9]+$\"}"));
@@ -279,7 +292,7 @@ static struct json_object *definitions(void)
 struct json_object *sedge_recipe_schema(void)
 {
     struct json_object *o = json_object_new_object();
-    sedge_auto_put struct json_object *recipe = level_schema(SEDGE_KEYS_RECIPE, key_schema);
+    sedge_auto_put struct json_object *recipe = level_schema(SEDGE_KEYS_RECIPE, "", key_schema);
 
     sedge_json_add_str(o, "$schema", "https://json-schema.org/draft/2020-12/schema");
     sedge_json_add_str(o, "title", "Component recipe, format " SEDGE_RECIPE_FORMAT);

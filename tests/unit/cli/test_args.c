@@ -120,6 +120,39 @@ static void help_and_version_need_nothing_else(void **st)
     }
 }
 
+static void words_that_are_no_options_are_collected_where_a_command_takes_them(void **st)
+{
+    struct words_args {
+        struct sedge_strv files;
+        bool json;
+    } a = {.json = false};
+    static const struct sedge_arg table[] = {
+        {"FILE...", NULL, SEDGE_ARG_WORDS, true, offsetof(struct words_args, files), NULL, "files"},
+        {"--json", NULL, SEDGE_ARG_FLAG, false, offsetof(struct words_args, json), NULL, "a flag"},
+    };
+    char words[3][8] = {"a", "--json", "b"};
+    char *argv[] = {words[0], words[1], words[2]};
+    char unknown[] = "--jsn";
+    char *bad[] = {words[0], unknown};
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    (void)st;
+    assert_int_equal(sedge_args_parse(3, argv, table, 2, &a, &err), SEDGE_ARGS_RUN);
+    assert_int_equal(a.files.n, 2);
+    assert_string_equal(a.files.v[1], "b");
+    assert_true(a.json);
+    sedge_args_release(table, 2, &a);
+    a = (struct words_args){.json = false};
+    assert_int_equal(sedge_args_parse(2, bad, table, 2, &a, &err), SEDGE_ARGS_BAD);
+    assert_string_equal(err.msg, "Unknown option: '--jsn'; did you mean '--json'?");
+    sedge_args_release(table, 2, &a);
+    a = (struct words_args){.json = false};
+    assert_int_equal(sedge_args_parse(0, NULL, table, 2, &a, &err), SEDGE_ARGS_BAD);
+    assert_string_equal(err.msg, "Missing required parameter: 'FILE...'");
+    assert_string_equal(sedge_args_words(table, 2), "FILE...");
+    assert_null(sedge_args_words(rows, SEDGE_ARRAY_LEN(rows)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +161,7 @@ int main(void)
         cmocka_unit_test(wrong_use_is_named),
         cmocka_unit_test(numbers_are_checked),
         cmocka_unit_test(help_and_version_need_nothing_else),
+        cmocka_unit_test(words_that_are_no_options_are_collected_where_a_command_takes_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
