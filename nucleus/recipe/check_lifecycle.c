@@ -168,6 +168,8 @@ static void check_skipif(const struct walk *w, const struct at *at, struct json_
     if (!v) return;
     if (!text) {
         wrong_type(w, at, RULE_STEP_TYPE, role->key, v, "it is ignored");
+    } else if (text[strspn(text, " \t\r\n!")] == '{') {
+        return; /* a recipe variable may bring the operator */
     } else if (sedge_skipif_parse(text, &s, NULL) != 0) {
         sedge_check_expected(w->c, RULE_SKIPIF, &about);
     } else {

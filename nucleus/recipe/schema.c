@@ -147,7 +147,7 @@ static const char *const fixed[SEDGE_NKEY_TYPES] = {
     [SEDGE_KEY_STEP] = "{\"anyOf\":[{\"type\":" SCALAR "},{\"$ref\":\"#/$defs/step\"}]}",
     [SEDGE_KEY_SCRIPT] = "{\"type\":" SCALAR "}",
     [SEDGE_KEY_SKIPIF] =
-        "{\"type\":[\"string\",\"null\"],\"pattern\":\"^\\\\s*!?\\\\s*(onpath|exists)\\\\s+\\\\S|[{]\","
+        "{\"type\":[\"string\",\"null\"],\"pattern\":\"^\\\\s*!?\\\\s*(onpath|exists)\\\\s+\\\\S|^[{]\","
         "\"examples\":[\"onpath git\",\"exists {work:path}/installed\"]}",
     [SEDGE_KEY_SECONDS] = "{\"type\":[\"number\",\"string\",\"null\"],\"examples\":[120]}",
     [SEDGE_KEY_BOOL] = "{\"type\":[\"boolean\",\"string\",\"number\",\"null\"],\"examples\":[true]}",

@@ -27,7 +27,7 @@ static void look(const struct sedge_report *r)
         sedge_assert((f->fails == SEDGE_FAILS_NOT) == (f->severity != SEDGE_SEVERITY_ERROR));
         sedge_assert(i == 0 || f->line == 0 || f->line >= r->v[i - 1].line);
         for (const char *p = f->message; *p; p++)
-            sedge_assert((unsigned char)*p >= 0x20);
+            sedge_assert((unsigned char)*p >= 0x20 || *p == '\t');
         count[f->severity]++;
     }
     sedge_assert(count[SEDGE_SEVERITY_ERROR] == r->errors && count[SEDGE_SEVERITY_WARNING] == r->warnings &&
