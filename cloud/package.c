@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "component.h"
+#include "recipe/check.h"
 #include "recipe/recipe.h"
 
 void sedge_package_release(struct sedge_package *p)
@@ -222,6 +223,51 @@ static int fill(struct sedge_package *p, struct sedge_recipe *r, const char *fil
     return 0;
 }
 
+/* Whether an error is none for a publisher: plain file names become locations, and other nuclei run other types. */
+static bool may_pass(const struct sedge_finding *f)
+{
+    return f->severity != SEDGE_SEVERITY_ERROR || strcmp(f->rule, "artifact-uri") == 0 ||
+           strcmp(f->rule, "component-type") == 0;
+}
+
+/* Refuses a recipe with errors: the first one is told, and how many there are. */
+static int check_text(const char *file, const struct sedge_buf *text, struct sedge_err *err)
+{
+    struct sedge_report r;
+    const struct sedge_finding *first = NULL;
+    size_t n = 0;
+    int rc = 0;
+
+    sedge_recipe_check(text->data, text->len, file, &r);
+    for (size_t i = 0; i < r.n; i++) {
+        if (may_pass(&r.v[i])) continue;
+        if (!first) first = &r.v[i];
+        n++;
+    }
+    if (first)
+        rc = sedge_err_set(err, SEDGE_E_INVALID, "%s:%u:%u: %s%s%s", file, first->line, first->column, first->member,
+                           first->member[0] ? ": " : "", first->message);
+    if (n > 1 && err) {
+        struct sedge_err told = *err;
+
+        rc = sedge_err_set(err, told.code, "%s (%zu more error%s: sedge recipe check %s)", told.msg, n - 1,
+                           n == 2 ? "" : "s", file);
+    }
+    sedge_report_release(&r);
+    return rc;
+}
+
+static struct sedge_recipe *load_checked(const char *file, struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf text = SEDGE_BUF_INIT;
+
+    if (!sedge_recipe_is_file_name(file)) return sedge_recipe_load(file, err); /* says what is expected */
+    if (sedge_fs_read(file, SEDGE_RECIPE_BYTES_MAX, &text, err) != 0) return NULL;
+    sedge_buf_puts(&text, "");
+    if (check_text(file, &text, err) != 0) return NULL;
+    return sedge_recipe_parse(text.data, text.len, file, err);
+}
+
 int sedge_package_load(const char *path, const char *artifact_dir, const char *bucket, const char *prefix,
                        struct sedge_package *out, struct sedge_err *err)
 {
@@ -233,7 +279,7 @@ int sedge_package_load(const char *path, const char *artifact_dir, const char *b
     if (!file) return -1;
     if (artifact_dir && !sedge_fs_is_dir(artifact_dir))
         return sedge_err_set(err, SEDGE_E_NOT_FOUND, "--artifact-dir %s is not a folder", artifact_dir);
-    r = sedge_recipe_load(file, err);
+    r = load_checked(file, err);
     if (!r) return -1;
     rc = fill(out, r, file, artifact_dir, bucket, prefix, err);
     sedge_recipe_free(r);

@@ -166,6 +166,9 @@ static void check_skipif(const struct walk *w, const struct at *at, struct json_
     struct sedge_skipif s;
 
     if (!v) return;
+    if (strcmp(role->step, "recover") == 0)
+        sedge_check_found(w->c, RULE_RECOVER_SKIPIF, &(struct about){.at = at, .key = true},
+                          "a recover that is skipped costs its whole time-out on Greengrass (not here)");
     if (!text) {
         wrong_type(w, at, RULE_STEP_TYPE, role->key, v, "it is ignored");
     } else if (text[strspn(text, " \t\r\n!")] == '{') {
@@ -374,6 +377,19 @@ static void check_global(struct check *c, const struct at *at, struct json_objec
         check_lifecycle(&w, AT_INDEX(at, i), json_object_array_get_idx(global, i));
 }
 
+/* A selection that is named like a key: the key becomes a selection, too. */
+static void check_selection_names(struct check *c, const struct at *at, struct json_object *list)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *v = json_object_array_get_idx(list, i);
+        const char *word = v && sedge_check_is_scalar(v) ? sedge_check_text(v) : "";
+
+        if (sedge_key_find(SEDGE_KEYS_LIFECYCLE, word) || sedge_key_find(SEDGE_KEYS_STEP, word))
+            sedge_check_found(c, RULE_SELECTION_NAME, &(struct about){.at = AT_INDEX(at, i), .text = word},
+                              "is also the name of a key: everywhere in the global Lifecycle it counts as a selection");
+    }
+}
+
 /* Selections of a manifest that nothing answers to. */
 static void check_selection(struct check *c, const struct at *at, struct json_object *manifest,
                             struct json_object *global, bool own)
@@ -384,6 +400,7 @@ static void check_selection(struct check *c, const struct at *at, struct json_ob
     bool hit = false;
 
     if (!list || json_object_array_length(list) == 0) return;
+    check_selection_names(c, AT(at, key), list);
     if (!is_filled(global))
         sedge_check_found(c, RULE_SELECTION_UNUSED, &about, "there is no global Lifecycle that they could select from");
     if (!is_filled(global) || own || !json_object_is_type(global, json_type_object)) return;

@@ -49,6 +49,7 @@
     X(LIFECYCLE_LIST, "lifecycle-list", WARNING, NOT)                                                                  \
     X(SELECTION_UNUSED, "selection-unused", WARNING, NOT)                                                              \
     X(SELECTION_MIXED, "selection-mixed", WARNING, NOT)                                                                \
+    X(SELECTION_NAME, "selection-name", WARNING, NOT)                                                                  \
     X(SELECTION_EMPTY, "selection-empty", WARNING, NOT)                                                                \
     X(STARTUP_AND_RUN, "startup-and-run", WARNING, NOT)                                                                \
     X(STEP_TYPE, "step-type", WARNING, NOT)                                                                            \
@@ -61,6 +62,8 @@
     X(BOOTSTRAP_ONLY, "bootstrap-only", WARNING, NOT)                                                                  \
     X(PRIVILEGE, "privilege", NOTE, NOT)                                                                               \
     X(INSTALL_REPEATED, "install-repeated", WARNING, NOT)                                                              \
+    X(INSTALL_LAUNCH, "install-launch", NOTE, NOT)                                                                     \
+    X(RECOVER_SKIPIF, "recover-skipif", NOTE, NOT)                                                                     \
     X(DAEMON_OUTPUT, "daemon-output", WARNING, NOT)                                                                    \
     X(EXIT_IGNORED, "exit-ignored", NOTE, NOT)                                                                         \
     X(NOT_EXECUTABLE, "not-executable", WARNING, NOT)                                                                  \

@@ -129,17 +129,20 @@ static void check_install(struct check *c, const struct at *at, const char *scri
                                        "npm ci", "git clone",   "curl ",        "wget ",   "docker pull"};
     static const char *const guards[] = {"[ ", "[[", "test ", "if ", "command -v", "||"};
 
+    bool guarded = false;
+
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(guards); i++)
-        if (strstr(script, guards[i])) return;
-    for (size_t i = 0; i < SEDGE_ARRAY_LEN(slow); i++) {
+        guarded = guarded || strstr(script, guards[i]);
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(slow) && !guarded; i++) {
         if (!strstr(script, slow[i])) continue;
-        sedge_check_found(
-            c, RULE_INSTALL_REPEATED, &(struct about){.at = at, .text = slow[i], .find = slow[i]},
-            "install runs at every launch of the nucleus, with \"%s\" also without a network; expected a Skipif, "
-            "such as: exists {work:path}/installed",
-            slow[i]);
+        sedge_check_found(c, RULE_INSTALL_REPEATED, &(struct about){.at = at, .text = slow[i], .find = slow[i]},
+                          "install runs at every launch of the nucleus, with \"%s\" also without a network; expected a "
+                          "Skipif, such as: exists {work:path}/installed",
+                          slow[i]);
         return;
     }
+    sedge_check_found(c, RULE_INSTALL_LAUNCH, &(struct about){.at = at},
+                      "install runs at every launch of the nucleus; Skipif can leave it out");
 }
 
 /* Trap 13. */

@@ -81,6 +81,23 @@ static void what_is_missing_or_unsafe_is_refused(void **st)
     }
 }
 
+static void a_recipe_with_errors_is_refused_with_the_first_and_their_number(void **st)
+{
+    static const char wrong[] =
+        "{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"a b\",\"ComponentVersion\":"
+        "\"1.0.0\",\n\"Manifests\":[{\"Lifecycle\":{\"run\":{\"Timeout\":5}}}],\n\"Lifecycle\":5}";
+    struct sedge_err err = SEDGE_ERR_INIT;
+    struct sedge_package p;
+
+    put(*st, "recipe.json", wrong);
+    assert_int_equal(sedge_package_load(*st, NULL, "b", "", &p, &err), -1);
+    assert_int_equal(err.code, SEDGE_E_INVALID);
+    if (!strstr(err.msg, "recipe.json:1:53: ComponentName: component name") ||
+        !strstr(err.msg, "(2 more errors: sedge recipe check "))
+        fail_msg("%s", err.msg);
+    sedge_package_release(&p);
+}
+
 static void artifacts_from_elsewhere_stay_as_they_are(void **st)
 {
     struct sedge_err err = SEDGE_ERR_INIT;
@@ -99,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(digests_and_locations_are_filled_in),
         T(what_is_missing_or_unsafe_is_refused),
+        T(a_recipe_with_errors_is_refused_with_the_first_and_their_number),
         T(artifacts_from_elsewhere_stay_as_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

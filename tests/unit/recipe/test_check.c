@@ -210,6 +210,8 @@ static void traps_of_lifecycles_are_told(void **st)
         {HEAD
          "Manifests: [{Platform: {os: linux}, Selections: [pi]}, {Selections: [linux]}]\nLifecycle: {pi: {run: x}}\n",
          "4:57", "warning selection-empty", "the component has no steps"},
+        {HEAD "Manifests: [{Selections: [startup]}]\nLifecycle: {startup: {run: x}}\n", "4:27",
+         "warning selection-name", "is also the name of a key"},
         {MANIFEST "      startup: x\n      run: y\n", "7:7", "warning startup-and-run", "is ignored"},
         {MANIFEST "      run: [a, b]\n", "6:12", "warning step-type", "got a list; the step counts as absent"},
         {MANIFEST "      run: true\n", "6:12", "warning step-type", "\"true\" is run as a command"},
@@ -243,6 +245,8 @@ static void traps_of_scripts_are_told(void **st)
     static const struct row rows[] = {
         {MANIFEST "      install: apt-get install -y foo\n", "6:16", "warning install-repeated",
          "runs at every launch"},
+        {MANIFEST "      install: cp a b\n", "6:16", "note install-launch", "Skipif can leave it out"},
+        {MANIFEST "      recover: {Script: x, Skipif: onpath x}\n", "6:28", "note recover-skipif", "on Greengrass"},
         {MANIFEST "      startup: |\n        cd /x\n        ./server --port 5 &\n", "8:9", "warning daemon-output",
          "\"./server --port 5 &\" keeps the standard output"},
         {MANIFEST "      startup: ./server >log &\n", "6:16", "warning daemon-output",
