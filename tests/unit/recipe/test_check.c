@@ -1,7 +1,8 @@
 #include "../test.h"
 
 #include "base/mem.h"
-#include "recipe/check.h"
+#include "base/fs.h"
+#include "recipe/check_parts.h"
 #include "recipe/recipe.h"
 
 #define HEAD     "RecipeFormatVersion: 2020-01-25\nComponentName: com.x.A\nComponentVersion: 1.0.0\n"
@@ -489,6 +490,25 @@ static void hostile_text_is_escaped_in_messages(void **st)
     sedge_report_release(&r);
 }
 
+static void the_manual_has_every_rule(void **st)
+{
+    static const char *const rules[] = {
+#define X(sym, name, severity, fails) name,
+        SEDGE_CHECK_RULES(X)
+#undef X
+    };
+    sedge_auto_buf struct sedge_buf manual = SEDGE_BUF_INIT;
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    (void)st;
+    if (sedge_fs_read(SEDGE_SOURCE_DIR "/docs/recipes.md", 1u << 20, &manual, &err) != 0) fail_msg("%s", err.msg);
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(rules); i++) {
+        sedge_auto_free char *word = sedge_xasprintf("`%s`", rules[i]);
+
+        if (!strstr(manual.data, word)) fail_msg("docs/recipes.md: the rule %s is missing", rules[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +523,7 @@ int main(void)
         cmocka_unit_test(all_problems_are_found_at_once_and_in_order),
         cmocka_unit_test(the_file_name_is_compared_when_it_promises_a_version),
         cmocka_unit_test(many_findings_are_cut),
+        cmocka_unit_test(the_manual_has_every_rule),
         cmocka_unit_test(hostile_text_is_escaped_in_messages),
     };
 
