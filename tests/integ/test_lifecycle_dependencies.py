@@ -4,7 +4,7 @@ D.x is a dependency, A.x depends on it HARD and S.x depends on it SOFT. All of t
 until a test lets them are deployed after the others."""
 import pytest
 
-from support.lifecycle import FOREVER, did, gate, lines, watched_device
+from support.lifecycle import FOREVER, did, gate, lines, patient, watched_device
 
 RUNS = {"run": lines(did("run"), FOREVER), "shutdown": did("shutdown")}
 STARTED = "NEW INSTALLED STARTING RUNNING"
@@ -12,15 +12,15 @@ AGAIN = "STOPPING INSTALLED STARTING RUNNING"
 CAST = {
     "Stop": RUNS,
     "Exit": {"run": lines(gate("end"), "exit 0")},
-    "Restart": {"startup": lines("[ -e first ] || { touch first; exit 0; }", gate("up"))},
+    "Restart": {"startup": patient("[ -e first ] || { touch first; exit 0; }", gate("up"))},
     "Error": {"run": lines("[ -e crash ] && " + FOREVER, gate("crash"), "exit 1")},
-    "Install": {"install": lines("[ -e first ] || { touch first; exit 0; }", gate("installed")), "run": FOREVER},
+    "Install": {"install": patient("[ -e first ] || { touch first; exit 0; }", gate("installed")), "run": FOREVER},
     "Finished": {},
     "Gone": RUNS,
 }
 LATE = {
-    "Starting": {"startup": gate("up")},
-    "Failing": {"startup": lines("[ -e failed ] && exit 0", "touch failed", gate("fail"), "exit 1"), "shutdown": gate("down")},
+    "Starting": {"startup": patient(gate("up"))},
+    "Failing": {"startup": patient("[ -e failed ] && exit 0", "touch failed", gate("fail"), "exit 1"), "shutdown": patient(gate("down"))},
 }
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from local import wait_until
-from support.lifecycle import FOREVER, did, lines, watched_device
+from support.lifecycle import FOREVER, did, gate, lines, patient, watched_device
 
 HANGS = "exec sleep 1000"
 STARTED = "NEW INSTALLED STARTING RUNNING"
@@ -24,8 +24,6 @@ CAST = {
                              "NEW INSTALLED STARTING ERRORED STOPPING INSTALLED STARTING ERRORED STOPPING INSTALLED STARTING BROKEN", ""),
     "break.Run": ({"run": lines(did("run"), "exit 7"), **ALL_STEPS}, f"{STARTED} {AGAIN} {AGAIN} BROKEN",
                   "run recover shutdown run recover shutdown run shutdown"),
-    "break.RunTimeout": ({"run": {"Timeout": 4, "Script": lines(did("run"), HANGS)}, "shutdown": did("shutdown")},
-                         f"{STARTED} {AGAIN} {AGAIN} BROKEN", "run shutdown run shutdown run shutdown"),
     # two errors in each of NEW and RUNNING
     "two.Each": ({"install": lines(did("install"), "[ $(grep -c install steps) -ge 3 ]"),
                   "run": lines(did("run"), "[ $(grep -c run steps) -ge 3 ] || exit 1", FOREVER)},
@@ -34,6 +32,8 @@ CAST = {
     "slow.Crashes": ({"errorResetTime": 1, "run": lines(did("run"), "[ $(grep -c run steps) -ge 5 ] && " + FOREVER, "sleep 1.3; exit 1")},
                      f"{STARTED} {AGAIN} {AGAIN} {AGAIN} {AGAIN}", "run run run run run"),
 }
+TIMEOUT = {"run": {"Timeout": 8, "Script": lines(did("run"), "[ -e pid ] && exit 0", "echo $$ > pid", HANGS)}, "shutdown": did("shutdown"),
+           "recover": patient(gate("recovered"))}
 CODES = {
     # name: (lifecycle, code, part of the reason)
     "code.Install": ({"install": "exit 7"}, "INSTALL_ERROR", "The install script exited with an error. It exited with code 7."),
@@ -59,7 +59,7 @@ def device(bin_dir):
         for name in CODES:
             if "Folder" in name:  # a file in the place of the work folder
                 d.write(f"root/work/{name}", "")
-        d.cast({name: row[0] for name, row in {**CODES, **CAST}.items()}, wait=False)
+        d.cast({"run.Timeout": TIMEOUT, **{name: row[0] for name, row in {**CODES, **CAST}.items()}}, wait=False)
         yield d
 
 
@@ -85,12 +85,20 @@ def test_a_broken_component_tells_its_status_code_and_the_reason(device, name):
 
 @pytest.mark.parametrize("name, code, reason", [
     ("break.InstallTimeout", "INSTALL_TIMEOUT", "The install script did not end within its timeout."),
-    ("break.StartupTimeout", "STARTUP_TIMEOUT", "The startup script did not end or report RUNNING within its timeout."),
-    ("break.RunTimeout", "RUN_TIMEOUT", "The run script did not end within its timeout.")])
+    ("break.StartupTimeout", "STARTUP_TIMEOUT", "The startup script did not end or report RUNNING within its timeout.")])
 def test_a_component_that_broke_by_timeouts_tells_so(device, name, code, reason):
     device.wait_state(name, "BROKEN")
     assert device.code(name) == (code, reason)
     wait_until(lambda: "pid" not in device.details(name), 30, "the script to be gone")
+
+
+def test_a_run_script_with_a_timeout_is_ended_by_it(device):
+    device.wait_state("run.Timeout", "ERRORED")
+    assert device.code("run.Timeout") == ("RUN_TIMEOUT", "The run script did not end within its timeout.")
+    device.open_gate("run.Timeout", "recovered")
+    device.expect("run.Timeout", f"{STARTED} {AGAIN} STOPPING FINISHED")
+    device.wait_steps("run.Timeout", "run shutdown run shutdown")
+    wait_until(lambda: not os.path.exists("/proc/" + device.steps("run.Timeout", "pid")[0]), 30, "the script to end")
 
 
 def test_without_an_error_the_code_is_none_and_the_reason_empty(device):
@@ -195,8 +203,8 @@ def test_errors_while_stopping_are_not_counted(small):
 
 
 def test_the_code_stays_while_an_error_is_handled_and_ends_with_it(small):
-    slow = {"run": "until [ -e crash ]; do sleep 0.05; done; [ -e gone ] && exec sleep 1000; exit 6",
-            "recover": "until [ -e recovered ]; do sleep 0.05; done", "shutdown": "touch gone; until [ -e down ]; do sleep 0.05; done"}
+    slow = {"run": lines("[ -e gone ] && exec sleep 1000", gate("crash"), "exit 6"), "recover": patient(gate("recovered")),
+            "shutdown": patient("touch gone", gate("down"))}
     small.cast({"handled": slow}, wait=False)
     small.expect("handled", STARTED)
     reason = "The run script exited with an error. It exited with code 6."
@@ -212,8 +220,7 @@ def test_the_code_stays_while_an_error_is_handled_and_ends_with_it(small):
 
 
 def test_a_shutdown_that_takes_too_long_tells_so_while_it_is_handled(small):
-    small.cast({"late": {"run": "true", "shutdown": {"Timeout": 1, "Script": HANGS}, "recover": "until [ -e on ]; do sleep 0.05; done"}},
-               wait=False)
+    small.cast({"late": {"run": "true", "shutdown": {"Timeout": 1, "Script": HANGS}, "recover": patient(gate("on"))}}, wait=False)
     small.wait_state("late", "ERRORED")
     assert small.code("late") == ("SHUTDOWN_TIMEOUT", "The shutdown did not end within its timeout.")
     small.open_gate("late", "on")

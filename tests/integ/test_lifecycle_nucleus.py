@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from local import wait_until
-from support.lifecycle import FOREVER, did, gate, lines, watched_device
+from support.lifecycle import FOREVER, did, gate, lines, patient, watched_device
 
 STARTED = "NEW INSTALLED STARTING RUNNING"
 CHAIN = ("base", "middle", "top")  # each depends on the one before it
@@ -88,7 +88,7 @@ def test_killed_the_nucleus_starts_all_in_the_same_order_and_nothing_twice(devic
 
 
 def test_a_stop_of_the_nucleus_waits_for_shutdown_scripts_as_long_as_they_are_allowed_to_take(device):
-    deploy_chain(device, top={"shutdown": {"Timeout": 100, "Script": gate("down")}})
+    deploy_chain(device, top={"shutdown": patient(gate("down"))})
     device.process.popen.send_signal(signal.SIGTERM)
     device.wait_state("top", "STOPPING")
     with device.nothing_happens_to(*CHAIN):  # neither the dependencies of what is still stopping ...
@@ -130,7 +130,7 @@ def test_a_broken_component_is_tried_again_by_the_next_start(device):
 
 
 def test_an_install_under_way_is_finished_before_the_nucleus_ends(device):
-    device.cast({"slow": {"install": lines(did("install"), gate("go"), did("installed")), "run": FOREVER}}, wait=False)
+    device.cast({"slow": {"install": patient(did("install"), gate("go"), did("installed")), "run": FOREVER}}, wait=False)
     device.wait_steps("slow", "install")
     device.process.popen.send_signal(signal.SIGTERM)
     device.wait_log("greengrass", "stopping the components", 30)

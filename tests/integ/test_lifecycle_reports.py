@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from support.lifecycle import FOREVER, cli_environment, did, gate, lines, program, watched_device
+from support.lifecycle import FOREVER, cli_environment, did, gate, lines, patient, program, watched_device
 
 STARTED = "NEW INSTALLED STARTING RUNNING"
 AGAIN = "ERRORED STOPPING INSTALLED STARTING RUNNING"
@@ -16,7 +16,7 @@ def reports(*states):
 
 CAST = {
     "rep.Running": {"startup": lines(reports("RUNNING"), did("startup"), FOREVER)},
-    "rep.EndsWell": {"startup": lines(reports("RUNNING"), gate("end"))},
+    "rep.EndsWell": {"startup": patient(reports("RUNNING"), gate("end"))},
     "rep.EndsBadly": {"startup": lines("[ -e end ] && exit 0", reports("RUNNING"), gate("end"), "exit 5")},
     "rep.InStartup": {"startup": lines(reports("ERRORED"), FOREVER), "shutdown": did("shutdown")},
     "rep.InInstall": {"install": lines(reports("ERRORED"), FOREVER), "run": FOREVER},

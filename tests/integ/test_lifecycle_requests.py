@@ -1,11 +1,11 @@
 """What restart, stop and new versions do to a component in each state (specification lifecycle.md 2, 3, 16 and traces of 17)."""
 import pytest
 
-from support.lifecycle import FOREVER, did, gate, lines, watched_device
+from support.lifecycle import FOREVER, did, gate, lines, patient, watched_device
 
 RUNS = lines(did("run"), FOREVER)
 STARTED = "NEW INSTALLED STARTING RUNNING"
-HELD = {"run": RUNS, "shutdown": lines(did("shutdown"), gate("down"))}
+HELD = {"run": RUNS, "shutdown": patient(did("shutdown"), gate("down"))}
 CAST = {
     "req.Plain": {"install": did("install"), "run": RUNS, "shutdown": did("shutdown")},
     "req.Twice": HELD,
@@ -14,7 +14,7 @@ CAST = {
     "req.FinishedVersion": {"install": did("install")},
     "req.Reinstall": HELD,
     "req.ReinstallStop": HELD,
-    "req.ErroredStop": {"run": lines(did("run"), gate("crash"), "exit 1"), "recover": lines(did("recover"), gate("recovered")), "shutdown": did("shutdown")},
+    "req.ErroredStop": {"run": lines(did("run"), gate("crash"), "exit 1"), "recover": patient(did("recover"), gate("recovered")), "shutdown": did("shutdown")},
 }
 
 
@@ -116,11 +116,11 @@ def test_a_stop_while_an_error_is_handled_ends_in_finished(device):
 # ---- requests before a component is up: these keep a deployment waiting, one for all of them ----
 
 EARLY = {
-    "early.Install": {"install": lines(did("install"), gate("installed")), "run": RUNS, "shutdown": did("shutdown")},
-    "early.InstallBad": {"install": lines(did("install"), gate("installed"), "[ -e good ] || { touch good; exit 1; }"), "run": RUNS},
-    "early.Startup": {"startup": lines(did("startup"), gate("up")), "shutdown": did("shutdown")},
-    "early.StartupAgain": {"startup": lines(did("startup"), gate("up")), "shutdown": did("shutdown")},
-    "early.Never": {"startup": gate("up")},
+    "early.Install": {"install": patient(did("install"), gate("installed")), "run": RUNS, "shutdown": did("shutdown")},
+    "early.InstallBad": {"install": patient(did("install"), gate("installed"), "[ -e good ] || { touch good; exit 1; }"), "run": RUNS},
+    "early.Startup": {"startup": patient(did("startup"), gate("up")), "shutdown": did("shutdown")},
+    "early.StartupAgain": {"startup": patient(did("startup"), gate("up")), "shutdown": did("shutdown")},
+    "early.Never": {"startup": patient(gate("up"))},
 }
 
 

@@ -36,15 +36,15 @@ QUICK = {
     "life.Uninstall": {"run": RUNS, "shutdown": did("shutdown"), "uninstall": lines(did("uninstall"), "cp steps $LEAVE/good",
                                                                                     "echo $GREENGRASS_COMPONENT_VERSION >> $LEAVE/good")},
     "life.UninstallBad": {"run": RUNS, "uninstall": lines("echo bad > $LEAVE/bad", "exit 3")},
-    "life.UninstallHangs": {"run": RUNS, "uninstall": {"Timeout": 1, "Script": lines("echo hangs > $LEAVE/hangs", HANGS)}},
+    "life.UninstallHangs": {"run": RUNS, "uninstall": {"Timeout": 4, "Script": lines("echo hangs > $LEAVE/hangs", HANGS)}},
 }
 TIMED = {
-    "time.Install": {"install": {"Timeout": 4, "Script": lines(did("install"), ONCE)}, "run": FOREVER, "recover": did("recover")},
-    "time.Startup": {"startup": {"Timeout": 4, "Script": lines(did("startup"), ONCE)}, "shutdown": did("shutdown")},
-    "time.Inherited": {"startup": {"Timeout": 4, "Script": lines(did("startup"), "[ -e tried ] && exit 0", "touch tried", "sleep 1000 &")}},
-    "time.Shutdown": {"run": did("run"), "shutdown": {"Timeout": 1, "Script": lines(did("shutdown"), HANGS)}, "recover": did("recover")},
+    "time.Install": {"install": {"Timeout": 8, "Script": lines(did("install"), ONCE)}, "run": FOREVER, "recover": did("recover")},
+    "time.Startup": {"startup": {"Timeout": 8, "Script": lines(did("startup"), ONCE)}, "shutdown": did("shutdown")},
+    "time.Inherited": {"startup": {"Timeout": 8, "Script": lines(did("startup"), "[ -e tried ] && exit 0", "touch tried", "sleep 1000 &")}},
+    "time.Shutdown": {"run": did("run"), "shutdown": {"Timeout": 4, "Script": lines(did("shutdown"), HANGS)}, "recover": did("recover")},
     "time.Recover": {"run": lines(did("run"), "[ $(grep -c run steps) -ge 2 ] || exit 1"), "shutdown": did("shutdown"),
-                     "recover": {"Timeout": 1, "Script": lines(did("recover"), HANGS)}},
+                     "recover": {"Timeout": 4, "Script": lines(did("recover"), HANGS)}},
     "time.RecoverSkipped": {"run": lines(did("run"), "[ $(grep -c run steps) -ge 2 ] || exit 1"),
                             "recover": {"Skipif": "onpath sh", "Timeout": 1000, "Script": did("recover")}},
     "time.RecoverCode": {"run": lines(did("run"), "[ $(grep -c run steps) -ge 2 ] || exit 1"), "recover": lines(did("recover"), "exit 5")},
@@ -246,3 +246,14 @@ def test_an_uninstall_that_takes_too_long_is_only_logged(removed):
 def test_only_eight_states_are_shown_to_users(device):
     assert {c["state"] for c in device.components().values()} <= {"NEW", "INSTALLED", "STARTING", "RUNNING", "STOPPING", "ERRORED",
                                                                    "BROKEN", "FINISHED"}
+
+
+def test_a_component_that_a_rollback_takes_away_runs_its_uninstall_step(device):
+    device.recipe("roll.Added", "1.0.0", {"run": RUNS, "uninstall": f"cp steps {device.leave}/added"})
+    device.recipe("roll.Bad", "1.0.0", {"startup": "exit 1"}, depends={"roll.Added": "*"})
+    deployment = device.create("roll.Bad=1.0.0", policy="ROLLBACK")
+    details = device.wait(deployment, 60)["deploymentStatusDetails"]
+    assert details["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
+    device.expect("roll.Added", f"{STARTED} STOPPING FINISHED UNINSTALLING UNINSTALLED")
+    assert left(device, "added") == ["run"]
+    assert not {"roll.Added", "roll.Bad"} & set(device.components())

@@ -37,6 +37,11 @@ def lines(*text):
     return "\n".join(text)
 
 
+def patient(*text):
+    """A step that waits for the test as long as that takes."""
+    return {"Timeout": 1000, "Script": lines(*text)}
+
+
 class WatchedDevice(Device):
     # ---- states ----
 
@@ -122,7 +127,7 @@ class WatchedDevice(Device):
 
     def deploy(self, *merge, wait=True, **more):
         deployment = self.create(*merge, policy="DO_NOTHING", **more)
-        return self.wait(deployment, AMPLE * 2) if wait else deployment
+        return self.wait(deployment, AMPLE * 4) if wait else deployment
 
     def code(self, name):
         """(statusCode, statusReason) as `component details` shows them."""
