@@ -36,3 +36,17 @@ struct service **depend_order(struct sedge_supervisor *sup, size_t *n)
     *n = o.n;
     return o.v;
 }
+
+void depend_sort(struct sedge_supervisor *sup, bool backwards)
+{
+    sedge_auto_free struct service **order = NULL;
+    struct service **at = &sup->services;
+    size_t n;
+
+    order = depend_order(sup, &n);
+    for (size_t i = 0; i < n; i++) {
+        *at = order[backwards ? n - 1 - i : i];
+        at = &(*at)->next;
+    }
+    *at = NULL;
+}

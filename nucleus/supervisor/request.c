@@ -52,6 +52,7 @@ void sedge_supervisor_end_update(struct sedge_supervisor *sup)
 {
     sedge_assert(sup->updates > 0);
     if (--sup->updates > 0) return;
+    depend_sort(sup, false);
     for (struct service *s = sup->services; s; s = s->next)
         s->dirty = true;
     supervisor_wake(sup);
@@ -279,6 +280,7 @@ void sedge_supervisor_stop_all(struct sedge_supervisor *sup, int64_t deadline_ms
     sup->stopping = true;
     sup->stopped = done;
     sup->stopped_arg = arg;
+    depend_sort(sup, true);
     for (struct service *s = sup->services; s; s = s->next)
         if (!s->builtin) s->closing = true;
     for (struct service *next, *s = sup->detached; s; s = next) {

@@ -68,7 +68,7 @@ struct failure { /* the way into ERRORED or BROKEN */
 
 struct service {
     struct sedge_supervisor *sup;
-    struct service *next; /* in order of addition */
+    struct service *next; /* in dependency order; what is added comes last until the end of the update */
     char *name;
     char *version;
     struct json_object *lifecycle;
@@ -263,5 +263,7 @@ void sweep_leftovers(const char *root, struct sedge_cgroups *cgroups);
 
 /* depend.c: services in dependency order, dependencies first. */
 struct service **depend_order(struct sedge_supervisor *sup, size_t *n);
+/* Puts the table itself into that order, in which components have their turns. */
+void depend_sort(struct sedge_supervisor *sup, bool backwards);
 
 #endif

@@ -412,6 +412,45 @@ static void components_are_listed_dependencies_first(void **st)
     rig_close(&r);
 }
 
+static bool is_running(struct rig *r, const char *name)
+{
+    return rig_info(r, name).state == SEDGE_LC_RUNNING;
+}
+
+static void put_soft(struct rig *r, const char *name, const char *on)
+{
+    struct sedge_service_dep dep = {on, false};
+    struct sedge_service_spec spec = {.name = name, .version = "1.0.0", .deps = &dep, .ndeps = on ? 1 : 0};
+
+    spec.lifecycle = json_object_new_object();
+    (void)json_object_object_add(spec.lifecycle, "run", json_object_new_string("sleep 100"));
+    assert_int_equal(sedge_supervisor_put(r->sup, &spec, NULL, &r->err), 0);
+    (void)json_object_put(spec.lifecycle);
+}
+
+/* Nobody waits for a SOFT dependency, but it has its turn first, and last when all stop. */
+static void soft_dependencies_give_the_order_of_turns(void **st)
+{
+    struct rig r;
+
+    (void)st;
+    rig_open(&r, NULL);
+    sedge_supervisor_begin_update(r.sup);
+    put_soft(&r, "c", "b");
+    put_soft(&r, "b", "a");
+    put_soft(&r, "a", NULL);
+    sedge_supervisor_end_update(r.sup);
+    sedge_supervisor_start_all(r.sup);
+    for (int i = 0; i < 3; i++)
+        rig_until(&r, is_running, i == 0 ? "a" : i == 1 ? "b" : "c");
+    assert_non_null(strstr(r.trace, "a:INSTALLED b:INSTALLED c:INSTALLED a:STARTING b:STARTING c:STARTING"));
+    r.trace[0] = '\0';
+    sedge_supervisor_stop_all(r.sup, 0, rig_done, &r);
+    rig_until(&r, rig_is_done, "stop");
+    assert_non_null(strstr(r.trace, "c:STOPPING b:STOPPING a:STOPPING"));
+    rig_close(&r);
+}
+
 /* ---- changes ---- */
 
 static void changes_have_the_reactions_of_the_table(void **st)
@@ -749,6 +788,7 @@ int main(void)
         cmocka_unit_test(a_restarted_dependency_takes_its_dependents_along_once),
         cmocka_unit_test(a_missing_dependency_is_waited_for_and_builtins_count),
         cmocka_unit_test(components_are_listed_dependencies_first),
+        cmocka_unit_test(soft_dependencies_give_the_order_of_turns),
         cmocka_unit_test(changes_have_the_reactions_of_the_table),
         cmocka_unit_test(a_new_version_is_installed_and_the_old_one_stopped_by_its_own_script),
         cmocka_unit_test(limits_are_set_or_their_absence_is_explained),
