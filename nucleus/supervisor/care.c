@@ -57,7 +57,7 @@ void care_configure(struct service *s, struct json_object *periodic)
 
 static int64_t pause_ms(const struct service *s)
 {
-    return s->pause_until > 0 ? s->pause_until - sedge_mono_ms() : 0;
+    return s->retry_at > 0 ? s->retry_at - sedge_mono_ms() : 0;
 }
 
 int64_t care_pause_ms(const struct service *s)
@@ -77,11 +77,11 @@ void care_wait(struct service *s)
 
 void care_forgive(struct service *s)
 {
-    bool paused = s->pause_until > 0;
+    bool paused = s->retry_at > 0;
 
     sedge_lc_forgive(&s->lc);
     memset(s->errors, 0, sizeof(s->errors));
-    s->pause_until = 0;
+    s->retry_at = 0;
     if (paused) service_dirty(s);
 }
 
@@ -93,7 +93,7 @@ void care_failed(struct service *s)
     memmove(s->errors + 1, s->errors, sizeof(s->errors) - sizeof(s->errors[0]));
     s->errors[0] = sedge_mono_ms();
     ms = sedge_backoff_pause_ms(&s->lc.backoff, s->lc.failures, random32());
-    s->pause_until = s->errors[0] + ms;
+    s->retry_at = s->errors[0] + ms;
     service_note(s, SEDGE_WARN, "back-off", "Error %d in a row: the component starts again in %.1f s", s->lc.failures,
                  (double)ms / 1000);
 }

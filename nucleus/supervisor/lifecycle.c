@@ -446,7 +446,6 @@ static enum sedge_lc_act apply(struct sedge_lc *lc, const struct decide_cell *ce
     case D_LEAVE_BROKEN:
         return leave_broken(lc, cell->to);
     case D_REFUSE:
-        if (lc->uninstall) return go(lc, SEDGE_LC_UNINSTALLING); /* broke on its way out */
         return refuse(lc);
     case D_BUG:
         break;

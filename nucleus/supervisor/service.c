@@ -144,12 +144,12 @@ void service_dirty(struct service *s)
     supervisor_wake(s->sup);
 }
 
-static void set_reason(struct service *s, const char *reason)
+static void set_reason(struct service *s, const char *reason, const char *detail)
 {
-    char *copy = s->lc.code == SEDGE_STATUS_NONE ? NULL : sedge_xstrdup(reason);
-
     free(s->reason);
-    s->reason = copy;
+    s->reason = NULL;
+    if (s->lc.code != SEDGE_STATUS_NONE)
+        s->reason = sedge_xasprintf("%s%s%s", reason, detail ? " " : "", detail ? detail : "");
 }
 
 void service_moved(struct service *s, enum sedge_lc_state old)
@@ -158,7 +158,7 @@ void service_moved(struct service *s, enum sedge_lc_state old)
     s->after_kill = NULL; /* whoever waited for the end of the processes has been overtaken */
     s->since = sedge_mono_ms();
     s->broken_since = s->lc.state == SEDGE_LC_BROKEN ? s->since : 0;
-    if (s->lc.code == SEDGE_STATUS_NONE) set_reason(s, NULL);
+    if (s->lc.code == SEDGE_STATUS_NONE) set_reason(s, "", NULL);
     care_moved(s);
     sedge_output_state(s->output, sedge_lc_name(s->lc.state));
     failure_note(s, old);
@@ -170,26 +170,31 @@ static bool counts(enum sedge_lc_state state)
     return state == SEDGE_LC_NEW || state == SEDGE_LC_STARTING || state == SEDGE_LC_RUNNING;
 }
 
-void service_event_reason(struct service *s, enum sedge_lc_event event, enum sedge_status_code code, const char *reason)
+/* `reason` and `detail` (either may be NULL): in place of the text of the code, and behind it. */
+static void happen(struct service *s, enum sedge_lc_event event, enum sedge_status_code code, const char *reason,
+                   const char *detail)
 {
     enum sedge_lc_state old = s->lc.state;
 
     if (sedge_lc_event(&s->lc, event, sedge_mono_ms(), code)) {
-        set_reason(s, reason ? reason : sedge_status_text(s->lc.code));
+        set_reason(s, reason ? reason : sedge_status_text(s->lc.code), detail);
         if (counts(old) && (s->lc.state == SEDGE_LC_ERRORED || s->lc.state == SEDGE_LC_BROKEN)) care_failed(s);
         service_moved(s, old);
     }
     service_dirty(s);
 }
 
-void service_event_detail(struct service *s, enum sedge_lc_event event, enum sedge_status_code code, const char *detail)
-{
-    sedge_auto_free char *reason = sedge_xasprintf("%s %s", sedge_status_text(code), detail);
-
-    service_event_reason(s, event, code, reason);
-}
-
 void service_event(struct service *s, enum sedge_lc_event event, enum sedge_status_code code)
 {
-    service_event_reason(s, event, code, NULL);
+    happen(s, event, code, NULL, NULL);
+}
+
+void service_event_detail(struct service *s, enum sedge_lc_event event, enum sedge_status_code code, const char *detail)
+{
+    happen(s, event, code, NULL, detail);
+}
+
+void service_event_reason(struct service *s, enum sedge_lc_event event, enum sedge_status_code code, const char *reason)
+{
+    happen(s, event, code, reason, NULL);
 }

@@ -123,7 +123,7 @@ struct service {
     struct sedge_periodic periodic;
     char *complaints;                          /* about these settings, said already */
     uv_timer_t alarm;                          /* end of a pause, watchdog, or periodic start: as the state is */
-    int64_t pause_until;                       /* monotonic; 0: no pause */
+    int64_t retry_at;                          /* monotonic; 0: no pause */
     int64_t errors[SEDGE_LC_ERRORS_TO_BROKEN]; /* with a back-off: when they were, newest first; 0: none */
     char *shown_reason;
     int64_t alive;      /* the last sign of life */
