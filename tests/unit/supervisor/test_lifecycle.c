@@ -292,7 +292,7 @@ static void a_script_that_has_done_its_work_is_not_started_again(void **st)
 
     (void)st;
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
-        struct sedge_lc lc = resting(rows[i].state, SEDGE_LC_GOAL_RUNNING);
+        struct sedge_lc lc = resting((int)rows[i].state, SEDGE_LC_GOAL_RUNNING);
         assert_true(sedge_lc_event(&lc, rows[i].event, 5, SEDGE_STATUS_NONE));
         assert_int_equal(lc.ngoals, 1);
         assert_int_equal(lc.goals[0], SEDGE_LC_GOAL_FINISHED);
