@@ -257,13 +257,18 @@ static void end_line(struct sedge_output_source *src, bool is_stderr, const char
     sedge_buf_release(&s->partial);
 }
 
+/* A window at a time, so that many lines that end in one of the two are not each searched to the end for the other. */
 static size_t line_length(const char *data, size_t n)
 {
-    const char *nl = memchr(data, '\n', n);
-    size_t len = nl ? (size_t)(nl - data) : n;
-    const char *cr = memchr(data, '\r', len);
+    const size_t window = 256;
 
-    return cr ? (size_t)(cr - data) : len;
+    for (size_t at = 0; at < n; at += window) {
+        size_t len = n - at < window ? n - at : window;
+        const char *nl = memchr(data + at, '\n', len);
+        const char *cr = memchr(data + at, '\r', nl ? (size_t)(nl - data) - at : len);
+        if (cr || nl) return (size_t)((cr ? cr : nl) - data);
+    }
+    return n;
 }
 
 /* Cuts an endless line where a UTF-8 character begins. */

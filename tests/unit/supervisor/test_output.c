@@ -143,10 +143,10 @@ static void beyond_the_rate_lines_are_dropped_and_counted(void **st)
 
 static size_t count(const char *text, const char *what)
 {
-    size_t n = 0;
+    size_t n = 0, len = strlen(what);
 
-    for (const char *p = text; (p = strstr(p, what)); p += strlen(what))
-        n++;
+    for (const char *p = text; *p; p++) /* strstr under the address sanitizer looks at all of the rest each time */
+        if (*p == *what && strncmp(p, what, len) == 0) n++;
     return n;
 }
 
@@ -161,14 +161,14 @@ static void what_is_dropped_is_counted_exactly(void **st)
         sedge_auto_buf struct sedge_buf all = SEDGE_BUF_INIT;
         sedge_auto_free char *log = NULL;
         int64_t dropped;
-        for (int k = 0; k < 300000; k++)
+        for (int k = 0; k < 100000; k++)
             sedge_buf_puts(&all, lines[i]);
         for (size_t at = 0; at < all.len; at += 4093)
             sedge_output_data(src, false, all.data + at, all.len - at < 4093 ? all.len - at : 4093, 1000);
         dropped = sedge_output_dropped(o);
         log = close_output(o);
-        assert_true(dropped > 100000);
-        assert_int_equal((int64_t)count(log, ": stdout. ") + dropped, 300000);
+        assert_true(dropped > 50000);
+        assert_int_equal((int64_t)count(log, ": stdout. ") + dropped, 100000);
         assert_int_equal(count(log, "output-dropped. "), 1);
     }
 }
@@ -317,7 +317,7 @@ static void an_endless_line_of_any_size_is_survived(void **st)
     sedge_auto_free char *chunk = sedge_xcalloc(1, 32768), *log = NULL;
 
     (void)st;
-    for (int i = 0; i < 4000; i++) /* 125 MB of NUL bytes, each of which becomes four in the log */
+    for (int i = 0; i < 1000; i++) /* 31 MB of NUL bytes, each of which becomes four in the log */
         sedge_output_data(src, i % 2, chunk, 32768, i);
     sedge_output_data(src, false, "\nafter\n", 7, 60000);
     log = close_output(o);
@@ -374,7 +374,7 @@ static void a_level_above_hides_lines(void **st)
     o = open_output(&settings);
     sedge_output_data(src, false, "info\n", 5, 0);
     sedge_output_data(src, true, "warn\n", 5, 0);
-    for (int i = 0; i < 1000000; i++)
+    for (int i = 0; i < 200000; i++)
         sedge_output_data(src, false, "hidden\n", 7, 0);
     assert_int_equal(sedge_output_dropped(o), 0); /* there is no news in what nobody wanted */
     sedge_output_last(o, true, &last);
