@@ -186,7 +186,9 @@ static int parse_platform(const struct source *src, const struct at *up, struct 
         const struct at here = {&at, name, 0};
 
         if (v && !is_scalar(v)) return wrong_type(src, &here, "text", v);
-        if (v && sedge_platform_template_check(scalar_text(v), src->err) != 0) return sedge_source_wrap(src, &here);
+        /* What is only not supported counts when the device comes to it: another manifest may fit before. */
+        if (v && sedge_platform_template_check(scalar_text(v), src->err) != 0 && src->err->code != SEDGE_E_UNSUPPORTED)
+            return sedge_source_wrap(src, &here);
         (void)json_object_object_add(m->platform, name, v ? json_object_new_string(scalar_text(v)) : NULL);
     }
     return 0;

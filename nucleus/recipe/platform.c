@@ -1,10 +1,10 @@
 #include "platform.h"
+#include "pattern.h"
 #include "recipe.h"
 
 #include "base/mem.h"
 
 #include <ctype.h>
-#include <regex.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -76,43 +76,42 @@ static bool is_regex(const char *text)
     return n >= 2 && text[0] == '/' && text[n - 1] == '/';
 }
 
-/* Compiles the expression of "/.../" so that it matches only whole values. */
-static int compile(regex_t *re, const char *text, struct sedge_err *err)
+/* The expression of "/.../"; NULL on failure. */
+static struct sedge_pattern *compile(const char *text, struct sedge_err *err)
 {
     sedge_auto_free char *inner = NULL;
-    sedge_auto_free char *anchored = NULL;
-    char why[128];
-    int rc;
+    struct sedge_err why = SEDGE_ERR_INIT;
+    struct sedge_pattern *p;
 
-    if (strlen(text) > SEDGE_PLATFORM_TEMPLATE_MAX)
-        return sedge_err_set(err, SEDGE_E_LIMIT, "a platform value is longer than %d characters",
-                             SEDGE_PLATFORM_TEMPLATE_MAX);
+    if (strlen(text) > SEDGE_PLATFORM_TEMPLATE_MAX) {
+        (void)sedge_err_set(err, SEDGE_E_LIMIT, "a platform value is longer than %d characters",
+                            SEDGE_PLATFORM_TEMPLATE_MAX);
+        return NULL;
+    }
     inner = sedge_xstrndup(text + 1, strlen(text) - 2);
-    anchored = sedge_xasprintf("^(%s)$", inner);
-    rc = regcomp(re, anchored, REG_EXTENDED | REG_NOSUB);
-    if (rc == 0) return 0;
-    (void)regerror(rc, re, why, sizeof why);
-    return sedge_err_set(err, SEDGE_E_INVALID, "\"%s\" is not a valid regular expression: %s", text, why);
+    p = sedge_pattern_parse(inner, &why);
+    if (!p && why.code == SEDGE_E_INVALID)
+        (void)sedge_err_set(err, why.code, "\"%s\" is not a valid regular expression: %s", text, why.msg);
+    else if (!p)
+        (void)sedge_err_set(err, why.code, "the regular expression \"%s\" cannot be used here: %s", text, why.msg);
+    return p;
 }
 
 int sedge_platform_template_check(const char *text, struct sedge_err *err)
 {
-    regex_t re;
+    struct sedge_pattern *p = is_regex(text) ? compile(text, err) : NULL;
 
-    if (!is_regex(text)) return 0;
-    if (compile(&re, text, err) != 0) return -1;
-    regfree(&re);
+    if (is_regex(text) && !p) return -1;
+    sedge_pattern_free(p);
     return 0;
 }
 
 static int match_regex(const char *text, const char *value, struct sedge_err *err)
 {
-    regex_t re;
-    int hit;
+    struct sedge_pattern *p = compile(text, err);
+    int hit = p ? sedge_pattern_match(p, value) : -1;
 
-    if (compile(&re, text, err) != 0) return -1;
-    hit = regexec(&re, value, 0, NULL, 0) == 0;
-    regfree(&re);
+    sedge_pattern_free(p);
     return hit;
 }
 

@@ -19,9 +19,10 @@ struct json_object *sedge_platform_from(const char *sysname, const char *machine
 /* Copies every text entry of platformOverride (may be NULL or of any type) over `platform`. */
 void sedge_platform_override(struct json_object *platform, struct json_object *overrides);
 
-/* Whether every entry of `wanted` (NULL: yes) fits. 1 yes, 0 no, -1 a regular expression is not valid (INVALID). */
+/* Whether every entry of `wanted` (NULL: yes) fits. 1 yes, 0 no, -1 a regular expression is not valid (INVALID), or
+ * uses what pattern.h does not know (UNSUPPORTED). */
 int sedge_platform_match(struct json_object *wanted, struct json_object *platform, struct sedge_err *err);
-/* -1 with INVALID when a template is a "/.../" whose regular expression is not valid. */
+/* -1 when a template is a "/.../" with such an expression. */
 int sedge_platform_template_check(const char *text, struct sedge_err *err);
 
 #endif

@@ -16,8 +16,8 @@
  * does not change after it was made and may be read from any thread, but json-c reference counts are not atomic: take
  * new references of its json members only on one thread.
  *
- * Beyond the original: Unarchive TAR and TGZ. Regular expressions of Platform are POSIX extended ones, matched
- * whole and checked when the recipe is read (the original: Java syntax, checked when matched).
+ * Beyond the original: Unarchive TAR and TGZ. Regular expressions of Platform (pattern.h) are checked when the recipe is
+ * read (the original: when matched); those that are only not supported here are refused when matched.
  */
 #ifndef SEDGE_RECIPE_RECIPE_H
 #define SEDGE_RECIPE_RECIPE_H

@@ -1,4 +1,5 @@
-/* A recipe as JSON or YAML, and everything that is done with it: choose, read steps, replace variables, store. */
+/* A recipe in one form (RECIPE_FILE: a name with the extension of JSON or YAML), and everything that is done with it:
+ * choose, read steps, replace variables, store. */
 #include "base/mem.h"
 #include "recipe/interpolate.h"
 #include "recipe/platform.h"
@@ -60,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sedge_recipe *r;
 
     memcpy(text, data, size);
-    r = sedge_recipe_parse(text, size, size > 0 && data[0] == '{' ? "fuzz.json" : "fuzz.yaml", &err);
+    r = sedge_recipe_parse(text, size, RECIPE_FILE, &err);
     if (r) {
         const struct sedge_manifest *m = sedge_recipe_select(r, platform, NULL);
 
