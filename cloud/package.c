@@ -281,7 +281,11 @@ int sedge_package_load(const char *path, const char *artifact_dir, const char *b
         return sedge_err_set(err, SEDGE_E_NOT_FOUND, "--artifact-dir %s is not a folder", artifact_dir);
     r = load_checked(file, err);
     if (!r) return -1;
-    rc = fill(out, r, file, artifact_dir, bucket, prefix, err);
+    if (r->nmanifests == 0)
+        rc = sedge_err_set(err, SEDGE_E_INVALID,
+                           "%s: Manifests is missing or empty; expected a list with at least one manifest", file);
+    else
+        rc = fill(out, r, file, artifact_dir, bucket, prefix, err);
     sedge_recipe_free(r);
     return rc;
 }

@@ -586,5 +586,6 @@ void sedge_deployer_close(struct sedge_deployer *d, void (*closed)(void *arg), v
     d->closed_arg = arg;
     (void)uv_timer_stop(&d->timer);
     (void)uv_timer_stop(&d->kick);
+    if (d->run) sedge_run_cancel_pulls(d->run);
     try_close(d);
 }

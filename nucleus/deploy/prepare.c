@@ -102,6 +102,12 @@ static int load_package(struct sedge_run *run, struct sedge_package *p, struct s
     return p->recipe && check_identity(p, err) == 0 ? 1 : -1;
 }
 
+/* The text was read, and is no recipe that can be used. */
+static bool is_recipe_error(const struct sedge_err *err)
+{
+    return err->code == SEDGE_E_INVALID || err->code == SEDGE_E_LIMIT || err->code == SEDGE_E_UNSUPPORTED;
+}
+
 static int op_dependencies(void *env, const char *component, const char *version, struct sedge_strv *components,
                            struct sedge_strv *requirements, struct sedge_err *err)
 {
@@ -111,8 +117,7 @@ static int op_dependencies(void *env, const char *component, const char *version
 
     if (rc < 0) {
         sedge_failure_add(&run->failure, "COMPONENT_PACKAGE_LOADING_ERROR");
-        if (err->code == SEDGE_E_INVALID || err->code == SEDGE_E_LIMIT)
-            sedge_failure_add(&run->failure, "RECIPE_PARSE_ERROR");
+        if (is_recipe_error(err)) sedge_failure_add(&run->failure, "RECIPE_PARSE_ERROR");
     }
     for (size_t i = 0; rc == 1 && i < p->recipe->ndependencies; i++) {
         sedge_strv_add(components, p->recipe->dependencies[i].name);
@@ -129,6 +134,13 @@ static int check_choices(struct sedge_run *run)
         struct sedge_package *p = c->builtin ? NULL : find_package(run, c->component, c->version, false);
 
         if (!p) continue;
+        if (p->recipe->type == SEDGE_COMPONENT_NUCLEUS) {
+            sedge_failure_add(&run->failure, "MULTIPLE_NUCLEUS_RESOLVED_ERROR");
+            sedge_failure_cause(&run->failure,
+                                "Component %s %s is of type aws.greengrass.nucleus, and " NUCLEUS " is there already",
+                                c->component, c->version);
+            return -1;
+        }
         if (p->recipe->type != SEDGE_COMPONENT_GENERIC) {
             sedge_failure_add(&run->failure, "CUSTOM_PLUGIN_NOT_SUPPORTED");
             sedge_failure_cause(
@@ -139,7 +151,9 @@ static int check_choices(struct sedge_run *run)
         }
         if (sedge_recipe_select(p->recipe, run->platform, &run->err)) continue;
         sedge_failure_add(&run->failure, "COMPONENT_PACKAGE_LOADING_ERROR");
-        sedge_failure_add(&run->failure, "LOCAL_RECIPE_NOT_FOUND");
+        sedge_failure_add(&run->failure, p->recipe->nmanifests == 0           ? "RECIPE_MISSING_MANIFEST"
+                                         : run->err.code == SEDGE_E_NOT_FOUND ? "LOCAL_RECIPE_NOT_FOUND"
+                                                                              : "RECIPE_PARSE_ERROR");
         sedge_failure_cause(&run->failure, "%s", run->err.msg);
         return -1;
     }
@@ -305,7 +319,7 @@ static void import_work(struct sedge_run *run)
     if (run->rc != 0) {
         sedge_failure_add(&run->failure, "IO_ERROR");
         sedge_failure_add(&run->failure, "IO_WRITE_ERROR");
-        if (run->err.code == SEDGE_E_INVALID) sedge_failure_add(&run->failure, "IO_MAPPING_ERROR");
+        if (is_recipe_error(&run->err)) sedge_failure_add(&run->failure, "IO_MAPPING_ERROR");
         sedge_failure_cause(&run->failure, "%s", run->err.msg);
         return;
     }
@@ -344,6 +358,20 @@ static int read_document(struct sedge_run *run)
 static bool object_store_configured(struct sedge_deployer *d)
 {
     return sedge_json_str(sedge_fetcher_store(d->o.fetcher), "bucket", NULL) != NULL;
+}
+
+/* s3: artifacts name their bucket themselves; an endpoint or keys are enough, as is what the AWS tools would find. */
+static bool may_download(struct sedge_deployer *d)
+{
+    static const char *const members[] = {"bucket", "endpoint", "region", "accessKeyId"};
+    static const char *const variables[] = {"AWS_ACCESS_KEY_ID", "AWS_SHARED_CREDENTIALS_FILE", "AWS_PROFILE"};
+    struct json_object *store = sedge_fetcher_store(d->o.fetcher);
+
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(members); i++)
+        if (*sedge_json_str(store, members[i], "")) return true;
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(variables); i++)
+        if (getenv(variables[i])) return true;
+    return false;
 }
 
 static struct json_object *running_versions(struct sedge_deployer *d)
@@ -392,6 +420,7 @@ void sedge_run_prepare(struct sedge_run *run)
     run->active = running_versions(run->d);
     run->platform = device_platform(run->d);
     run->has_store = object_store_configured(run->d);
+    run->may_download = may_download(run->d);
     run->store_limit = sedge_nucleus_param_i64(run->d->o.config, "componentStoreMaxSizeBytes");
     sedge_run_report(run, false);
     sedge_run_phase(run, "PREPARING", NULL);

@@ -81,8 +81,9 @@ struct sedge_run {
     struct sedge_listing *listings;
     struct sedge_resolution resolution;
     int resolve_rc;
-    bool has_store; /* an object store is configured */
-    bool working;   /* a work item is under way */
+    bool has_store;    /* an object store is configured */
+    bool may_download; /* an object store can be reached by its settings, or by what the environment says */
+    bool working;      /* a work item is under way */
     uv_work_t work;
     int rc; /* of the work item */
     struct sedge_err err;
@@ -129,6 +130,7 @@ struct sedge_deployer {
     void *closed_arg;
 };
 
+#define SEDGE_DOCKER_MANAGER "aws.greengrass.DockerApplicationManager"
 /* The built-in components, NULL-terminated: they have no recipe, and deployments never remove them. */
 extern const char *const sedge_builtins[];
 const char *sedge_builtin_version(const char *component);
@@ -195,6 +197,7 @@ void sedge_services_put_all(struct sedge_run *run);
 /* download.c */
 void sedge_run_download(struct sedge_run *run);
 void sedge_run_cancel_downloads(struct sedge_run *run);
+void sedge_run_cancel_pulls(struct sedge_run *run); /* of images: before the loop ends */
 void sedge_run_release_downloads(struct sedge_run *run);
 
 #endif

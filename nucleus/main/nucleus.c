@@ -155,6 +155,7 @@ static int open_supervisor(struct sedge_nucleus *n, struct sedge_err *err)
                     {"FleetStatusService", "0.0.0", SEDGE_LC_RUNNING},
                     {"DeploymentService", "0.0.0", SEDGE_LC_RUNNING},
                     {"aws.greengrass.TokenExchangeService", "2.17.0", SEDGE_LC_FINISHED},
+                    {"aws.greengrass.DockerApplicationManager", "2.0.15", SEDGE_LC_FINISHED},
                     {"aws.greengrass.Nucleus", "2.17.0", SEDGE_LC_FINISHED},
                     {"aws.greengrass.Cli", "2.17.0", SEDGE_LC_RUNNING}};
     struct sedge_supervisor_ops ops = {service_event_cb, sedge_settings_environment};

@@ -147,8 +147,6 @@ static int parse_artifact(const struct source *src, const struct at *at, struct 
         text_member(src, at, o, "Algorithm", &a->algorithm) != 0 ||
         word_member(src, at, o, "Unarchive", words, SEDGE_ARRAY_LEN(words), &unarchive) != 0)
         return -1;
-    if (!*a->uri)
-        return sedge_source_bad(src, at, SEDGE_E_INVALID, "Uri is empty; expected a text such as s3://bucket/key");
     a->unarchive = (enum sedge_unarchive)unarchive;
     return parse_permission(src, at, o, a);
 }
@@ -236,10 +234,6 @@ static int parse_manifests(const struct source *src, struct json_object *doc, st
 
     if (typed_member(src, NULL, doc, "Manifests", json_type_array, &list, &at.key) != 0) return -1;
     n = list ? json_object_array_length(list) : 0;
-    if (n == 0)
-        return sedge_source_bad(src, at.key ? &at : NULL, SEDGE_E_INVALID,
-                                "%s; expected a list with at least one manifest",
-                                at.key ? "is empty" : "Manifests is missing");
     if (n > SEDGE_RECIPE_MANIFESTS_MAX) return too_many(src, &at, n, SEDGE_RECIPE_MANIFESTS_MAX);
     r->manifests = sedge_xcalloc(n, sizeof *r->manifests);
     for (size_t i = 0; i < n; i++) {

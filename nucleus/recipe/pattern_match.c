@@ -94,9 +94,10 @@ static void spread(const struct sedge_pattern *p, struct front *f, const struct 
 {
     for (size_t k = 0; k < f->n; k++) {
         size_t i = f->list[k];
-        const struct step *s = &p->steps[i];
+        const struct step *s;
 
         if (i == p->n) continue;
+        s = &p->steps[i];
         if (s->kind == STEP_JUMP || s->kind == STEP_SPLIT) reach(f, (size_t)((int64_t)i + s->a));
         if (s->kind == STEP_SPLIT) reach(f, (size_t)((int64_t)i + s->b));
         if (s->kind >= STEP_BEGIN && holds(s->kind, at)) reach(f, i + 1);

@@ -16,8 +16,8 @@
  * does not change after it was made and may be read from any thread, but json-c reference counts are not atomic: take
  * new references of its json members only on one thread.
  *
- * Beyond the original: Unarchive TAR and TGZ. Regular expressions of Platform (pattern.h) are checked when the recipe is
- * read (the original: when matched); those that are only not supported here are refused when matched.
+ * Beyond the original: Unarchive TAR and TGZ. Regular expressions of Platform (pattern.h) are checked when the recipe
+ * is read (the original: when matched); those that are only not supported here are refused when matched.
  */
 #ifndef SEDGE_RECIPE_RECIPE_H
 #define SEDGE_RECIPE_RECIPE_H
@@ -60,7 +60,7 @@ enum sedge_uri_scheme {
 };
 
 struct sedge_artifact {
-    char *uri;
+    char *uri;       /* may be empty: fails when the artifact is wanted */
     char *digest;    /* base64, NULL if absent */
     char *algorithm; /* "SHA-256", NULL if absent */
     enum sedge_unarchive unarchive;
@@ -90,7 +90,7 @@ struct sedge_recipe {
     struct json_object *default_configuration; /* object; NULL if absent */
     struct sedge_dependency *dependencies;
     size_t ndependencies;
-    struct sedge_manifest *manifests; /* at least one */
+    struct sedge_manifest *manifests; /* none: the recipe can be read and stored, not used */
     size_t nmanifests;
     struct json_object *lifecycle; /* global; object, NULL if absent */
     struct json_object *document;  /* the whole recipe as read, unknown members too */
@@ -113,7 +113,7 @@ int sedge_component_name_check(const char *name, struct sedge_err *err);
 const char *sedge_component_type_name(enum sedge_component_type type);
 
 /* The first manifest that fits the platform (platform.h); borrowed. NULL: NOT_FOUND, the message says what the device
- * is and what the manifests ask for. */
+ * is and what the manifests ask for; INVALID, there is no manifest at all; and what sedge_platform_match says. */
 const struct sedge_manifest *sedge_recipe_select(const struct sedge_recipe *r, struct json_object *platform,
                                                  struct sedge_err *err);
 /* The lifecycle that counts for that manifest: its own if not empty, otherwise the global one filtered by Selections.

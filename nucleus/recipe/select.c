@@ -23,6 +23,12 @@ const struct sedge_manifest *sedge_recipe_select(const struct sedge_recipe *r, s
         }
         sedge_buf_printf(&wanted, "%s%s", i ? ", " : "", sedge_json_text(m->platform));
     }
+    if (r->nmanifests == 0) {
+        (void)sedge_err_set(err, SEDGE_E_INVALID,
+                            "component %s %s: the recipe has no Manifests; expected a list with at least one manifest",
+                            r->name, r->version.text);
+        return NULL;
+    }
     (void)sedge_err_set(err, SEDGE_E_NOT_FOUND,
                         "component %s %s has no manifest for this device %s; its manifests are for %s", r->name,
                         r->version.text, sedge_json_text(platform), wanted.data ? wanted.data : "nothing");

@@ -130,8 +130,6 @@ static void a_refusal_names_file_line_column_member_and_expectation(void **st)
          "x.yaml:2:16: ComponentName: component name \"a b\" has a character other"},
         {"RecipeFormatVersion: 2020-01-25\nComponentName: a\nComponentVersion: 1.0\n", "x.yaml", SEDGE_E_INVALID,
          "x.yaml:3:19: ComponentVersion: version \"1.0\": expected three numbers"},
-        {HEAD, "x.yaml", SEDGE_E_INVALID, "x.yaml:1:1: Manifests is missing"},
-        {HEAD "Manifests: []\n", "x.yaml", SEDGE_E_INVALID, "x.yaml:4:12: Manifests: is empty"},
         {HEAD "Manifests: {}\n", "x.yaml", SEDGE_E_INVALID, "x.yaml:4:12: Manifests: expected a list, got object"},
         {HEAD "Manifests: [null]\n", "x.yaml", SEDGE_E_INVALID,
          "x.yaml:4:13: Manifests[0]: expected an object, got null"},

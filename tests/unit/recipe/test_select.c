@@ -102,10 +102,47 @@ static void lifecycles_are_chosen_and_filtered_but_never_merged(void **st)
     }
 }
 
+static void recipes_that_no_device_can_use_say_why(void **st)
+{
+    static const struct {
+        const char *recipe, *says;
+        enum sedge_err_code code;
+    } rows[] = {
+        {HEAD, "the recipe has no Manifests", SEDGE_E_INVALID},
+        {HEAD "Manifests: null\n", "the recipe has no Manifests", SEDGE_E_INVALID},
+        {HEAD "Manifests: []\n", "the recipe has no Manifests", SEDGE_E_INVALID},
+        {HEAD "Manifests: [{Platform: {os: '/(?!win).*/'}}]\n", "look-ahead (?!...) is not supported",
+         SEDGE_E_UNSUPPORTED},
+    };
+    sedge_auto_put struct json_object *platform = json_tokener_parse("{\"os\":\"linux\"}");
+
+    (void)st;
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
+        struct sedge_recipe *r = parse(rows[i].recipe);
+        struct sedge_err err = SEDGE_ERR_INIT;
+
+        assert_null(sedge_recipe_select(r, platform, &err));
+        if (err.code != rows[i].code || !strstr(err.msg, rows[i].says)) fail_msg("row %zu: %s", i, err.msg);
+        sedge_recipe_free(r);
+    }
+}
+
+static void what_no_device_comes_to_may_be_unsupported(void **st)
+{
+    struct sedge_recipe *r = parse(HEAD "Manifests: [{Platform: {os: linux}}, {Platform: {os: '/(?!win).*/'}}]\n");
+    sedge_auto_put struct json_object *platform = json_tokener_parse("{\"os\":\"linux\"}");
+
+    (void)st;
+    assert_ptr_equal(sedge_recipe_select(r, platform, NULL), &r->manifests[0]);
+    sedge_recipe_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_manifest_that_fits_is_used),
+        cmocka_unit_test(recipes_that_no_device_can_use_say_why),
+        cmocka_unit_test(what_no_device_comes_to_may_be_unsupported),
         cmocka_unit_test(lifecycles_are_chosen_and_filtered_but_never_merged),
     };
 
