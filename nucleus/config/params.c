@@ -56,7 +56,7 @@ static const struct sedge_param params[] = {
     TEXT("greengrassDataPlaneEndpoint", "", IGNORED, "recipes and artifacts come from objectStore"),
     INT("greengrassDataPlanePort", "8443", 1, 65535, IGNORED, "recipes and artifacts come from objectStore"),
     TEXT("envStage", "prod", IGNORED, "chooses between stages of AWS services"),
-    BOOL("fipsMode", "false", RESTART, "chooses endpoints of AWS services; without effect here"),
+    BOOL("fipsMode", "false", RESTART, "told to components that start (AWS_USE_FIPS_ENDPOINT, AWS_GG_FIPS_MODE)"),
     BOOL("interpolateComponentConfiguration", "false", NEXT_USE, "replace variables in component configurations too"),
     CHOICE("deploymentConfigurationTimeSource", "deploymentCreationTime",
            "deploymentCreationTime|deploymentProcessingTime", NEXT_USE, "time that a deployment's values carry"),

@@ -177,6 +177,36 @@ const char *sedge_settings_text(struct sedge_nucleus *n, const char *name)
     return text && *text ? text : NULL;
 }
 
+static void put_percent(struct sedge_buf *out, const char *text)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+    for (; *text; text++) {
+        if (strchr(plain, *text))
+            sedge_buf_putc(out, *text);
+        else
+            sedge_buf_printf(out, "%%%02X", (unsigned)(unsigned char)*text);
+    }
+}
+
+/* The proxy's URL with the configured user in it, unless it names one. Heap. */
+static char *proxy_url(struct sedge_nucleus *n, const char *url)
+{
+    const char *user = sedge_nucleus_param_str(n->config, "networkProxy.proxy.username");
+    const char *password = sedge_nucleus_param_str(n->config, "networkProxy.proxy.password");
+    const char *host = strstr(url, "://");
+    struct sedge_buf b = SEDGE_BUF_INIT;
+
+    host = host ? host + 3 : url;
+    if (!user || !*user || memchr(host, '@', strcspn(host, "/"))) return sedge_xstrdup(url);
+    sedge_buf_add(&b, url, (size_t)(host - url));
+    put_percent(&b, user);
+    sedge_buf_putc(&b, ':');
+    put_percent(&b, password ? password : "");
+    sedge_buf_printf(&b, "@%s", host);
+    return sedge_buf_steal(&b);
+}
+
 static void add_proxy(struct sedge_nucleus *n, struct sedge_strv *out)
 {
     static const char *const names[] = {"HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
@@ -184,10 +214,12 @@ static void add_proxy(struct sedge_nucleus *n, struct sedge_strv *out)
     const char *url = sedge_nucleus_param_str(n->config, "networkProxy.proxy.url");
     const char *except = sedge_nucleus_param_str(n->config, "networkProxy.noProxyAddresses");
     sedge_auto_free char *list = NULL;
+    sedge_auto_free char *full = NULL;
 
     if (!url || !*url) return;
+    full = proxy_url(n, url);
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(names); i++)
-        sedge_env_set(out, names[i], url);
+        sedge_env_set(out, names[i], full);
     list = except && *except ? sedge_xasprintf("localhost,%s", except) : sedge_xstrdup("localhost");
     sedge_env_set(out, "NO_PROXY", list);
     sedge_env_set(out, "no_proxy", list);
@@ -199,6 +231,7 @@ void sedge_settings_environment(void *env, const char *component, struct sedge_s
     struct sedge_nucleus *n = env;
     const char *region = sedge_nucleus_param_str(n->config, "awsRegion");
     sedge_auto_free char *ca = system_path(n, "rootCaPath");
+    const char *fips = sedge_nucleus_param_bool(n->config, "fipsMode") ? "true" : "false";
     sedge_auto_put struct json_object *root = sedge_config_get_object(n->config, SEDGE_PATH("setenv"));
 
     (void)component;
@@ -210,6 +243,8 @@ void sedge_settings_environment(void *env, const char *component, struct sedge_s
     }
     sedge_env_set(out, "AWS_IOT_THING_NAME", sedge_config_str(n->config, SEDGE_PATH("system", "thingName"), ""));
     sedge_env_set(out, "GGC_VERSION", GGC_VERSION);
+    sedge_env_set(out, "AWS_USE_FIPS_ENDPOINT", fips);
+    sedge_env_set(out, "AWS_GG_FIPS_MODE", fips);
     sedge_env_set(out, "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT", n->socket_path);
     sedge_env_set(out, "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH", n->socket_path);
     if (root) sedge_env_add_map(out, root);
