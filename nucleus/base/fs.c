@@ -128,6 +128,7 @@ static int copy_file(const char *from, const char *to, mode_t mode, struct sedge
     sedge_auto_close int in = open(from, O_RDONLY | O_CLOEXEC);
     sedge_auto_close int out = -1;
     char chunk[65536];
+    struct stat old;
     ssize_t n;
 
     if (in < 0) return sedge_err_sys(err, errno, "%s", from);
@@ -136,6 +137,8 @@ static int copy_file(const char *from, const char *to, mode_t mode, struct sedge
     while ((n = read(in, chunk, sizeof chunk)) > 0)
         if (write_all(out, chunk, (size_t)n) != 0) return sedge_err_sys(err, errno, "%s: write", tmp);
     if (n < 0) return sedge_err_sys(err, errno, "%s: read", from);
+    /* Who owns the file that is replaced owns the new one: a component that runs goes on reading it. Best effort. */
+    if (geteuid() == 0 && lstat(to, &old) == 0 && S_ISREG(old.st_mode)) (void)!fchown(out, old.st_uid, old.st_gid);
     if (fchmod(out, mode & 07777) != 0 || fsync(out) != 0) return sedge_err_sys(err, errno, "%s: write", tmp);
     if (rename(tmp, to) != 0) return sedge_err_sys(err, errno, "%s: rename", to);
     return 0;

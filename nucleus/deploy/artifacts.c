@@ -5,7 +5,10 @@
 #include "base/mem.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct sedge_package *sedge_package_of(struct sedge_run *run, const struct sedge_choice *c)
 {
@@ -143,6 +146,17 @@ static int decide_file(struct sedge_download *w)
     return strcmp(have.data, a->digest) == 0 ? 0 : decide_missing(w);
 }
 
+/* A file that was there, or was placed by hand, gets the mode of one that was fetched. */
+static int set_mode(struct sedge_download *w)
+{
+    struct stat st;
+
+    if (w->action == SEDGE_ARTIFACT_GET || lstat(w->dest, &st) != 0 || !S_ISREG(st.st_mode)) return 0;
+    if (chmod(w->dest, sedge_artifact_mode(w->artifact, geteuid() == 0)) == 0) return 0;
+    (void)sedge_err_sys(&w->run->err, errno, "chmod %s", w->dest);
+    return refuse(w, "SET_PERMISSION_ERROR", NULL);
+}
+
 static int make_folders(struct sedge_download *w, const char *dir, const char *unarchived)
 {
     struct sedge_run *run = w->run;
@@ -167,7 +181,7 @@ static int inspect_file(struct sedge_download *w)
     base = sedge_artifact_base_name(name, w->artifact->unarchive);
     w->dest = sedge_xasprintf("%s/%s", dir, name);
     w->unarchive_to = sedge_xasprintf("%s/%s", unarchived, base);
-    return make_folders(w, dir, unarchived) == 0 ? decide_file(w) : -1;
+    return make_folders(w, dir, unarchived) != 0 || decide_file(w) != 0 || set_mode(w) != 0 ? -1 : 0;
 }
 
 static int inspect(struct sedge_run *run, const struct sedge_choice *c, const struct sedge_artifact *a)

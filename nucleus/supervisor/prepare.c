@@ -162,7 +162,8 @@ static void be_root(struct sedge_run_as *r)
 
 /* ---- folders ---- */
 
-static int chown_tree(const char *path, uid_t uid, gid_t gid, struct sedge_err *err)
+/* `whole`: with the folder itself. */
+static int chown_tree(const char *path, bool whole, uid_t uid, gid_t gid, struct sedge_err *err)
 {
     sedge_auto_free char *copy = sedge_xstrdup(path);
     char *const paths[] = {copy, NULL};
@@ -171,7 +172,7 @@ static int chown_tree(const char *path, uid_t uid, gid_t gid, struct sedge_err *
     int rc = 0;
 
     while (fts && rc == 0 && (e = fts_read(fts))) {
-        if (e->fts_info == FTS_DP || !e->fts_statp) continue;
+        if (e->fts_info == FTS_DP || !e->fts_statp || (e->fts_level == 0 && !whole)) continue;
         if (e->fts_statp->st_uid == uid && e->fts_statp->st_gid == gid) continue;
         if (lchown(e->fts_path, uid, gid) != 0 && errno != ENOENT)
             rc = sedge_err_sys(err, errno, "chown %s", e->fts_path);
@@ -180,11 +181,15 @@ static int chown_tree(const char *path, uid_t uid, gid_t gid, struct sedge_err *
     return rc;
 }
 
-static int own_tree(const struct sedge_prepare *in, const struct sedge_run_as *r, const char *path,
-                    struct sedge_err *err)
+/* A failure is only told: the script finds out whether it matters. */
+static void own_tree(const struct sedge_prepare *in, struct sedge_prepare_out *out, const char *path, bool whole)
 {
-    if (!in->is_root || !sedge_fs_is_dir(path)) return 0;
-    return chown_tree(path, r->uid, r->gid, err);
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (!in->is_root || !sedge_fs_is_dir(path)) return;
+    if (chown_tree(path, whole, out->run_as.uid, out->run_as.gid, &err) != 0)
+        sedge_strv_add_take(&out->warnings,
+                            sedge_xasprintf("files do not all belong to the component's user: %s", err.msg));
 }
 
 static int make_folders(const struct sedge_prepare *in, struct sedge_prepare_out *out)
@@ -195,11 +200,11 @@ static int make_folders(const struct sedge_prepare *in, struct sedge_prepare_out
     out->work_dir = sedge_xasprintf("%s/work/%s", in->root, in->component);
     if (sedge_fs_mkdirs(out->work_dir, 0700, &out->err) != 0) return -1;
     if (stat(out->work_dir, &st) != 0) return sedge_err_sys(&out->err, errno, "%s", out->work_dir);
-    if (st.st_uid != out->run_as.uid && own_tree(in, &out->run_as, out->work_dir, &out->err) != 0) return -1;
+    if (st.st_uid != out->run_as.uid) own_tree(in, out, out->work_dir, true);
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(kinds); i++) {
         sedge_auto_free char *dir =
             sedge_xasprintf("%s/packages/%s/%s/%s", in->root, kinds[i], in->component, in->version);
-        if (own_tree(in, &out->run_as, dir, &out->err) != 0) return -1;
+        own_tree(in, out, dir, false);
     }
     return 0;
 }

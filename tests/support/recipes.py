@@ -1,0 +1,98 @@
+"""Recipes as a user writes them, on a real nucleus: one device for a module, new recipe and artifact folders for each test."""
+import json
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from support.device import Device
+
+LINUX = {"os": "linux"}
+
+
+class Recipes(Device):
+    """recipes.put("a", "echo hi"); recipes.deploy("a"); recipes.said("a") == ["hi"]"""
+
+    round = 0
+
+    def next_test(self):
+        """What earlier tests have written is not given to later deployments."""
+        Recipes.round += 1
+        self.recipes = os.path.join(self.folder, f"recipes{Recipes.round}")
+        self.artifacts = os.path.join(self.folder, f"artifacts{Recipes.round}")
+        for path in (self.recipes, self.artifacts):
+            os.makedirs(path)
+            os.chmod(path, 0o755)
+
+    def put(self, name, lifecycle=None, version="1.0.0", manifests=None, artifacts=None, configuration=None, depends=None, **top):
+        """lifecycle: the run script, or an object; `top` replaces or adds members of the recipe."""
+        if manifests is None:
+            lifecycle = {"Run": lifecycle} if isinstance(lifecycle, str) else lifecycle
+            manifests = [{"Platform": LINUX, "Lifecycle": lifecycle, "Artifacts": artifacts or []}]
+        recipe = {"RecipeFormatVersion": "2020-01-25", "ComponentName": name, "ComponentVersion": version, "Manifests": manifests}
+        if configuration is not None:
+            recipe["ComponentConfiguration"] = {"DefaultConfiguration": configuration}
+        if depends:
+            recipe["ComponentDependencies"] = {other: what if isinstance(what, dict) else {"VersionRequirement": what}
+                                               for other, what in depends.items()}
+        recipe.update(top)
+        return self.text(f"{name}-{version}.json", json.dumps(recipe, indent=1))
+
+    def text(self, file, text):
+        return self.write(os.path.join(self.recipes, file), text)
+
+    def yaml(self, name, body, version="1.0.0", file=None):
+        """A recipe in YAML: the head, then `body` as it is."""
+        head = f"RecipeFormatVersion: '2020-01-25'\nComponentName: {name}\nComponentVersion: '{version}'\n"
+        return self.text(file or f"{name}-{version}.yaml", head + body)
+
+    def place(self, name, file, data="data", version="1.0.0", mode=0o644):
+        """An artifact that is given with the deployment."""
+        return self.write(os.path.join(self.artifacts, name, version, file), data, mode)
+
+    def deploy(self, *names, **more):
+        return self.deploy_ok(*(n if "=" in n else f"{n}=1.0.0" for n in names), **more)
+
+    def refused(self, *names, **more):
+        """Cause and error stack of a deployment that fails."""
+        _, details = self.deploy_failing(*(n if "=" in n else f"{n}=1.0.0" for n in names), **more)
+        return details["deploymentFailureCause"], details["deploymentErrorStack"]
+
+    def configure(self, merge=None, reset=None):
+        """Changes the configuration of the nucleus."""
+        change = {k: v for k, v in (("MERGE", merge), ("RESET", reset)) if v}
+        self.deploy_ok("aws.greengrass.Nucleus=2.17.0", update={"aws.greengrass.Nucleus": change})
+
+    def said(self, name):
+        return self.output(name)
+
+    def ran(self, name, lifecycle, **more):
+        """Deploys one component and gives what it printed."""
+        self.put(name, lifecycle, **more)
+        self.deploy(name)
+        return self.said(name)
+
+    def path(self, *parts):
+        return os.path.join(self.root, *parts)
+
+
+def make_device(bin_dir, *words, env=None):
+    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
+    try:
+        device = Recipes(folder, bin_dir).start(*words, env=env)
+        yield device
+        device.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def shared_device(bin_dir):
+    yield from make_device(bin_dir)
+
+
+@pytest.fixture
+def recipes(shared_device):
+    shared_device.next_test()
+    return shared_device
