@@ -96,8 +96,8 @@ enum sedge_step_form sedge_lifecycle_step(struct json_object *lifecycle, const c
                                .timeout_s = sedge_step_default_timeout_s(name)};
     if (v && json_object_is_type(v, json_type_object))
         read_map(v, out);
-    else if (v && is_scalar(v))
-        set_script(out, scalar_text(v));
+    else if (sedge_json_is_str(v))
+        set_script(out, json_object_get_string(v));
     return out->form;
 }
 

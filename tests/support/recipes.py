@@ -55,7 +55,8 @@ class Recipes(Device):
         return self.deploy_ok(*(n if "=" in n else f"{n}=1.0.0" for n in names), **more)
 
     def refused(self, *names, **more):
-        """Cause and error stack of a deployment that fails."""
+        """Cause and error stack of a deployment that fails; without a policy the device is as before afterwards."""
+        more.setdefault("policy", "ROLLBACK")
         _, details = self.deploy_failing(*(n if "=" in n else f"{n}=1.0.0" for n in names), **more)
         return details["deploymentFailureCause"], details["deploymentErrorStack"]
 
