@@ -78,10 +78,13 @@ class Recipes(Device):
         return os.path.join(self.root, *parts)
 
 
-def make_device(bin_dir, *words, env=None):
+def make_device(bin_dir, system=None, configuration=None, env=None):
+    """system, configuration (of the nucleus): merged over what a nucleus starts with."""
     folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
     try:
-        device = Recipes(folder, bin_dir).start(*words, env=env)
+        device = Recipes(folder, bin_dir)
+        start = {"system": system or {}, "services": {"aws.greengrass.Nucleus": {"configuration": configuration or {}}}}
+        device.start("--init-config", device.write("start.json", json.dumps(start)), env=env)
         yield device
         device.stop()
     finally:
