@@ -80,6 +80,7 @@ static const struct {
 static void fail(struct sedge_image_pull *p, const struct command *c)
 {
     const char *text = c->err_text.len ? c->err_text.data : "it said nothing";
+    size_t n = strlen(text);
     enum sedge_err_code code = p->asking ? SEDGE_E_IO : SEDGE_E_UNAVAILABLE;
     const char *what = p->asking ? "images -q" : "pull";
 
@@ -91,8 +92,10 @@ static void fail(struct sedge_image_pull *p, const struct command *c)
         add_code(p, meanings[i].stack);
         break;
     }
-    (void)sedge_err_set(&p->err, code, "docker %s %s failed with exit code %d: %.600s", what, p->reference,
-                        (int)c->status, text);
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+        n--;
+    (void)sedge_err_set(&p->err, code, "docker %s %s failed with exit code %d: %.*s", what, p->reference,
+                        (int)c->status, (int)(n < 600 ? n : 600), text);
 }
 
 /* ---- one command ---- */

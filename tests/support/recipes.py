@@ -79,12 +79,12 @@ class Recipes(Device):
 
 
 def make_device(bin_dir, system=None, configuration=None, env=None):
-    """system, configuration (of the nucleus): merged over what a nucleus starts with."""
+    """system, configuration (of the nucleus): merged over what a nucleus starts with. env(folder): more environment of the nucleus."""
     folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
     try:
         device = Recipes(folder, bin_dir)
         start = {"system": system or {}, "services": {"aws.greengrass.Nucleus": {"configuration": configuration or {}}}}
-        device.start("--init-config", device.write("start.json", json.dumps(start)), env=env)
+        device.start("--init-config", device.write("start.json", json.dumps(start)), env=env(folder) if env else None)
         yield device
         device.stop()
     finally:
