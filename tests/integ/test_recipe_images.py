@@ -172,4 +172,4 @@ def test_the_nucleus_ends_while_an_image_is_pulled_and_pulls_it_after_its_next_s
     docker.file("wait")
     recipes.start(env={"PATH": docker.folder})
     assert recipes.wait(deployment)["status"] == "SUCCEEDED"
-    assert recipes.said("img-restarted") == ["ran"]
+    wait_until(lambda: recipes.said("img-restarted") == ["ran"], 30, "the component to have run")

@@ -64,7 +64,7 @@ def test_a_map_without_script_is_an_error_of_the_configuration(recipes):
 @pytest.mark.parametrize("step", ["shutdown", "recover"])
 def test_a_map_without_script_in_a_step_that_cannot_fail_does_nothing(recipes, step):
     recipes.put(f"nothing-{step}", {"startup": "true", step: {"Timeout": 5}})
-    recipes.deploy(f"nothing-{step}")
+    recipes.deploy(f"nothing-{step}", ends=False)
     recipes.deploy_ok(remove=[f"nothing-{step}"])
     assert f"nothing-{step}" not in recipes.components()
 
@@ -74,7 +74,7 @@ def test_other_children_of_a_lifecycle_are_ignored(recipes):
 
 
 def test_startup_wins_over_run(recipes):
-    assert recipes.ran("both", {"startup": "echo startup", "run": "echo run"}) == ["startup"]
+    assert recipes.ran("both", {"startup": "echo startup", "run": "echo run"}, ends=False) == ["startup"]
     assert recipes.state("both") == "RUNNING"
 
 
@@ -90,7 +90,7 @@ def test_exit_codes_of_install_startup_and_run_count(recipes):
 
 def test_exit_codes_of_shutdown_and_uninstall_do_not_count(recipes):
     recipes.put("last-steps", {"startup": "true", "shutdown": "echo shutdown; exit 3", "uninstall": "echo uninstall; exit 4"})
-    recipes.deploy("last-steps")
+    recipes.deploy("last-steps", ends=False)
     recipes.deploy_ok(remove=["last-steps"])
     assert recipes.said("last-steps") == ["shutdown", "uninstall"]
 
@@ -139,7 +139,7 @@ def test_setenv_values_become_text_and_the_step_overrides_the_lifecycle(recipes)
 
 def test_setenv_is_for_every_step(recipes):
     recipes.put("setenv-steps", {"setenv": {"V": "v"}, "install": "echo i$V", "startup": "echo s$V", "shutdown": "echo d$V"})
-    recipes.deploy("setenv-steps")
+    recipes.deploy("setenv-steps", ends=False)
     recipes.deploy_ok(remove=["setenv-steps"])
     assert recipes.said("setenv-steps") == ["iv", "sv", "dv"]
 
@@ -172,8 +172,9 @@ def test_lines_end_at_each_kind_of_line_end_and_are_trimmed(recipes):
 
 def test_a_run_lasts_as_long_as_something_holds_its_output(recipes):
     recipes.put("daemon", "sleep 121.5 & echo parent ends")
-    recipes.deploy("daemon")
-    assert recipes.said("daemon") == ["parent ends"] and recipes.state("daemon") == "RUNNING"
+    recipes.deploy("daemon", ends=False)
+    recipes.wait_log("daemon", "parent ends. {", seconds=30)
+    assert recipes.state("daemon") == "RUNNING"
     recipes.deploy_ok(remove=["daemon"])
     wait_until(lambda: not recipes.processes("sleep 121.5"), 20, "the daemon to be gone")
 
@@ -218,7 +219,7 @@ def test_a_skipped_run_finishes(recipes):
 
 def test_a_skipped_shutdown_only_ends_the_processes(recipes):
     recipes.put("skipped-shutdown", {"run": "sleep 122.5", "shutdown": {"Script": "echo shutdown", "Skipif": "exists /"}})
-    recipes.deploy("skipped-shutdown")
+    recipes.deploy("skipped-shutdown", ends=False)
     recipes.deploy_ok(remove=["skipped-shutdown"])
     assert recipes.said("skipped-shutdown") == []
     wait_until(lambda: not recipes.processes("sleep 122.5"), 20, "the process to be gone")

@@ -6,6 +6,7 @@ import tempfile
 
 import pytest
 
+from local import wait_until
 from support.device import Device
 
 LINUX = {"os": "linux"}
@@ -51,8 +52,11 @@ class Recipes(Device):
         """An artifact that is given with the deployment."""
         return self.write(os.path.join(self.artifacts, name, version, file), data, mode)
 
-    def deploy(self, *names, **more):
-        return self.deploy_ok(*(n if "=" in n else f"{n}=1.0.0" for n in names), **more)
+    def deploy(self, *names, ends=True, **more):
+        """ends: the scripts do, and are waited for. A deployment alone is over when they have run for a second."""
+        self.deploy_ok(*(n if "=" in n else f"{n}=1.0.0" for n in names), **more)
+        wanted = [n.partition("=")[0] for n in names if ends and not n.startswith("aws.")]
+        wait_until(lambda: all(self.state(n) == "FINISHED" for n in wanted), 60, f"{wanted} to finish")
 
     def refused(self, *names, **more):
         """Cause and error stack of a deployment that fails; without a policy the device is as before afterwards."""
@@ -68,21 +72,23 @@ class Recipes(Device):
     def said(self, name):
         return self.output(name)
 
-    def ran(self, name, lifecycle, **more):
+    def ran(self, name, lifecycle, ends=True, **more):
         """Deploys one component and gives what it printed."""
         self.put(name, lifecycle, **more)
-        self.deploy(name)
+        self.deploy(name, ends=ends)
         return self.said(name)
 
     def path(self, *parts):
         return os.path.join(self.root, *parts)
 
 
-def make_device(bin_dir, system=None, configuration=None, env=None):
-    """system, configuration (of the nucleus): merged over what a nucleus starts with. env(folder): more environment of the nucleus."""
+def make_device(bin_dir, system=None, configuration=None, env=None, user="nobody:nogroup"):
+    """system, configuration (of the nucleus): merged over what a nucleus starts with. env(folder): more environment of the nucleus.
+    user: the default user of components, where the tests run as root."""
     folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
     try:
         device = Recipes(folder, bin_dir)
+        device.default_user = user
         start = {"system": system or {}, "services": {"aws.greengrass.Nucleus": {"configuration": configuration or {}}}}
         device.start("--init-config", device.write("start.json", json.dumps(start)), env=env(folder) if env else None)
         yield device
