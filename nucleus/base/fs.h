@@ -24,7 +24,7 @@ int sedge_fs_sync_parent(const char *path, struct sedge_err *err);
 int sedge_fs_mkdirs(const char *path, mode_t mode, struct sedge_err *err);
 /* rm -rf without following links. A path that does not exist is fine. */
 int sedge_fs_remove_tree(const char *path, struct sedge_err *err);
-/* Copies a folder's content into `to` (created), replacing files (which keep their owner); links are copied as links. */
+/* Copies a folder's content into `to` (created), replacing files, which keep their owner; links are copied as links. */
 int sedge_fs_copy_tree(const char *from, const char *to, struct sedge_err *err);
 bool sedge_fs_exists(const char *path);
 bool sedge_fs_is_dir(const char *path);
