@@ -95,11 +95,11 @@ static double member(struct json_object *map, const char *name, const struct ran
 static void default_backoff(struct sedge_backoff_settings *out)
 {
     *out = (struct sedge_backoff_settings){.on = true,
-                                           .initial_ms = SEDGE_BACKOFF_INITIAL_DEFAULT_S * 1000,
-                                           .max_ms = SEDGE_BACKOFF_MAX_DEFAULT_S * 1000,
+                                           .initial_ms = SEDGE_BACKOFF_INITIAL_DEFAULT_S * INT64_C(1000),
+                                           .max_ms = SEDGE_BACKOFF_MAX_DEFAULT_S * INT64_C(1000),
                                            .factor = SEDGE_BACKOFF_FACTOR_DEFAULT,
                                            .jitter = SEDGE_BACKOFF_JITTER_DEFAULT,
-                                           .reset_after_ms = SEDGE_BACKOFF_RESET_DEFAULT_S * 1000};
+                                           .reset_after_ms = SEDGE_BACKOFF_RESET_DEFAULT_S * INT64_C(1000)};
 }
 
 static void read_backoff_map(struct json_object *map, struct sedge_backoff_settings *out, struct sedge_strv *warnings)
