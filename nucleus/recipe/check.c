@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -209,14 +210,21 @@ const char *sedge_check_type_name(struct json_object *v)
 static const char *split_place(const char *message, const char *file, unsigned *line, unsigned *column)
 {
     size_t n = strlen(file);
-    int used = 0;
+    const char *p;
+    unsigned at[2] = {0, 0};
 
     *line = *column = 0;
     if (strncmp(message, file, n) != 0) return message;
-    message += n;
-    if (sscanf(message, ":%u:%u: %n", line, column, &used) >= 2 && used > 0) return message + used;
-    *line = *column = 0;
-    return sedge_str_starts(message, ": ") ? message + 2 : message;
+    p = message + n;
+    for (int i = 0; i < 2; i++) {
+        if (*p != ':' || !isdigit((unsigned char)p[1])) break;
+        for (p++; isdigit((unsigned char)*p) && at[i] < UINT_MAX / 16; p++)
+            at[i] = at[i] * 10 + (unsigned)(*p - '0');
+    }
+    if (!sedge_str_starts(p, ": ")) return message;
+    *line = at[0];
+    *column = at[1];
+    return p + 2;
 }
 
 /* What the reader said, as a finding without member. */

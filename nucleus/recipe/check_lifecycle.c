@@ -1,5 +1,6 @@
 /* Lifecycles: which one counts, selections, steps and their members. */
 #include "check_parts.h"
+#include "extension.h"
 #include "step.h"
 
 #include "base/mem.h"
@@ -275,11 +276,64 @@ static void check_script_key(const struct walk *w, const struct at *at, struct j
     if (!at->up || !at->key || strcasecmp(at->key, "Script") != 0) check_script(w, at, v, role, true);
 }
 
+/* --- extensions --------------------------------------------------------------------------------------------------- */
+
+static bool has_selections(const struct walk *w, struct json_object *v)
+{
+    if (!w->global || !json_object_is_type(v, json_type_object)) return false;
+    if (is_selection_level(w, v)) return true;
+    json_object_object_foreach (v, name, child) {
+        (void)name;
+        if (has_selections(w, child)) return true;
+    }
+    return false;
+}
+
+/* Unknown keys of the map and of those below it. */
+static void check_setting_names(const struct walk *w, const struct at *at, struct json_object *v,
+                                const struct sedge_key *key)
+{
+    if (!json_object_is_type(v, json_type_object)) return;
+    json_object_object_foreach (v, name, child) {
+        const struct at here = {at, name, 0};
+        const struct sedge_key *row = sedge_key_find(key->below, name);
+
+        if (!row)
+            unknown_key(w, &here, key->below, child);
+        else if (row->type == SEDGE_KEY_SETTINGS)
+            check_setting_names(w, &here, child, row);
+    }
+}
+
+/* What the reader of the extensions would say in the component's log; "sedge.backoff.max of the lifecycle is ...". */
+static void check_settings(const struct walk *w, const struct at *at, struct json_object *v, const struct role *role)
+{
+    sedge_auto_put struct json_object *lifecycle = json_object_new_object();
+    sedge_auto_strv struct sedge_strv warnings = {NULL, 0};
+    struct sedge_extension extension;
+
+    if (!v || has_selections(w, v)) return;
+    check_setting_names(w, at, v, role->key);
+    (void)json_object_object_add(lifecycle, SEDGE_EXTENSION_KEY, json_object_get(v)); /* takes the reference */
+    sedge_lifecycle_extension(lifecycle, &extension, &warnings);
+    for (size_t i = 0; i < warnings.n; i++) {
+        size_t end = strcspn(warnings.v[i], " ");
+        const char *last = memrchr(warnings.v[i], '.', end);
+        sedge_auto_free char *name = last ? sedge_xstrndup(last + 1, (size_t)(warnings.v[i] + end - last - 1)) : NULL;
+        const struct about about = {.at = at, .find = name, .text = name};
+
+        if (strstr(warnings.v[i], "is not known") || strstr(warnings.v[i], "\"{"))
+            continue; /* told; a recipe variable */
+        sedge_check_found(w->c, RULE_EXTENSION, &about, "%s", warnings.v[i]);
+    }
+}
+
 typedef void (*key_check)(const struct walk *w, const struct at *at, struct json_object *v, const struct role *role);
 static const key_check key_checks[SEDGE_NKEY_TYPES] = {
-    [SEDGE_KEY_STEP] = check_step,     [SEDGE_KEY_SCRIPT] = check_script_key,
-    [SEDGE_KEY_SKIPIF] = check_skipif, [SEDGE_KEY_SECONDS] = check_seconds,
-    [SEDGE_KEY_BOOL] = check_bool,     [SEDGE_KEY_ENVIRONMENT] = check_environment,
+    [SEDGE_KEY_STEP] = check_step,         [SEDGE_KEY_SCRIPT] = check_script_key,
+    [SEDGE_KEY_SKIPIF] = check_skipif,     [SEDGE_KEY_SECONDS] = check_seconds,
+    [SEDGE_KEY_BOOL] = check_bool,         [SEDGE_KEY_ENVIRONMENT] = check_environment,
+    [SEDGE_KEY_SETTINGS] = check_settings,
 };
 
 /* --- selections --------------------------------------------------------------------------------------------------- */

@@ -60,6 +60,7 @@
     X(SETENV_NAME, "setenv-name", WARNING, NOT)                                                                        \
     X(SETENV_DOLLAR, "setenv-dollar", WARNING, NOT)                                                                    \
     X(BOOTSTRAP_ONLY, "bootstrap-only", WARNING, NOT)                                                                  \
+    X(EXTENSION, "extension", WARNING, NOT)                                                                            \
     X(PRIVILEGE, "privilege", NOTE, NOT)                                                                               \
     X(INSTALL_REPEATED, "install-repeated", WARNING, NOT)                                                              \
     X(INSTALL_LAUNCH, "install-launch", NOTE, NOT)                                                                     \

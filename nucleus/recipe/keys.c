@@ -194,7 +194,10 @@ static const struct sedge_key lifecycle_keys[] = {
     {.name = "errorResetTime",
      .type = SEDGE_KEY_SECONDS,
      .about = "Seconds without an error after which earlier ones are forgotten; 3600 when absent."},
-    {.name = "sedge", .type = SEDGE_KEY_VALUES, .about = "Extensions of sedge; other nuclei ignore them."},
+    {.name = "sedge",
+     .type = SEDGE_KEY_SETTINGS,
+     .below = SEDGE_KEYS_EXTENSION,
+     .about = "Extensions of sedge, which other nuclei ignore: restart back-off, readiness, watchdog."},
 };
 
 static const struct sedge_key step_keys[] = {
@@ -222,6 +225,40 @@ static const struct sedge_key step_keys[] = {
     {.name = "BootstrapOnRollback",
      .type = SEDGE_KEY_BOOL,
      .about = "bootstrap only: run it again when the deployment is rolled back."},
+};
+
+static const struct sedge_key extension_keys[] = {
+    {.name = "backoff",
+     .type = SEDGE_KEY_SETTINGS,
+     .below = SEDGE_KEYS_BACKOFF,
+     .about = "Pauses between attempts after errors; true for the defaults."},
+    {.name = "readiness",
+     .type = SEDGE_KEY_TEXT,
+     .words = WORDS("report"),
+     .about = "report: RUNNING only when the component says so (UpdateState)."},
+    {.name = "startTimeout", .type = SEDGE_KEY_SECONDS, .about = "Seconds for that report."},
+    {.name = "watchdog",
+     .type = SEDGE_KEY_SETTINGS,
+     .below = SEDGE_KEYS_WATCHDOG,
+     .about = "Seconds without a sign of life after which the component is started again."},
+};
+
+static const struct sedge_key backoff_keys[] = {
+    {.name = "initial", .type = SEDGE_KEY_NUMBER, .about = "Seconds of the first pause; 1 when absent."},
+    {.name = "max", .type = SEDGE_KEY_NUMBER, .about = "Seconds of the longest pause; 300 when absent."},
+    {.name = "factor", .type = SEDGE_KEY_NUMBER, .about = "From one pause to the next; 2 when absent."},
+    {.name = "jitter",
+     .type = SEDGE_KEY_NUMBER,
+     .about = "Share by which a pause is shortened at random; 0.2 when absent."},
+    {.name = "resetAfter",
+     .type = SEDGE_KEY_NUMBER,
+     .about = "Seconds of RUNNING after which the first pause is the next one; 600 when absent."},
+    {.name = "attempts", .type = SEDGE_KEY_NUMBER, .about = "Errors in a row until BROKEN; 0 when absent: never."},
+};
+
+static const struct sedge_key watchdog_keys[] = {
+    {.name = "timeout", .type = SEDGE_KEY_NUMBER, .about = "Seconds."},
+    {.name = "output", .type = SEDGE_KEY_BOOL, .about = "true: a line of output is a sign of life, too."},
 };
 
 static const struct sedge_key policy_keys[] = {
@@ -257,6 +294,9 @@ static const struct level {
     [SEDGE_KEYS_PERMISSION] = LEVEL("Permission", permission_keys),
     [SEDGE_KEYS_LIFECYCLE] = LEVEL("lifecycle", lifecycle_keys),
     [SEDGE_KEYS_STEP] = LEVEL("step", step_keys),
+    [SEDGE_KEYS_EXTENSION] = LEVEL("extension", extension_keys),
+    [SEDGE_KEYS_BACKOFF] = LEVEL("backoff", backoff_keys),
+    [SEDGE_KEYS_WATCHDOG] = LEVEL("watchdog", watchdog_keys),
     [SEDGE_KEYS_POLICY] = LEVEL("policy", policy_keys),
 };
 
@@ -325,6 +365,8 @@ const char *sedge_key_expected(const struct sedge_key *key)
         [SEDGE_KEY_SCRIPT] = "text",
         [SEDGE_KEY_SKIPIF] = "\"onpath NAME\" or \"exists PATH\", with an optional \"!\" in front",
         [SEDGE_KEY_SECONDS] = "a number of seconds",
+        [SEDGE_KEY_NUMBER] = "a number",
+        [SEDGE_KEY_SETTINGS] = "an object",
         [SEDGE_KEY_BOOL] = "true or false",
         [SEDGE_KEY_ENVIRONMENT] = "an object of names and texts",
     };

@@ -27,6 +27,9 @@ enum sedge_keys_level {
     SEDGE_KEYS_PERMISSION,
     SEDGE_KEYS_LIFECYCLE, /* free-form: unknown and doubtful members are no errors from here on */
     SEDGE_KEYS_STEP,
+    SEDGE_KEYS_EXTENSION, /* "sedge" of a lifecycle; extension.h reads it */
+    SEDGE_KEYS_BACKOFF,
+    SEDGE_KEYS_WATCHDOG,
     SEDGE_KEYS_POLICY, /* one policy of accessControl */
     SEDGE_KEYS_NLEVELS
 };
@@ -51,6 +54,8 @@ enum sedge_key_type {
     SEDGE_KEY_SCRIPT,
     SEDGE_KEY_SKIPIF,
     SEDGE_KEY_SECONDS,
+    SEDGE_KEY_NUMBER,
+    SEDGE_KEY_SETTINGS, /* an object with the keys of `below`, or one value for all of it */
     SEDGE_KEY_BOOL,
     SEDGE_KEY_ENVIRONMENT, /* name -> text, number or boolean */
     SEDGE_NKEY_TYPES
@@ -62,7 +67,7 @@ struct sedge_key {
     const char *about;    /* one sentence, for editors and documents */
     const char *expected; /* for messages: "a text such as com.example.Hello"; NULL: that of the type */
     bool required;
-    enum sedge_keys_level below; /* for OBJECT, OBJECTS, NAMED */
+    enum sedge_keys_level below; /* for OBJECT, OBJECTS, NAMED, SETTINGS */
     const char *const *words;    /* for WORD, ends with NULL; for PLATFORM attributes: what a device may report */
     size_t max;                  /* entries at most; 0: no limit */
     const char *also;            /* words that people write instead, separated by blanks; NULL for none */

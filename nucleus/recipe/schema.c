@@ -125,6 +125,11 @@ static struct json_object *object_schema(const struct sedge_key *key)
     return any_of(parsed("{\"type\":\"null\"}"), reference(key->below));
 }
 
+static struct json_object *settings_schema(const struct sedge_key *key)
+{
+    return any_of(parsed("{\"type\":" SCALAR "}"), reference(key->below));
+}
+
 static struct json_object *texts_schema(const struct sedge_key *key)
 {
     return limited(parsed("{\"type\":[\"array\",\"null\"],\"items\":{\"type\":[\"string\",\"number\",\"boolean\"]}}"),
@@ -150,15 +155,16 @@ static const char *const fixed[SEDGE_NKEY_TYPES] = {
         "{\"type\":[\"string\",\"null\"],\"pattern\":\"^\\\\s*!?\\\\s*(onpath|exists)\\\\s+\\\\S|^[{]\","
         "\"examples\":[\"onpath git\",\"exists {work:path}/installed\"]}",
     [SEDGE_KEY_SECONDS] = "{\"type\":[\"number\",\"string\",\"null\"],\"examples\":[120]}",
+    [SEDGE_KEY_NUMBER] = "{\"type\":[\"number\",\"string\",\"null\"]}",
     [SEDGE_KEY_BOOL] = "{\"type\":[\"boolean\",\"string\",\"number\",\"null\"],\"examples\":[true]}",
     [SEDGE_KEY_ENVIRONMENT] = "{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"type\":" SCALAR "}}",
 };
 
 typedef struct json_object *(*make_schema)(const struct sedge_key *key);
 static const make_schema made[SEDGE_NKEY_TYPES] = {
-    [SEDGE_KEY_TEXT] = text_schema,       [SEDGE_KEY_WORD] = words_schema,  [SEDGE_KEY_OBJECT] = object_schema,
-    [SEDGE_KEY_OBJECTS] = objects_schema, [SEDGE_KEY_NAMED] = named_schema, [SEDGE_KEY_TEXTS] = texts_schema,
-    [SEDGE_KEY_PLATFORM] = object_schema,
+    [SEDGE_KEY_TEXT] = text_schema,       [SEDGE_KEY_WORD] = words_schema,        [SEDGE_KEY_OBJECT] = object_schema,
+    [SEDGE_KEY_OBJECTS] = objects_schema, [SEDGE_KEY_NAMED] = named_schema,       [SEDGE_KEY_TEXTS] = texts_schema,
+    [SEDGE_KEY_PLATFORM] = object_schema, [SEDGE_KEY_SETTINGS] = settings_schema,
 };
 
 static struct json_object *key_schema(const struct sedge_key *key)
