@@ -255,7 +255,7 @@ static void ask_parser(struct check *c)
     sedge_recipe_free(r);
 }
 
-#define KEYWORDS_MAX (SEDGE_RECIPE_MANIFESTS_MAX * SEDGE_RECIPE_SELECTIONS_MAX)
+#define KEYWORDS_MAX ((size_t)SEDGE_RECIPE_MANIFESTS_MAX * SEDGE_RECIPE_SELECTIONS_MAX)
 
 static void add_keywords(struct check *c)
 {
