@@ -1,5 +1,6 @@
 /* How a supervisor comes and goes; the environment that it gives to scripts; leftovers of a previous life. */
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -106,6 +107,14 @@ static void sweep_if_needed(struct sedge_supervisor *sup)
     (void)uv_queue_work(sup->loop, &sw->work, sweep_cb, swept_cb);
 }
 
+/* Ignored by whoever started us, it would take away the exit of our children. */
+static void want_children(void)
+{
+    struct sigaction now;
+
+    if (sigaction(SIGCHLD, NULL, &now) == 0 && now.sa_handler == SIG_IGN) (void)signal(SIGCHLD, SIG_DFL);
+}
+
 static void set_options(struct sedge_supervisor *sup, const struct sedge_supervisor_options *o)
 {
     sup->root = sedge_xstrdup(o->root);
@@ -139,6 +148,7 @@ struct sedge_supervisor *sedge_supervisor_new(uv_loop_t *loop, const struct sedg
     sup->loop = loop;
     sup->ops = *ops;
     sup->env = env;
+    want_children();
     set_options(sup, options);
     take_environment(sup);
     sup->cgroups = sedge_cgroups_open("/sys/fs/cgroup", group);

@@ -1,16 +1,24 @@
 #include "process.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 
-#define NOTE_MAX 4096u
-#define ARGS_MAX 64
+#define NOTE_MAX        4096u
+#define ARGS_MAX        64
+#define REAP_AGAIN_MS   1
+#define REAP_SLOWEST_MS 1000
+#define NFDS            4 /* stdin, stdout, stderr, control */
 
 enum { OUT, ERR, NSTREAMS };
 
@@ -23,12 +31,13 @@ struct stream {
 };
 
 struct sedge_process {
-    uv_process_t monitor;
     uv_pipe_t control;
     struct stream streams[NSTREAMS];
     uv_timer_t tick;  /* waiting streams are read again */
     uv_timer_t drain; /* the pipes have had their time */
-    int stdin_fd;     /* held open, never written */
+    uv_timer_t reaper;
+    uint64_t reap_ms;
+    int stdin_fd; /* held open, never written */
     struct sedge_buf notes;
     struct sedge_process_reader *reader;
     struct sedge_process_cbs cbs;
@@ -37,7 +46,7 @@ struct sedge_process {
     pid_t pid, monitor_pid;
     int drain_ms;
     int nopen; /* handles */
-    bool spawned, lost, has_exit, drained, has_ended, monitor_gone, control_ended, closing;
+    bool spawned, lost, has_exit, drained, has_ended, monitor_gone, closing;
 };
 
 static void check(struct sedge_process *p);
@@ -64,9 +73,12 @@ static void go_on(struct stream *st)
 
 static void close_all(struct sedge_process *p)
 {
-    uv_handle_t *handles[] = {
-        (uv_handle_t *)&p->monitor,           (uv_handle_t *)&p->control, (uv_handle_t *)&p->streams[OUT].pipe,
-        (uv_handle_t *)&p->streams[ERR].pipe, (uv_handle_t *)&p->tick,    (uv_handle_t *)&p->drain};
+    uv_handle_t *handles[] = {(uv_handle_t *)&p->control,
+                              (uv_handle_t *)&p->streams[OUT].pipe,
+                              (uv_handle_t *)&p->streams[ERR].pipe,
+                              (uv_handle_t *)&p->tick,
+                              (uv_handle_t *)&p->drain,
+                              (uv_handle_t *)&p->reaper};
 
     if (p->closing) return;
     p->closing = true;
@@ -109,7 +121,7 @@ static size_t share(const struct stream *st)
 }
 
 /* For a tick; longer where the least share is more than a part of the budget. */
-static void wait(struct stream *st)
+static void let_wait(struct stream *st)
 {
     struct sedge_process *p = st->p;
     uint64_t ms;
@@ -133,7 +145,7 @@ static void spend(struct stream *st, size_t n, size_t work)
         st->budget = share(st);
     }
     st->budget = st->budget > cost ? st->budget - cost : 0;
-    if (st->budget == 0) wait(st);
+    if (st->budget == 0) let_wait(st);
 }
 
 static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
@@ -185,7 +197,7 @@ static void check(struct sedge_process *p)
         p->pid = 0;
         p->cbs.ended(p, &p->exit, p->user);
     }
-    if (p->has_ended && p->monitor_gone && p->control_ended && (eof || p->drained)) close_all(p);
+    if (p->has_ended && p->monitor_gone && (eof || p->drained)) close_all(p);
 }
 
 static void has_exited(struct sedge_process *p, int code, int signal, bool core)
@@ -196,16 +208,55 @@ static void has_exited(struct sedge_process *p, int code, int signal, bool core)
     if (p->drain_ms >= 0) (void)uv_timer_start(&p->drain, drain_cb, (uint64_t)p->drain_ms, 0);
 }
 
-static void monitor_exit_cb(uv_process_t *h, int64_t status, int signal)
+static void monitor_exited(struct sedge_process *p, int status)
 {
-    struct sedge_process *p = h->data;
+    int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
     p->monitor_gone = true;
     p->lost = signal != 0;
-    if (!p->has_exit) p->exit = (struct sedge_process_exit){signal ? -1 : (int)status, signal, false};
+    if (!p->has_exit) has_exited(p, signal ? -1 : WEXITSTATUS(status), signal, false);
     (void)uv_timer_start(&p->drain, drain_cb, SEDGE_PROCESS_LAST_MS, 0);
-    if (p->control_ended && !p->has_exit) has_exited(p, p->exit.code, p->exit.signal, false);
     check(p);
+}
+
+static bool is_reaped(struct sedge_process *p, int *status)
+{
+    pid_t pid;
+
+    *status = 0;
+    do {
+        pid = waitpid(p->monitor_pid, status, WNOHANG);
+    } while (pid < 0 && errno == EINTR);
+    return pid != 0;
+}
+
+/* A process closes its descriptors a moment before it can be waited for. */
+static void reap_cb(uv_timer_t *t)
+{
+    struct sedge_process *p = t->data;
+    int status;
+
+    if (is_reaped(p, &status)) {
+        monitor_exited(p, status);
+        return;
+    }
+    p->reap_ms = p->reap_ms < REAP_SLOWEST_MS ? p->reap_ms * 2 : p->reap_ms;
+    (void)uv_timer_start(t, reap_cb, p->reap_ms, 0);
+}
+
+static void reap(struct sedge_process *p)
+{
+    int status;
+
+    if (!is_reaped(p, &status)) {
+        (void)sched_yield(); /* mostly it needs just this processor */
+        if (!is_reaped(p, &status)) {
+            p->reap_ms = REAP_AGAIN_MS;
+            (void)uv_timer_start(&p->reaper, reap_cb, p->reap_ms, 0);
+            return;
+        }
+    }
+    monitor_exited(p, status);
 }
 
 /* ---- what sedge-exec says ---- */
@@ -236,12 +287,12 @@ static void note(struct sedge_process *p, const char *line)
     }
 }
 
+/* Only the monitor has the other end, so this says that it ends. No signal handler is needed, and no search for whose
+ * child it was: with hundreds of components the end of one costs as much as with one. */
 static void control_end(struct sedge_process *p)
 {
     (void)uv_read_stop((uv_stream_t *)&p->control);
-    p->control_ended = true;
-    if (p->monitor_gone && !p->has_exit) has_exited(p, p->exit.code, p->exit.signal, false);
-    check(p);
+    reap(p);
 }
 
 static void control_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
@@ -265,13 +316,26 @@ static void control_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 /* ---- spawning ---- */
 
 struct fds {
-    int ours[4], theirs[4]; /* stdin, stdout, stderr, control */
+    int ours[NFDS], theirs[NFDS];
 };
 
 static void close_fds(int *fds)
 {
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < NFDS; i++)
         if (fds[i] >= 0) (void)close(fds[i]);
+}
+
+/* Above those that they become: none is overwritten before its turn. */
+static int raise_fd(int *fd)
+{
+    int high;
+
+    if (*fd >= NFDS) return 0;
+    high = fcntl(*fd, F_DUPFD_CLOEXEC, NFDS);
+    if (high < 0) return -errno;
+    (void)close(*fd); /* a pipe: nothing to learn from the result */
+    *fd = high;
+    return 0;
 }
 
 /* Real pipes, not sockets: scripts open /dev/stdout. */
@@ -292,8 +356,10 @@ static int make_fds(struct fds *f, struct sedge_err *err)
     if (rc == 0) {
         f->ours[3] = socks[0];
         f->theirs[3] = socks[1];
-        return 0;
     }
+    for (int i = 0; i < NFDS && rc == 0; i++)
+        rc = raise_fd(&f->theirs[i]);
+    if (rc == 0) return 0;
     close_fds(f->ours);
     close_fds(f->theirs);
     return sedge_err_sys(err, -rc, "pipes for a script");
@@ -304,7 +370,6 @@ static struct sedge_process *new_process(uv_loop_t *loop, const struct fds *f)
     struct sedge_process *p = SEDGE_NEW(struct sedge_process);
 
     p->stdin_fd = f->ours[0];
-    p->monitor.data = p;
     (void)uv_pipe_init(loop, &p->control, 0);
     (void)uv_pipe_open(&p->control, f->ours[3]);
     p->control.data = p;
@@ -318,8 +383,10 @@ static struct sedge_process *new_process(uv_loop_t *loop, const struct fds *f)
     }
     (void)uv_timer_init(loop, &p->tick);
     (void)uv_timer_init(loop, &p->drain);
+    (void)uv_timer_init(loop, &p->reaper);
     p->tick.data = p;
     p->drain.data = p;
+    p->reaper.data = p;
     p->nopen = 6;
     return p;
 }
@@ -373,22 +440,49 @@ static void make_args(struct args *a, const struct sedge_process_spec *spec)
     a->v[a->n] = NULL;
 }
 
-static int spawn(uv_loop_t *loop, struct sedge_process *p, const struct sedge_process_spec *spec, const struct fds *f)
+/* All signals as they are in a new session: we ignore some. */
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t all, none;
+    int rc;
+
+    (void)sigfillset(&all);
+    (void)sigemptyset(&none);
+    rc = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    if (rc == 0) rc = posix_spawnattr_setsigdefault(attributes, &all);
+    return rc == 0 ? posix_spawnattr_setsigmask(attributes, &none) : rc;
+}
+
+/* posix_spawn shares our memory until the program is executed: unlike fork it does not copy the page tables of a
+ * nucleus with hundreds of components, and leaves no page of ours to be copied on the next write. */
+static int execute(struct sedge_process *p, const struct sedge_process_spec *spec, char **args, const struct fds *f)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int rc = posix_spawn_file_actions_init(&actions);
+
+    if (rc != 0) return rc;
+    rc = posix_spawnattr_init(&attributes);
+    if (rc == 0) {
+        rc = set_attributes(&attributes);
+        for (int i = 0; i < NFDS && rc == 0; i++)
+            rc = posix_spawn_file_actions_adddup2(&actions, f->theirs[i], i);
+        if (rc == 0)
+            rc = posix_spawn(&p->monitor_pid, spec->exec_path, &actions, &attributes, args,
+                             spec->env ? spec->env : environ);
+        (void)posix_spawnattr_destroy(&attributes);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return rc;
+}
+
+static int spawn(struct sedge_process *p, const struct sedge_process_spec *spec, const struct fds *f)
 {
     struct args a = {.n = 0};
-    uv_stdio_container_t stdio[4];
-    uv_process_options_t o = {.exit_cb = monitor_exit_cb, .file = spec->exec_path, .env = spec->env};
     int rc;
 
     make_args(&a, spec);
-    for (int i = 0; i < 4; i++) {
-        stdio[i].flags = UV_INHERIT_FD;
-        stdio[i].data.fd = f->theirs[i];
-    }
-    o.args = a.v;
-    o.stdio = stdio;
-    o.stdio_count = 4;
-    rc = uv_spawn(loop, &p->monitor, &o);
+    rc = execute(p, spec, a.v, f);
     sedge_strv_release(&a.owned);
     return rc;
 }
@@ -413,15 +507,14 @@ struct sedge_process *sedge_process_spawn(uv_loop_t *loop, const struct sedge_pr
     p->user = user;
     p->drain_ms = spec->drain_ms;
     p->reader = spec->reader;
-    rc = spawn(loop, p, spec, &f);
+    rc = spawn(p, spec, &f);
     close_fds(f.theirs);
     if (rc != 0) {
-        (void)sedge_err_sys(err, -rc, "start %s", spec->exec_path);
+        (void)sedge_err_sys(err, rc, "start %s", spec->exec_path);
         close_all(p);
         return NULL;
     }
     p->spawned = true;
-    p->monitor_pid = uv_process_get_pid(&p->monitor);
     start_reading(p);
     return p;
 }
