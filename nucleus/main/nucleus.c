@@ -142,6 +142,7 @@ static void service_event_cb(void *env, const struct sedge_service_event *event)
 
     sedge_deployer_service_event(n->deployer, event);
     sedge_cloud_service_event(n, event);
+    sedge_trim_later(n);
 }
 
 static int open_supervisor(struct sedge_nucleus *n, struct sedge_err *err)
@@ -179,6 +180,7 @@ static void policies_changed_cb(void *env)
     struct sedge_nucleus *n = env;
 
     if (n->api) sedge_api_reload_policies(n->api);
+    sedge_trim_later(n);
 }
 
 static void restart_cb(void *env)
@@ -314,6 +316,7 @@ int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *opt
     if (make_folders(n, err) != 0 || take_lock(n, err) != 0) return -1;
     sedge_assert(uv_loop_init(&n->loop) == 0);
     start_workers(n);
+    sedge_trim_open(n);
     if (open_configuration(n, options, err) != 0) return -1;
     n->socket_path = socket_path(n);
     sedge_settings_apply_log(n);
@@ -394,6 +397,7 @@ static void step_state(struct sedge_nucleus *n)
     sedge_config_unwatch(n->watch);
     uv_close((uv_handle_t *)&n->term, NULL);
     uv_close((uv_handle_t *)&n->intr, NULL);
+    sedge_trim_close(n);
     sedge_config_flush(n->config, NULL, NULL);
     sedge_config_close(n->config, NULL, NULL);
 }

@@ -54,6 +54,7 @@ struct sedge_nucleus {
     struct sedge_api *api;
     struct sedge_config_watch *watch;
     uv_signal_t term, intr;
+    uv_timer_t trim;
     bool settled;
     bool stopping;
     bool again; /* when it has ended, the program is executed anew */
@@ -76,6 +77,12 @@ const char *sedge_settings_text(struct sedge_nucleus *n, const char *name);
 struct json_object *sedge_settings_store(struct sedge_nucleus *n); /* new reference */
 void sedge_settings_environment(void *env, const char *component, struct sedge_strv *out);
 struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n);
+
+/* trim.c: memory that work has left behind goes back to the system SEDGE_TRIM_AFTER_MS after the last sign of work. */
+#define SEDGE_TRIM_AFTER_MS 3000
+void sedge_trim_open(struct sedge_nucleus *n);
+void sedge_trim_later(struct sedge_nucleus *n);
+void sedge_trim_close(struct sedge_nucleus *n);
 
 /* cloud.c: session, spool, jobs, fleet status, and what the deployer tells them. */
 int sedge_cloud_open(struct sedge_nucleus *n, struct sedge_err *err);
