@@ -262,6 +262,28 @@ struct json_object *sedge_json_copy(struct json_object *v)
     return out;
 }
 
+/* An object begins with room for 10 members (800 bytes), an array for 32 (256 bytes). */
+static void compact_object(struct json_object *v)
+{
+    struct lh_table *t = json_object_get_object(v);
+    int wanted = t->count * 3 / 2 + 1; /* full up to two thirds */
+
+    if (wanted < t->size) (void)lh_table_resize(t, wanted); /* fails without memory: stays as it is */
+    json_object_object_foreach (v, key, child) {
+        (void)key;
+        sedge_json_compact(child);
+    }
+}
+
+void sedge_json_compact(struct json_object *v)
+{
+    if (json_object_is_type(v, json_type_object)) compact_object(v);
+    if (!json_object_is_type(v, json_type_array)) return;
+    (void)json_object_array_shrink(v, 0);
+    for (size_t i = 0; i < json_object_array_length(v); i++)
+        sedge_json_compact(json_object_array_get_idx(v, i));
+}
+
 /* Decodes the pointer token that starts at *p; stops at '/' or the end. */
 static int pointer_token(const char **p, struct sedge_buf *out, struct sedge_err *err)
 {

@@ -49,6 +49,8 @@ char *sedge_json_text_sorted(struct json_object *v);
 typedef int (*sedge_json_order)(const void *a, const void *b); /* compares two keys, each a const char *const * */
 char *sedge_json_text_sorted_by(struct json_object *v, sedge_json_order order);
 struct json_object *sedge_json_copy(struct json_object *v); /* deep copy; numbers keep their text */
+/* Takes away the room to grow in its objects and arrays: for what is kept for long. */
+void sedge_json_compact(struct json_object *v);
 
 /* RFC 6901 pointer. 1 found (*out borrowed, NULL for a JSON null), 0 not found, -1 not a pointer (INVALID). */
 int sedge_json_pointer(struct json_object *root, const char *pointer, struct json_object **out, struct sedge_err *err);

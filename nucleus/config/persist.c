@@ -88,12 +88,20 @@ static struct sedge_cfg_op *next_op(struct sedge_cfg_ops *ops)
     return &ops->v[ops->n++];
 }
 
+/* Of a copy: json-c keeps the text that it has made in the object, here for the life of the leaf. */
+static char *text_of(struct json_object *value)
+{
+    sedge_auto_put struct json_object *copy = sedge_json_copy(value);
+
+    return sedge_xstrdup(sedge_json_text(copy));
+}
+
 static void add_op(struct sedge_cfg_ops *ops, const struct sedge_node *n, bool removed)
 {
     struct sedge_cfg_op op = {.path = encode_path(n), .del = removed, .leaf = n->leaf, .ts = n->ts};
     struct sedge_cfg_op *last = ops->n ? &ops->v[ops->n - 1] : NULL;
 
-    if (!removed && n->leaf) op.value = sedge_xstrdup(sedge_json_text(n->value));
+    if (!removed && n->leaf) op.value = text_of(n->value);
     if (last && !removed && !last->del && strcmp(last->path, op.path) == 0)
         release_op(last);
     else

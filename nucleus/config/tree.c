@@ -1,5 +1,6 @@
 #include "tree.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,10 +20,18 @@ static uint32_t hash_name(const char *s)
     return h;
 }
 
+static struct sedge_node *new_node(const char *name)
+{
+    size_t size = strlen(name) + 1;
+    struct sedge_node *n = sedge_xcalloc(1, offsetof(struct sedge_node, name) + size);
+
+    memcpy(n->name, name, size);
+    return n;
+}
+
 void sedge_tree_init(struct sedge_tree *t)
 {
-    *t = (struct sedge_tree){.root = SEDGE_NEW(struct sedge_node)};
-    t->root->name = sedge_xstrdup("");
+    *t = (struct sedge_tree){.root = new_node("")};
 }
 
 static void free_node(struct sedge_node *n)
@@ -30,7 +39,6 @@ static void free_node(struct sedge_node *n)
     for (size_t i = 0; i < n->nchildren; i++)
         free_node(n->child[i]);
     free(n->child);
-    free(n->name);
     (void)json_object_put(n->value);
     free(n);
 }
@@ -139,9 +147,8 @@ int sedge_tree_fits(const struct sedge_tree *t, struct sedge_path path, struct j
 
 static struct sedge_node *add_child(struct sedge_tree *t, struct sedge_node *parent, const char *name, int64_t ts)
 {
-    struct sedge_node *n = SEDGE_NEW(struct sedge_node);
+    struct sedge_node *n = new_node(name);
 
-    n->name = sedge_xstrdup(name);
     n->hash = hash_name(name);
     n->parent = parent;
     n->ts = ts;
@@ -231,6 +238,14 @@ struct sedge_node *sedge_tree_container(struct sedge_tree *t, struct sedge_path 
     return n;
 }
 
+static struct json_object *keep(struct json_object *value)
+{
+    struct json_object *copy = sedge_json_copy(value);
+
+    sedge_json_compact(copy);
+    return copy;
+}
+
 int sedge_tree_leaf(struct sedge_tree *t, struct sedge_node *parent, const char *name, struct json_object *value,
                     int64_t ts, unsigned flags)
 {
@@ -243,7 +258,7 @@ int sedge_tree_leaf(struct sedge_tree *t, struct sedge_node *parent, const char 
             return 1;
         }
         (void)json_object_put(n->value);
-        n->value = sedge_json_copy(value);
+        n->value = keep(value);
         n->ts = ts;
         tell(t, n, SEDGE_NODE_CHANGED);
         return 1;
@@ -256,7 +271,7 @@ int sedge_tree_leaf(struct sedge_tree *t, struct sedge_node *parent, const char 
         n = add_child(t, parent, name, ts);
     }
     n->leaf = true;
-    n->value = sedge_json_copy(value);
+    n->value = keep(value);
     tell(t, n, SEDGE_NODE_ADDED);
     return 1;
 }

@@ -9,15 +9,15 @@
 
 #include "config.h"
 
-struct sedge_node {
-    char *name;
-    uint32_t hash; /* of the name without case: most comparisons end here */
-    bool leaf;
+struct sedge_node { /* a device has thousands of them */
     struct sedge_node *parent;
     struct sedge_node **child;
-    size_t nchildren, cap;
     struct json_object *value;
     int64_t ts; /* a container's counts while it has no children */
+    uint32_t nchildren, cap;
+    uint32_t hash; /* of the name without case: most comparisons end here */
+    bool leaf;
+    char name[];
 };
 
 enum sedge_node_event {

@@ -83,6 +83,8 @@ static void with_spec(struct sedge_deployer *d, const char *name,
                                       .setenv = sedge_json_obj(service, "setenv"),
                                       .periodic = sedge_json_get(service, "periodic")};
 
+    sedge_json_compact(spec.lifecycle); /* the supervisor keeps them */
+    sedge_json_compact(spec.setenv);
     if (list) spec.ndeps = read_dependencies(list, &names, deps);
     read_limits(run_with, &spec);
     use(d, &spec, arg);

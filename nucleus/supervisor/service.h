@@ -54,7 +54,7 @@ struct script { /* a process of a service, running or being killed */
     struct sedge_output_source *source;
     enum step_kind kind;
     unsigned gen;
-    struct sedge_err launch; /* why it could not be executed */
+    struct sedge_err *launch; /* why it could not be executed; NULL: it could */
     bool doomed;             /* has been told to end */
 };
 

@@ -107,7 +107,7 @@ static void on_started(struct sedge_process *p, void *user)
     struct script *sc = user;
 
     (void)p;
-    if (sc->gen == sc->s->gen && sc->launch.code == SEDGE_OK) report(sc->s, sc->kind, STEP_LAUNCHED, NULL);
+    if (sc->gen == sc->s->gen && !sc->launch) report(sc->s, sc->kind, STEP_LAUNCHED, NULL);
 }
 
 static size_t on_output(struct sedge_process *p, bool is_stderr, const char *data, size_t n, void *user)
@@ -125,7 +125,8 @@ static void on_note(struct sedge_process *p, char kind, const char *text, void *
 
     (void)p;
     if (kind == 'E') {
-        (void)sedge_err_set(&sc->launch, SEDGE_E_IO, "%s", text);
+        if (!sc->launch) sc->launch = SEDGE_NEW(struct sedge_err);
+        (void)sedge_err_set(sc->launch, SEDGE_E_IO, "%s", text);
         service_note(sc->s, SEDGE_ERROR, "script-not-started", "The %s script could not be started: %s",
                      step_name(sc->kind), text);
         return;
@@ -157,7 +158,7 @@ static void note_exit(const struct script *sc, const struct sedge_process_exit *
         sedge_json_add_str(extra, "coreDumped", how->core ? "true" : "false");
     }
     sedge_output_note(s->output, SEDGE_INFO, "", text, extra);
-    if (hint && !sc->launch.code) service_note(s, SEDGE_ERROR, "script-exit-code", "Exit code %d: %s", how->code, hint);
+    if (hint && !sc->launch) service_note(s, SEDGE_ERROR, "script-exit-code", "Exit code %d: %s", how->code, hint);
 }
 
 static void remember_exit(const struct script *sc, const struct sedge_process_exit *how)
@@ -182,7 +183,7 @@ static void on_ended(struct sedge_process *p, const struct sedge_process_exit *h
     note_exit(sc, how);
     remember_exit(sc, how);
     if (sc->gen != sc->s->gen) return; /* killed by a later step: its end changes nothing */
-    r.err = sc->launch;
+    if (sc->launch) r.err = *sc->launch;
     service_on_step(sc->s, &r);
 }
 
@@ -198,6 +199,7 @@ static void on_gone(struct sedge_process *p, void *user)
         break;
     }
     sedge_output_source_free(sc->source);
+    free(sc->launch);
     free(sc);
     service_script_gone(s);
     service_unref(s);

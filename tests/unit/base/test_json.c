@@ -120,6 +120,25 @@ static void sorted_text_does_not_depend_on_the_order_of_keys(void **st)
     assert_string_equal(text, "{\"a\":null,\"b\":{\"x\":[1,{\"p\":0,\"q\":0}],\"y\":1}}");
 }
 
+static void a_compacted_value_is_the_same_and_can_grow(void **st)
+{
+    static const char text[] = "{\"a\":1,\"b\":[1,2,{}],\"c\":{\"d\":{\"e\":null}},\"f\":\"x\"}";
+    sedge_auto_put struct json_object *o = sedge_json_parse_object(text, strlen(text), "text", NULL);
+
+    (void)st;
+    sedge_json_compact(NULL);
+    sedge_json_compact(o);
+    assert_string_equal(sedge_json_text(o), text);
+    for (int i = 0; i < 100; i++) {
+        sedge_auto_free char *key = sedge_xasprintf("key%d", i);
+        sedge_json_add_i64(o, key, i);
+        (void)json_object_array_add(sedge_json_arr(o, "b"), json_object_new_int(i));
+    }
+    assert_int_equal(sedge_json_i64(o, "key99", 0), 99);
+    assert_int_equal(sedge_json_i64(o, "a", 0), 1);
+    assert_int_equal(json_object_array_length(sedge_json_arr(o, "b")), 103);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +148,7 @@ int main(void)
         cmocka_unit_test(pointers_follow_rfc_6901),
         cmocka_unit_test(a_table_decodes_and_words_every_fault),
         cmocka_unit_test(sorted_text_does_not_depend_on_the_order_of_keys),
+        cmocka_unit_test(a_compacted_value_is_the_same_and_can_grow),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
