@@ -59,21 +59,89 @@ int sedge_fs_sync_parent(const char *path, struct sedge_err *err)
     return 0;
 }
 
-int sedge_fs_write_atomic(const char *path, const void *data, size_t n, mode_t mode, struct sedge_err *err)
+/* "<path>.new" with this content; `finish` brings it to the disk. */
+static int write_new(const char *path, const void *data, size_t n, mode_t mode, int (*finish)(int fd),
+                     struct sedge_err *err)
 {
     sedge_auto_free char *tmp = sedge_xasprintf("%s.new", path);
     int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     int saved;
 
     if (fd < 0) return sedge_err_sys(err, errno, "%s", tmp);
-    if (fchmod(fd, mode) == 0 && write_all(fd, data, n) == 0 && fsync(fd) == 0 && close(fd) == 0) {
-        if (rename(tmp, path) != 0) return sedge_err_sys(err, errno, "%s: rename", path);
-        return sedge_fs_sync_parent(path, err);
-    }
+    if (fchmod(fd, mode) == 0 && write_all(fd, data, n) == 0 && finish(fd) == 0 && close(fd) == 0) return 0;
     saved = errno;
     (void)close(fd); /* the first failure is the one to report */
     (void)unlink(tmp);
     return sedge_err_sys(err, saved, "%s: write", tmp);
+}
+
+static int put_in_place(const char *path, struct sedge_err *err)
+{
+    sedge_auto_free char *tmp = sedge_xasprintf("%s.new", path);
+
+    return rename(tmp, path) == 0 ? 0 : sedge_err_sys(err, errno, "%s: rename", path);
+}
+
+int sedge_fs_write_atomic(const char *path, const void *data, size_t n, mode_t mode, struct sedge_err *err)
+{
+    if (write_new(path, data, n, mode, fsync, err) != 0 || put_in_place(path, err) != 0) return -1;
+    return sedge_fs_sync_parent(path, err);
+}
+
+/* ---- many files ---- */
+
+/* On its way: the fsync that follows for the first file then commits the names and places of all of them. */
+static int begin_writing(int fd)
+{
+    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* not everywhere; fsync is what counts */
+    return 0;
+}
+
+int sedge_fs_batch_add(struct sedge_fs_batch *b, const char *path, const void *data, size_t n, mode_t mode,
+                       struct sedge_err *err)
+{
+    if (write_new(path, data, n, mode, begin_writing, err) != 0) return -1;
+    if (!sedge_strv_has(&b->paths, path)) sedge_strv_add(&b->paths, path);
+    return 0;
+}
+
+static int sync_new(const char *path, struct sedge_err *err)
+{
+    sedge_auto_free char *tmp = sedge_xasprintf("%s.new", path);
+    sedge_auto_close int fd = open(tmp, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    return fd >= 0 && fsync(fd) == 0 ? 0 : sedge_err_sys(err, errno, "%s: write", tmp);
+}
+
+static bool is_same_folder(const char *a, const char *b)
+{
+    size_t n = (size_t)(strrchr(a, '/') - a) + 1;
+
+    return strncmp(a, b, n) == 0 && !strchr(b + n, '/');
+}
+
+int sedge_fs_batch_commit(struct sedge_fs_batch *b, struct sedge_err *err)
+{
+    char **v = b->paths.v;
+    size_t n = b->paths.n;
+
+    for (size_t i = 0; i < n; i++)
+        if (sync_new(v[i], err) != 0) return -1;
+    for (size_t i = 0; i < n; i++)
+        if (put_in_place(v[i], err) != 0) return -1;
+    for (size_t i = 0; i < n; i++)
+        if ((i + 1 == n || !is_same_folder(v[i], v[i + 1])) && sedge_fs_sync_parent(v[i], err) != 0) return -1;
+    sedge_strv_release(&b->paths);
+    return 0;
+}
+
+void sedge_fs_batch_release(struct sedge_fs_batch *b)
+{
+    for (size_t i = 0; i < b->paths.n; i++) {
+        sedge_auto_free char *tmp = sedge_xasprintf("%s.new", b->paths.v[i]);
+        (void)unlink(tmp);
+    }
+    sedge_strv_release(&b->paths);
 }
 
 int sedge_fs_mkdirs(const char *path, mode_t mode, struct sedge_err *err)

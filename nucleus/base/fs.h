@@ -12,12 +12,22 @@
 
 #include "buf.h"
 #include "err.h"
+#include "str.h"
 
 /* Whole file into *out (appended). LIMIT when it is larger than `limit` bytes. */
 int sedge_fs_read(const char *path, size_t limit, struct sedge_buf *out, struct sedge_err *err);
 /* Writes "<path>.new", fsyncs, renames over `path`, fsyncs the folder. The old content or the new is there, never less.
  */
 int sedge_fs_write_atomic(const char *path, const void *data, size_t n, mode_t mode, struct sedge_err *err);
+/* Many files, each as sedge_fs_write_atomic does it, but together: the disk is waited for a few times in all instead of
+ * twice for each file. Nothing is in its place before commit; release takes away what was not committed. */
+struct sedge_fs_batch {
+    struct sedge_strv paths;
+};
+int sedge_fs_batch_add(struct sedge_fs_batch *b, const char *path, const void *data, size_t n, mode_t mode,
+                       struct sedge_err *err);
+int sedge_fs_batch_commit(struct sedge_fs_batch *b, struct sedge_err *err); /* -1: some may be in their place */
+void sedge_fs_batch_release(struct sedge_fs_batch *b);
 /* fsync of the folder that holds `path`, after a rename or unlink of it. */
 int sedge_fs_sync_parent(const char *path, struct sedge_err *err);
 /* mkdir -p; sets `mode` on the last folder also when it existed. Parents get 0755. */

@@ -13,6 +13,7 @@
 
 struct importing {
     struct sedge_store *store;
+    struct sedge_store_batch batch;
     size_t count;
 };
 
@@ -35,7 +36,7 @@ static int import_recipe(const char *path, const char *relative, void *user, str
     }
     r = sedge_recipe_parse(text.data, text.len, path, err);
     if (!r) return -1;
-    rc = sedge_store_write_recipe(in->store, r, text.data, NULL, err);
+    rc = sedge_store_batch_add(in->store, &in->batch, r, text.data, err);
     sedge_recipe_free(r);
     if (rc == 0) in->count++;
     return rc;
@@ -43,11 +44,13 @@ static int import_recipe(const char *path, const char *relative, void *user, str
 
 int sedge_store_import_recipes(struct sedge_store *s, const char *dir, size_t *count, struct sedge_err *err)
 {
-    struct importing in = {s, 0};
+    struct importing in = {.store = s};
     int rc;
 
     if (!sedge_fs_is_dir(dir)) return sedge_err_set(err, SEDGE_E_NOT_FOUND, "recipe directory %s is not a folder", dir);
     rc = sedge_fs_walk(dir, import_recipe, &in, err);
+    if (rc == 0) rc = sedge_store_batch_commit(s, &in.batch, err);
+    sedge_store_batch_release(&in.batch);
     if (count) *count = in.count;
     return rc;
 }

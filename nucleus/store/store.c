@@ -225,6 +225,46 @@ int sedge_store_write_recipe(struct sedge_store *s, const struct sedge_recipe *r
     return rc;
 }
 
+int sedge_store_batch_add(struct sedge_store *s, struct sedge_store_batch *b, const struct sedge_recipe *r,
+                          const char *text, struct sedge_err *err)
+{
+    const char *name = r->name, *version = r->version.text;
+    sedge_auto_free char *path = NULL, *yaml = looks_like_json(text) ? sedge_recipe_to_yaml(r) : NULL;
+
+    if (yaml) text = yaml;
+    if (sedge_store_check(name, version, err) != 0) return -1;
+    path = canonical_path(s, name, version, "recipe.yaml");
+    if (sedge_fs_batch_add(&b->files, path, text, strlen(text), 0600, err) != 0) return -1;
+    sedge_strv_add(&b->names, name);
+    sedge_strv_add(&b->versions, version);
+    sedge_strv_add(&b->paths, path);
+    return 0;
+}
+
+int sedge_store_batch_commit(struct sedge_store *s, struct sedge_store_batch *b, struct sedge_err *err)
+{
+    int rc;
+
+    uv_mutex_lock(&s->lock);
+    rc = need_index(s, err);
+    for (size_t i = 0; rc == 0 && i < b->names.n; i++)
+        rc = put_metadata(s, b->names.v[i], b->versions.v[i], NULL, err);
+    if (rc == 0) rc = sedge_fs_batch_commit(&b->files, err);
+    for (size_t i = 0; rc == 0 && i < b->names.n; i++)
+        index_add(s, b->names.v[i], b->versions.v[i], b->paths.v[i], true);
+    if (rc != 0) forget_index(s); /* some may be there */
+    uv_mutex_unlock(&s->lock);
+    return rc;
+}
+
+void sedge_store_batch_release(struct sedge_store_batch *b)
+{
+    sedge_fs_batch_release(&b->files);
+    sedge_strv_release(&b->names);
+    sedge_strv_release(&b->versions);
+    sedge_strv_release(&b->paths);
+}
+
 int sedge_store_put_recipe(struct sedge_store *s, const char *name, const char *version, const char *text,
                            struct json_object *metadata, struct sedge_err *err)
 {
