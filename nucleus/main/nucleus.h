@@ -78,8 +78,7 @@ struct json_object *sedge_settings_store(struct sedge_nucleus *n); /* new refere
 void sedge_settings_environment(void *env, const char *component, struct sedge_strv *out);
 struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n);
 
-/* trim.c: memory that work has left behind goes back to the system SEDGE_TRIM_AFTER_MS after the last sign of work. */
-#define SEDGE_TRIM_AFTER_MS 3000
+/* trim.c: memory that work has left behind goes back to the system some seconds after the last sign of work. */
 void sedge_trim_open(struct sedge_nucleus *n);
 void sedge_trim_later(struct sedge_nucleus *n);
 void sedge_trim_close(struct sedge_nucleus *n);

@@ -6,6 +6,8 @@
 
 #include <malloc.h>
 
+#define TRIM_AFTER_MS 3000
+
 static void trim_cb(uv_timer_t *timer)
 {
     (void)timer;
@@ -20,7 +22,7 @@ void sedge_trim_open(struct sedge_nucleus *n)
 
 void sedge_trim_later(struct sedge_nucleus *n)
 {
-    if (!n->stopping) (void)uv_timer_start(&n->trim, trim_cb, SEDGE_TRIM_AFTER_MS, 0);
+    if (!n->stopping) (void)uv_timer_start(&n->trim, trim_cb, TRIM_AFTER_MS, 0);
 }
 
 void sedge_trim_close(struct sedge_nucleus *n)
