@@ -55,7 +55,7 @@ struct script { /* a process of a service, running or being killed */
     enum step_kind kind;
     unsigned gen;
     struct sedge_err *launch; /* why it could not be executed; NULL: it could */
-    bool doomed;             /* has been told to end */
+    bool doomed;              /* has been told to end */
 };
 
 struct failure { /* the way into ERRORED or BROKEN */
