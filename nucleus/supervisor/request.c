@@ -52,7 +52,7 @@ void sedge_supervisor_end_update(struct sedge_supervisor *sup)
 {
     sedge_assert(sup->updates > 0);
     if (--sup->updates > 0) return;
-    depend_sort(sup, false);
+    depend_sort(sup, sup->stopping);
     for (struct service *s = sup->services; s; s = s->next)
         s->dirty = true;
     supervisor_wake(sup);

@@ -45,7 +45,7 @@ CODES = {
     "code.StartupMap": ({"startup": {"Timeout": 5}}, "STARTUP_CONFIG_NOT_VALID", "startup step of the recipe is not valid"),
     "code.StartupFolder": ({"startup": "true"}, "STARTUP_IO_ERROR", "startup script could not be set up"),
     "code.Run": ({"run": "exit 9"}, "RUN_ERROR", "The run script exited with an error. It exited with code 9."),
-    "code.RunSignal": ({"run": "kill -9 $$"}, "RUN_ERROR", "It was ended by signal 9 (Killed)."),
+    "code.RunSignal": ({"run": "kill -9 $$"}, "RUN_ERROR", "It was ended by signal 9 (Killed)"),
     "code.RunSkipif": ({"run": {"Skipif": "perhaps x", "Script": "true"}}, "RUN_CONFIG_NOT_VALID", "run step of the recipe is not valid"),
     "code.RunMap": ({"run": {"Timeout": 5}}, "RUN_CONFIG_NOT_VALID", "run step of the recipe is not valid"),
     "code.RunFolder": ({"run": "true"}, "RUN_IO_ERROR", "run script could not be set up"),
