@@ -69,7 +69,7 @@ static void what_is_missing_or_unsafe_is_refused(void **st)
         {RECIPE("/etc/passwd"), "expected a file name below", SEDGE_E_INVALID},
         {"{}", "recipe.json", SEDGE_E_INVALID},
         {"{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"a\",\"ComponentVersion\":\"1.0.0\"}",
-         "Manifests is missing or empty", SEDGE_E_INVALID},
+         "Manifests is missing", SEDGE_E_INVALID},
     };
 
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
