@@ -118,6 +118,7 @@ static void print_forensics(struct json_object *c)
     bool is_failure = last && failure && sedge_json_has(failure, "step") &&
                       sedge_json_i64(last, "timestamp", 0) <= sedge_json_i64(failure, "timestamp", 0);
 
+    if (sedge_json_bool(c, "paused", false)) (void)printf("    Paused: its processes are frozen\n");
     if (*reason) (void)printf("    Status: %s: %s\n", sedge_json_str(c, "statusCode", ""), reason);
     if (last) print_exit("Last Exit", last, NULL);
     if (failure && !is_failure) print_exit("Last Failure", failure, sedge_json_str(failure, "version", ""));

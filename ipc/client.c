@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -488,16 +489,27 @@ void sedge_ipc_free(void *p)
 
 /* ---- connecting ---- */
 
-static int address(const char *path, struct sockaddr_un *a, struct sedge_ipc_err *err)
+/* A path that is too long for an address goes by way of its folder, held open in *folder (-1: none needed). */
+static int address(const char *path, struct sockaddr_un *a, int *folder, struct sedge_ipc_err *err)
 {
+    sedge_auto_free char *dir = sedge_xstrdup(path);
+    char *slash = strrchr(dir, '/');
     size_t n = strlen(path);
+    int len;
 
     *a = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (n == 0 || n >= sizeof a->sun_path)
-        return sedge_ipc_fail(err, SEDGE_IPC_E_ARGUMENT, "socket path \"%s\": expected 1 to %zu bytes", path,
-                              sizeof a->sun_path - 1);
-    memcpy(a->sun_path, path, n + 1);
-    return 0;
+    *folder = -1;
+    if (n > 0 && n < sizeof a->sun_path) {
+        memcpy(a->sun_path, path, n + 1);
+        return 0;
+    }
+    if (slash) *slash = '\0';
+    if (slash) *folder = open(*dir ? dir : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    len = *folder >= 0 ? snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d/%s", *folder, slash + 1) : -1;
+    if (len > 0 && (size_t)len < sizeof a->sun_path) return 0;
+    return sedge_ipc_fail(err, SEDGE_IPC_E_ARGUMENT,
+                          "socket path \"%s\": expected at most %zu bytes, or a short name in a folder that is there",
+                          path, sizeof a->sun_path - 1);
 }
 
 static int watch_add(int epoll_fd, int fd)
@@ -554,6 +566,7 @@ struct sedge_ipc_client *sedge_ipc_connect(const struct sedge_ipc_options *optio
 {
     const char *path = options && options->socket_path ? options->socket_path : getenv(SEDGE_IPC_ENV_SOCKET);
     const char *token = options && options->token ? options->token : getenv(SEDGE_IPC_ENV_TOKEN);
+    sedge_auto_close int folder = -1;
     struct sedge_ipc_client *c;
     struct sockaddr_un a;
 
@@ -564,7 +577,7 @@ struct sedge_ipc_client *sedge_ipc_connect(const struct sedge_ipc_options *optio
                              path ? SEDGE_IPC_ENV_TOKEN : SEDGE_IPC_ENV_SOCKET);
         return NULL;
     }
-    if (address(path, &a, err)) return NULL;
+    if (address(path, &a, &folder, err)) return NULL;
     c = client_new(options ? options->timeout_ms : 0);
     if (open_fds(c, err) == 0) {
         if (connect(c->fd, (const struct sockaddr *)&a, sizeof a) < 0)

@@ -319,19 +319,39 @@ static void check_cb(uv_check_t *h)
 
 /* ---- the socket ---- */
 
-static int fill_address(const char *path, struct sockaddr_un *a, struct sedge_err *err)
+static int too_long(const char *path, struct sedge_err *err)
 {
+    return sedge_err_set(
+        err, SEDGE_E_LIMIT,
+        "ipc: the socket path \"%s\" has %zu bytes, and its last name is too long for a socket: choose a "
+        "shorter name with system.ipcSocketPath",
+        path, strlen(path));
+}
+
+/* An address has little room: a longer path goes by way of its folder, held open in *folder (-1: none needed). */
+static int fill_address(const char *path, struct sockaddr_un *a, int *folder, struct sedge_err *err)
+{
+    sedge_auto_free char *dir = sedge_xstrdup(path);
+    char *slash = strrchr(dir, '/');
     size_t n = strlen(path);
+    int len;
 
     *a = (struct sockaddr_un){.sun_family = AF_UNIX};
+    *folder = -1;
     if (n == 0) return sedge_err_set(err, SEDGE_E_INVALID, "ipc: the socket path is empty");
-    if (n > SEDGE_IPC_SOCKET_PATH_MAX)
-        return sedge_err_set(err, SEDGE_E_LIMIT,
-                             "ipc: the socket path \"%s\" has %zu bytes, a socket may have %u: choose a shorter root "
-                             "folder, or set system.ipcSocketPath to a shorter path",
-                             path, n, SEDGE_IPC_SOCKET_PATH_MAX);
-    memcpy(a->sun_path, path, n + 1);
-    return 0;
+    if (n <= SEDGE_IPC_SOCKET_PATH_MAX) {
+        memcpy(a->sun_path, path, n + 1);
+        return 0;
+    }
+    if (!slash) return too_long(path, err);
+    *slash = '\0';
+    *folder = open(*dir ? dir : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*folder < 0) return sedge_err_sys(err, errno, "ipc: folder of the socket %s", path);
+    len = snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d/%s", *folder, slash + 1);
+    if (len > 0 && (size_t)len < sizeof a->sun_path) return 0;
+    (void)close(*folder);
+    *folder = -1;
+    return too_long(path, err);
 }
 
 /* Removes what an earlier nucleus left; CONFLICT when somebody is alive behind it. */
@@ -428,11 +448,12 @@ struct sedge_ipc_server *sedge_ipc_server_open(uv_loop_t *loop, const char *path
                                                const struct sedge_ipc_server_options *options,
                                                const struct sedge_ipc_callbacks *cbs, void *user, struct sedge_err *err)
 {
+    sedge_auto_close int folder = -1;
     struct sedge_ipc_server *srv;
     struct sockaddr_un a;
     int rc;
 
-    if (fill_address(path, &a, err) || clear_path(path, &a, err)) return NULL;
+    if (fill_address(path, &a, &folder, err) || clear_path(path, &a, err)) return NULL;
     srv = server_new(loop, path, options, cbs, user);
     if (bind_path(srv, &a, err)) goto fail;
     rc = uv_poll_init(loop, &srv->listener, srv->fd);

@@ -51,7 +51,7 @@
 #define SEDGE_IPC_FLUSH_TIMEOUT_MS     2000u  /* how long a closing connection may take to take its last frames */
 #define SEDGE_IPC_IDENTITY_MAX         256u
 #define SEDGE_IPC_OPERATION_MAX        256u
-#define SEDGE_IPC_SOCKET_PATH_MAX      107u
+#define SEDGE_IPC_SOCKET_PATH_MAX      107u /* of an address; a longer path is reached by way of its folder */
 
 struct sedge_ipc_server;
 struct sedge_ipc_stream;
@@ -84,8 +84,8 @@ struct sedge_ipc_callbacks {
     void (*on_disconnected)(const char *identity, void *slot, void *user);
 };
 
-/* Binds with mode 0666. A stale file is removed; CONFLICT when a live server answers on the path; LIMIT when the path
- * is too long for a socket (the message says how long it may be). `options` may be NULL. */
+/* Binds with mode 0666. A stale file is removed; CONFLICT when a live server answers on the path; LIMIT when the last
+ * name of the path is too long for a socket. `options` may be NULL. */
 struct sedge_ipc_server *sedge_ipc_server_open(uv_loop_t *loop, const char *path,
                                                const struct sedge_ipc_server_options *options,
                                                const struct sedge_ipc_callbacks *cbs, void *user,

@@ -98,6 +98,7 @@ static void add_forensics(struct sedge_api *api, struct json_object *o, const st
     sedge_json_add_str(o, "statusCode", sedge_status_name(info->code));
     sedge_json_add_str(o, "statusReason", info->reason);
     if (info->pid > 0) sedge_json_add_i64(o, "pid", info->pid);
+    if (info->paused) sedge_json_add_bool(o, "paused", true);
     if (info->last_exit.known) {
         struct json_object *last = json_object_new_object();
         add_exit(last, &info->last_exit);

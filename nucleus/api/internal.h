@@ -105,6 +105,8 @@ void sedge_op_component_details(struct sedge_api *api, struct sedge_ipc_stream *
 void sedge_op_list_components(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_restart_component(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_stop_component(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_pause_component(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_resume_component(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_create_deployment(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_cancel_deployment(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_deployment_status(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);

@@ -61,8 +61,7 @@ static void read_limits(struct json_object *run_with, struct sedge_service_spec 
     struct json_object *limits = sedge_json_obj(run_with, "systemResourceLimits");
 
     spec->has_limits = limits != NULL;
-    spec->limits.memory_kb = (int64_t)sedge_json_double(limits, "memory", 0);
-    spec->limits.cpus = sedge_json_double(limits, "cpus", 0);
+    spec->limits = sedge_limits_read(limits);
 }
 
 static void with_spec(struct sedge_deployer *d, const char *name,

@@ -17,6 +17,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#define SOCKET_NAME     "ipc.socket"
+#define SOCKET_PATH_MAX 107u /* what fits into an address */
+
 /* ---- the folder ---- */
 
 static const struct {
@@ -133,7 +136,22 @@ static char *socket_path(struct sedge_nucleus *n)
     const char *text = sedge_config_str(n->config, SEDGE_PATH("system", "ipcSocketPath"), "");
 
     if (text && *text) return sedge_config_expand_path(n->root, text);
-    return sedge_xasprintf("%s/ipc.socket", n->root);
+    return sedge_xasprintf("%s/" SOCKET_NAME, n->root);
+}
+
+/* SDKs put the path into an address of 108 bytes. When it does not fit, components get one that is relative to their
+ * work folder, <root>/work/COMPONENT; and when the socket is elsewhere, a link leads there. */
+static char *component_socket(struct sedge_nucleus *n)
+{
+    sedge_auto_free char *link = sedge_xasprintf("%s/" SOCKET_NAME, n->root);
+    char target[PATH_MAX];
+
+    if (readlink(link, target, sizeof target) >= 0) (void)unlink(link); /* of an earlier configuration */
+    if (strlen(n->socket_path) <= SOCKET_PATH_MAX) return sedge_xstrdup(n->socket_path);
+    if (strcmp(link, n->socket_path) != 0 && symlink(n->socket_path, link) != 0)
+        sedge_log(SEDGE_ERROR, "main", "ipc-socket", "%s: %s: components cannot reach the nucleus", link,
+                  strerror(errno));
+    return sedge_xstrdup("../../" SOCKET_NAME);
 }
 
 static void service_event_cb(void *env, const struct sedge_service_event *event)
@@ -319,6 +337,7 @@ int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *opt
     sedge_trim_open(n);
     if (open_configuration(n, options, err) != 0) return -1;
     n->socket_path = socket_path(n);
+    n->component_socket = component_socket(n);
     sedge_settings_apply_log(n);
     sedge_log(SEDGE_INFO, "main", "launch", "sedge-nucleus %s root=%s pid=%d", SEDGE_VERSION, n->root, (int)getpid());
     if (open_supervisor(n, err) != 0 || open_deployer(n, err) != 0 || sedge_cloud_open(n, err) != 0) return -1;
@@ -440,5 +459,6 @@ void sedge_nucleus_end(struct sedge_nucleus *n)
     if (n->lock_fd >= 0) (void)close(n->lock_fd);
     free(n->root);
     free(n->socket_path);
+    free(n->component_socket);
     free(n->program_dir);
 }

@@ -34,7 +34,8 @@ struct sedge_nucleus {
     uv_loop_t loop;
     char *root;
     char *socket_path;
-    char *program_dir; /* where sedge-exec, sedge-fetch and sedge are */
+    char *component_socket; /* as components get it */
+    char *program_dir;      /* where sedge-exec, sedge-fetch and sedge are */
     int lock_fd;
     struct sedge_logfile *logfile;
     struct sedge_log_settings log; /* in force */

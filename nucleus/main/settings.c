@@ -7,6 +7,7 @@
 #include "config/start.h"
 #include "recipe/step.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define GGC_VERSION "2.17.0"
@@ -166,8 +167,7 @@ struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n)
     sedge_auto_put struct json_object *limits =
         sedge_nucleus_param_map(n->config, "runWithDefault.systemResourceLimits");
 
-    return (struct sedge_limits){.memory_kb = (int64_t)sedge_json_double(limits, "memory", 0),
-                                 .cpus = sedge_json_double(limits, "cpus", 0)};
+    return sedge_limits_read(limits);
 }
 
 const char *sedge_settings_text(struct sedge_nucleus *n, const char *name)
@@ -211,8 +211,8 @@ static void add_proxy(struct sedge_nucleus *n, struct sedge_strv *out)
 {
     static const char *const names[] = {"HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
                                         "https_proxy", "ALL_PROXY",  "all_proxy"};
-    const char *url = sedge_nucleus_param_str(n->config, "networkProxy.proxy.url");
-    const char *except = sedge_nucleus_param_str(n->config, "networkProxy.noProxyAddresses");
+    const char *url = sedge_settings_text(n, "networkProxy.proxy.url");
+    const char *except = sedge_settings_text(n, "networkProxy.noProxyAddresses");
     sedge_auto_free char *list = NULL;
     sedge_auto_free char *full = NULL;
 
@@ -230,8 +230,8 @@ void sedge_settings_environment(void *env, const char *component, struct sedge_s
 {
     struct sedge_nucleus *n = env;
     const char *region = sedge_nucleus_param_str(n->config, "awsRegion");
-    sedge_auto_free char *ca = system_path(n, "rootCaPath");
     const char *fips = sedge_nucleus_param_bool(n->config, "fipsMode") ? "true" : "false";
+    sedge_auto_free char *ca = system_path(n, "rootCaPath");
     sedge_auto_put struct json_object *root = sedge_config_get_object(n->config, SEDGE_PATH("setenv"));
 
     (void)component;
@@ -243,9 +243,9 @@ void sedge_settings_environment(void *env, const char *component, struct sedge_s
     }
     sedge_env_set(out, "AWS_IOT_THING_NAME", sedge_config_str(n->config, SEDGE_PATH("system", "thingName"), ""));
     sedge_env_set(out, "GGC_VERSION", GGC_VERSION);
+    sedge_env_set(out, "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT", n->component_socket);
+    sedge_env_set(out, "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH", n->component_socket);
     sedge_env_set(out, "AWS_USE_FIPS_ENDPOINT", fips);
     sedge_env_set(out, "AWS_GG_FIPS_MODE", fips);
-    sedge_env_set(out, "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT", n->socket_path);
-    sedge_env_set(out, "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH", n->socket_path);
     if (root) sedge_env_add_map(out, root);
 }

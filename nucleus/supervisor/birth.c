@@ -11,6 +11,8 @@
 #include "recipe/step.h"
 #include "service.h"
 
+#define CGROUP_MOUNT "/sys/fs/cgroup"
+
 /* What is the nucleus' own business and not a component's. */
 static bool is_private(const char *assignment)
 {
@@ -151,7 +153,8 @@ struct sedge_supervisor *sedge_supervisor_new(uv_loop_t *loop, const struct sedg
     want_children();
     set_options(sup, options);
     take_environment(sup);
-    sup->cgroups = sedge_cgroups_open("/sys/fs/cgroup", group);
+    sedge_cgroups_mount(CGROUP_MOUNT);
+    sup->cgroups = sedge_cgroups_open(CGROUP_MOUNT, group);
     (void)uv_idle_init(loop, &sup->idle);
     (void)uv_timer_init(loop, &sup->deadline);
     sup->idle.data = sup;

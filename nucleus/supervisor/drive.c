@@ -48,6 +48,9 @@ static void run_step(struct service *s, enum step_kind kind)
 
 static void install_now(struct service *s)
 {
+    step_forget_user(s);
+    free(s->owned); /* artifacts may be others */
+    s->owned = NULL;
     run_step(s, STEP_INSTALL);
 }
 
@@ -90,12 +93,15 @@ void service_forget_shutdown(struct service *s)
 static void shutdown_done(struct service *s)
 {
     service_forget_shutdown(s);
+    step_forget_user(s);
+    if (s->lc.state == SEDGE_LC_BROKEN && !s->scripts) service_remove_groups(s);
     service_event(s, SEDGE_LC_EV_DONE, SEDGE_STATUS_NONE);
 }
 
 static void shutdown_expired(struct service *s)
 {
     service_forget_shutdown(s);
+    step_forget_user(s);
     service_event(s, SEDGE_LC_EV_EXPIRED, SEDGE_STATUS_NONE);
 }
 
@@ -219,10 +225,17 @@ static void exit_detail(const struct step_result *r, char *out, size_t n)
 static void on_died(struct service *s, const struct step_result *r, enum sedge_lc_event event,
                     enum sedge_status_code code)
 {
-    char detail[SEDGE_ERR_MSG_MAX + 64];
+    char detail[SEDGE_ERR_MSG_MAX + 256];
+    size_t n;
 
     exit_detail(r, detail, sizeof(detail));
-    if (r->err.code != SEDGE_OK) code = SEDGE_STATUS_NONE; /* never ran: the error of the state, whatever the step */
+    n = strlen(detail);
+    if (r->out_of_memory)
+        (void)snprintf(detail + n, sizeof(detail) - n,
+                       " It needed more than its memory limit of %lld kB (systemResourceLimits.memory).",
+                       (long long)service_limits(s).memory_kb);
+    /* never ran: the error of the state, whatever the step */
+    if (r->err.code != SEDGE_OK && r->exit.code != STEP_EXIT_NO_ACCOUNT) code = SEDGE_STATUS_NONE;
     service_event_detail(s, event, code, detail);
 }
 

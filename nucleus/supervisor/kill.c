@@ -30,6 +30,7 @@ static void killer_cb(uv_timer_t *t)
 
     if (++s->kill_round == 2) {
         signal_doomed(s, SEDGE_PROCESS_KILL);
+        sedge_cgroups_kill(s->sup->cgroups, s->name); /* the kernel outruns those who fork all the time */
         (void)uv_timer_start(&s->killer, killer_cb, SEDGE_KILL_GRACE_MS, 0);
         return;
     }
@@ -48,6 +49,7 @@ void service_kill(struct service *s, void (*after)(struct service *s))
         return;
     }
     signal_doomed(s, s->forced ? SEDGE_PROCESS_KILL : SEDGE_PROCESS_TERM);
+    if (s->forced) sedge_cgroups_kill(s->sup->cgroups, s->name);
     s->kill_round = s->forced ? 2 : 1;
     (void)uv_timer_start(&s->killer, killer_cb, SEDGE_KILL_GRACE_MS, 0);
 }

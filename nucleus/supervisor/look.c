@@ -40,6 +40,7 @@ static void fill_info(struct service *s, struct sedge_service_info *out)
         .pid = pid_of(s),
         .last_exit = s->last_exit,
         .user = s->user ? s->user : "",
+        .paused = s->pause == SERVICE_PAUSED,
     };
 }
 

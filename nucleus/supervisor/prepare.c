@@ -1,7 +1,6 @@
 #include "prepare.h"
 
 #include <errno.h>
-#include <fts.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "recipe/step.h"
 
 #define NSS_BUFFER 16384
+#define WORK_MODE  0700
 
 void sedge_run_as_release(struct sedge_run_as *r)
 {
@@ -82,7 +82,9 @@ static void find_groups(struct sedge_run_as *r)
 
     r->groups[0] = r->gid;
     r->ngroups = 1;
-    if (r->name && getgrouplist(r->name, r->gid, r->groups, &n) >= 0) r->ngroups = (size_t)n;
+    if (!r->name) return;
+    if (getgrouplist(r->name, r->gid, r->groups, &n) < 0) n = SEDGE_SUPPLEMENTARY_GROUPS_MAX; /* as many as fit */
+    r->ngroups = (size_t)n;
 }
 
 enum sedge_prepared sedge_run_as_resolve(const char *text, struct sedge_run_as *out, struct sedge_err *err)
@@ -98,7 +100,7 @@ enum sedge_prepared sedge_run_as_resolve(const char *text, struct sedge_run_as *
                                 "user \"%s\" does not exist on this machine: create it or correct runWith.posixUser or "
                                 "runWithDefault.posixUser (a number without an account needs an explicit group)",
                                 user);
-            return group ? SEDGE_PREPARED_BAD_IO : SEDGE_PREPARED_NO_USER;
+            return group ? SEDGE_PREPARED_NO_ACCOUNT : SEDGE_PREPARED_NO_USER;
         }
         out->uid = (uid_t)uid;
         out->name = sedge_xstrdup(user);
@@ -106,7 +108,7 @@ enum sedge_prepared sedge_run_as_resolve(const char *text, struct sedge_run_as *
     }
     if (group && !find_group(group, &out->gid)) {
         (void)sedge_err_set(err, SEDGE_E_NOT_FOUND, "group \"%s\" of posixUser \"%s\" does not exist", group, text);
-        return SEDGE_PREPARED_BAD_IO;
+        return SEDGE_PREPARED_NO_ACCOUNT;
     }
     find_groups(out);
     return SEDGE_PREPARED;
@@ -162,49 +164,35 @@ static void be_root(struct sedge_run_as *r)
 
 /* ---- folders ---- */
 
-/* `whole`: with the folder itself. */
-static int chown_tree(const char *path, bool whole, uid_t uid, gid_t gid, struct sedge_err *err)
-{
-    sedge_auto_free char *copy = sedge_xstrdup(path);
-    char *const paths[] = {copy, NULL};
-    FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    FTSENT *e;
-    int rc = 0;
-
-    while (fts && rc == 0 && (e = fts_read(fts))) {
-        if (e->fts_info == FTS_DP || !e->fts_statp || (e->fts_level == 0 && !whole)) continue;
-        if (e->fts_statp->st_uid == uid && e->fts_statp->st_gid == gid) continue;
-        if (lchown(e->fts_path, uid, gid) != 0 && errno != ENOENT)
-            rc = sedge_err_sys(err, errno, "chown %s", e->fts_path);
-    }
-    if (fts) (void)fts_close(fts);
-    return rc;
-}
-
-/* A failure is only told: the script finds out whether it matters. */
-static void own_tree(const struct sedge_prepare *in, struct sedge_prepare_out *out, const char *path, bool whole)
+static void own_or_warn(const struct sedge_prepare *in, struct sedge_prepare_out *out, const char *path, bool itself)
 {
     struct sedge_err err = SEDGE_ERR_INIT;
 
-    if (!in->is_root || !sedge_fs_is_dir(path)) return;
-    if (chown_tree(path, whole, out->run_as.uid, out->run_as.gid, &err) != 0)
-        sedge_strv_add_take(&out->warnings,
-                            sedge_xasprintf("files do not all belong to the component's user: %s", err.msg));
+    if (!in->is_root || !in->own_files || !sedge_fs_is_dir(path)) return;
+    if (sedge_own_tree(path, itself, out->run_as.uid, out->run_as.gid, &err) != 0)
+        sedge_strv_add_take(&out->warnings, sedge_xasprintf("not all files belong to user %s now: %s",
+                                                            out->run_as.name ? out->run_as.name : "", err.msg));
+}
+
+/* Its mode is set before every step, whatever a step has made of it. */
+static int make_work_dir(const struct sedge_prepare *in, struct sedge_prepare_out *out)
+{
+    out->work_dir = sedge_xasprintf("%s/work/%s", in->root, in->component);
+    if (sedge_fs_mkdirs(out->work_dir, WORK_MODE, &out->err) != 0) return -1;
+    if (chmod(out->work_dir, WORK_MODE) != 0) return sedge_err_sys(&out->err, errno, "chmod %s", out->work_dir);
+    own_or_warn(in, out, out->work_dir, true);
+    return 0;
 }
 
 static int make_folders(const struct sedge_prepare *in, struct sedge_prepare_out *out)
 {
     static const char *const kinds[] = {"artifacts", "artifacts-unarchived"};
-    struct stat st;
 
-    out->work_dir = sedge_xasprintf("%s/work/%s", in->root, in->component);
-    if (sedge_fs_mkdirs(out->work_dir, 0700, &out->err) != 0) return -1;
-    if (stat(out->work_dir, &st) != 0) return sedge_err_sys(&out->err, errno, "%s", out->work_dir);
-    if (st.st_uid != out->run_as.uid) own_tree(in, out, out->work_dir, true);
+    if (make_work_dir(in, out) != 0) return -1;
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(kinds); i++) {
         sedge_auto_free char *dir =
             sedge_xasprintf("%s/packages/%s/%s/%s", in->root, kinds[i], in->component, in->version);
-        own_tree(in, out, dir, false);
+        own_or_warn(in, out, dir, false);
     }
     return 0;
 }
@@ -214,10 +202,10 @@ static void make_groups(const struct sedge_prepare *in, struct sedge_prepare_out
     struct sedge_err err = SEDGE_ERR_INIT;
     bool wanted = in->limits.memory_kb > 0 || in->limits.cpus > 0;
 
-    if (sedge_cgroups_make(in->cgroups, in->component, &out->cgroup_dirs, &err) == 0 && in->set_limits)
+    if (sedge_cgroups_make(in->cgroups, in->component, in->set_limits, &out->cgroup_dirs, &err) == 0 && in->set_limits)
         (void)sedge_cgroups_limit(in->cgroups, in->component, in->limits.memory_kb, in->limits.cpus, &err);
     if (wanted && err.code != SEDGE_OK)
-        sedge_strv_add_take(&out->warnings, sedge_xasprintf("systemResourceLimits are not applied: %s", err.msg));
+        sedge_strv_add_take(&out->warnings, sedge_xasprintf(SEDGE_LIMITS_WARNING, err.msg));
 }
 
 static enum sedge_prepared evaluate_skipif(const struct sedge_prepare *in, const char *skipif, struct sedge_err *err)

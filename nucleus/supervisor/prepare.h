@@ -14,6 +14,7 @@
 #include "supervisor.h"
 
 #define SEDGE_SUPPLEMENTARY_GROUPS_MAX 64
+#define SEDGE_LIMITS_WARNING           "systemResourceLimits are not applied: %s" /* the same at launch and later */
 
 struct sedge_prepare {
     const char *root;
@@ -25,6 +26,7 @@ struct sedge_prepare {
     const char *home;        /* of the nucleus' user */
     bool privileged;
     bool is_root;
+    bool own_files; /* give the work folder and the artifacts to the user */
     struct sedge_cgroups *cgroups;
     struct sedge_limits limits;
     bool set_limits;
@@ -35,7 +37,9 @@ enum sedge_prepared {
     SEDGE_PREPARED_SKIP,
     SEDGE_PREPARED_BAD_CONFIG,
     SEDGE_PREPARED_BAD_IO,
-    SEDGE_PREPARED_NO_USER
+    SEDGE_PREPARED_NO_USER,
+    SEDGE_PREPARED_NO_ACCOUNT /* user:group with a name that the system does not know: as if the script had exited with
+                                 1 */
 };
 
 struct sedge_run_as {
@@ -53,15 +57,19 @@ struct sedge_prepare_out {
     char *work_dir;
     struct sedge_strv cgroup_dirs;
     struct sedge_strv warnings;
-    struct sedge_err err; /* for BAD_* and NO_USER */
+    struct sedge_err err; /* for BAD_* and NO_* */
 };
 
 enum sedge_prepared sedge_prepare(const struct sedge_prepare *in, struct sedge_prepare_out *out);
 /* Whether a step with this skipif would run now; one that makes no sense: no. NULL: yes. */
 bool sedge_prepare_wanted(const struct sedge_prepare *in, const char *skipif);
 void sedge_prepare_release(struct sedge_prepare_out *out);
-/* "user[:group]", names or numbers. Fills all but switch_user. */
+/* "user[:group]", names or numbers (spec/recipe.md 12.3). Fills all but switch_user. */
 enum sedge_prepared sedge_run_as_resolve(const char *text, struct sedge_run_as *out, struct sedge_err *err);
 void sedge_run_as_release(struct sedge_run_as *r);
+
+/* own.c: gives the tree to the user, `path` itself only with `itself`. Safe also below folders that others may write
+ * to: links are not followed, files with several names that belong to somebody else are left alone. */
+int sedge_own_tree(const char *path, bool itself, uid_t uid, gid_t gid, struct sedge_err *err);
 
 #endif

@@ -524,19 +524,19 @@ void sedge_process_signal(struct sedge_process *p, enum sedge_process_signal whi
     char byte = (char)which;
     uv_os_fd_t fd;
 
-    if (p->closing || uv_fileno((uv_handle_t *)&p->control, &fd) != 0) return;
+    if (!p || p->closing || uv_fileno((uv_handle_t *)&p->control, &fd) != 0) return;
     /* room for thousands of these; without a reader the monitor is gone, and with it the reason to write */
     (void)send(fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 pid_t sedge_process_pid(const struct sedge_process *p)
 {
-    return p->pid;
+    return p ? p->pid : 0;
 }
 
 pid_t sedge_process_monitor(const struct sedge_process *p)
 {
-    return p->monitor_gone ? 0 : p->monitor_pid;
+    return !p || p->monitor_gone ? 0 : p->monitor_pid;
 }
 
 bool sedge_process_lost_monitor(const struct sedge_process *p)

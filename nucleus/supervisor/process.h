@@ -77,6 +77,7 @@ struct sedge_process_cbs {
 
 struct sedge_process *sedge_process_spawn(uv_loop_t *loop, const struct sedge_process_spec *spec,
                                           const struct sedge_process_cbs *cbs, void *user, struct sedge_err *err);
+/* NULL, here and below: one that is gone. */
 void sedge_process_signal(struct sedge_process *p, enum sedge_process_signal which);
 pid_t sedge_process_pid(const struct sedge_process *p);     /* of the script; 0 before started and after its end */
 pid_t sedge_process_monitor(const struct sedge_process *p); /* of sedge-exec; all others run below it */

@@ -25,22 +25,11 @@ void sedge_supervisor_set_log(struct sedge_supervisor *sup, const struct sedge_l
         sedge_output_configure(s->output, &sup->log, sup->logs);
 }
 
-static void apply_limits(struct service *s)
-{
-    struct sedge_limits l = service_limits(s);
-    struct sedge_err err = SEDGE_ERR_INIT;
-
-    if (s->builtin || !s->scripts) return; /* the next launch sets them */
-    s->limited = true;
-    if (sedge_cgroups_limit(s->sup->cgroups, s->name, l.memory_kb, l.cpus, &err) != 0)
-        service_note(s, SEDGE_WARN, "limits", "systemResourceLimits are not applied: %s", err.msg);
-}
-
 void sedge_supervisor_set_default_limits(struct sedge_supervisor *sup, struct sedge_limits limits)
 {
     sup->default_limits = limits;
     for (struct service *s = sup->services; s; s = s->next)
-        if (!s->has_limits) apply_limits(s);
+        if (!s->has_limits) service_apply_limits(s);
 }
 
 void sedge_supervisor_begin_update(struct sedge_supervisor *sup)
@@ -130,7 +119,7 @@ static enum sedge_reaction update(struct service *s, const struct sedge_service_
     service_assign(s, spec);
     if (r >= SEDGE_REACT_RESTART) take_care(s);
     if (r < SEDGE_REACT_RESTART && service_is_active(s) && service_has_lost_dependency(s)) r = SEDGE_REACT_RESTART;
-    if (r == SEDGE_REACT_LIMITS) apply_limits(s);
+    if (r == SEDGE_REACT_LIMITS) service_apply_limits(s);
     if (r == SEDGE_REACT_REINSTALL) (void)sedge_lc_want_reinstall(&s->lc);
     if (r == SEDGE_REACT_RESTART && sedge_lc_want_restart(&s->lc) < 0) r = SEDGE_REACT_NONE; /* never started */
     service_dirty(s);

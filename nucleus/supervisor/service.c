@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "recipe/step.h"
 
+#define WARNED_MAX 16 /* different warnings about the set-up of its scripts */
+
 /* ---- memory ---- */
 
 static void free_deps(struct service *s)
@@ -37,8 +39,11 @@ static void destroy(struct service *s)
     free(s->name);
     free(s->version);
     free(s->run_user);
+    free(s->fixed_user);
+    free(s->owned);
     free(s->user);
     free(s->reason);
+    sedge_strv_release(&s->warned);
     free(s);
     supervisor_unref(sup);
 }
@@ -56,9 +61,11 @@ static void timer_closed_cb(uv_handle_t *h)
 void service_close(struct service *s)
 {
     if (s->closed) return;
+    service_end_pause(s);
     s->closed = true;
     uv_close((uv_handle_t *)&s->timer, timer_closed_cb);
     uv_close((uv_handle_t *)&s->killer, timer_closed_cb);
+    uv_close((uv_handle_t *)&s->freezer, timer_closed_cb);
     uv_close((uv_handle_t *)&s->alarm, timer_closed_cb);
 }
 
@@ -111,10 +118,12 @@ struct service *service_new(struct sedge_supervisor *sup, const struct sedge_ser
     (void)uv_timer_init(sup->loop, &s->timer);
     (void)uv_timer_init(sup->loop, &s->killer);
     (void)uv_timer_init(sup->loop, &s->alarm);
+    (void)uv_timer_init(sup->loop, &s->freezer);
     s->timer.data = s;
     s->killer.data = s;
     s->alarm.data = s;
-    s->refs = 3;
+    s->freezer.data = s;
+    s->refs = 4;
     service_assign(s, spec);
     service_new_token(s);
     return s;
@@ -136,6 +145,20 @@ void service_note(struct service *s, enum sedge_level level, const char *event, 
     if (text) sedge_output_note(s->output, level, event, text, NULL);
 }
 
+void service_warn_once(struct service *s, const char *text)
+{
+    if (s->warned.n >= WARNED_MAX || sedge_strv_has(&s->warned, text)) return;
+    sedge_strv_add(&s->warned, text);
+    service_note(s, SEDGE_WARN, "script-set-up", "%s", text);
+}
+
+void service_warn_limits(struct service *s, const char *why)
+{
+    sedge_auto_free char *text = sedge_xasprintf(SEDGE_LIMITS_WARNING, why);
+
+    service_warn_once(s, text);
+}
+
 /* ---- state ---- */
 
 void service_dirty(struct service *s)
@@ -152,9 +175,17 @@ static void set_reason(struct service *s, const char *reason, const char *detail
         s->reason = sedge_xasprintf("%s%s%s", reason, detail ? " " : "", detail ? detail : "");
 }
 
+void service_remove_groups(struct service *s)
+{
+    sedge_cgroups_remove(s->sup->cgroups, s->name);
+    s->oom_kills = 0; /* counted by the group */
+}
+
 void service_moved(struct service *s, enum sedge_lc_state old)
 {
     service_retime(s);
+    if (s->lc.state != SEDGE_LC_RUNNING) service_end_pause(s);
+    if (s->lc.state == SEDGE_LC_FINISHED && !s->scripts) service_remove_groups(s);
     s->after_kill = NULL; /* whoever waited for the end of the processes has been overtaken */
     s->since = sedge_mono_ms();
     s->broken_since = s->lc.state == SEDGE_LC_BROKEN ? s->since : 0;

@@ -1,9 +1,10 @@
 /*
  * service - inside of the supervisor: one component, its steps and its processes. Nobody outside includes this.
  *
- * service.c is its memory and its state, drive.c turns the state machine, kill.c ends its processes, failure.c keeps
- * what a crash leaves behind, step.c runs a step (work item, process, output), care.c has what is beyond the original
- * (pauses, watchdog), supervisor.c holds all of them (birth.c, request.c and look.c are its outer sides).
+ * service.c is its memory and its state, drive.c turns the state machine, kill.c ends its processes, group.c limits and
+ * freezes them, failure.c keeps what a crash leaves behind, step.c runs a step (work item, process, output), care.c has
+ * what is beyond the original (pauses, watchdog), supervisor.c holds all of them (birth.c, request.c and look.c are its
+ * outer sides).
  */
 #ifndef SEDGE_SUPERVISOR_SERVICE_H
 #define SEDGE_SUPERVISOR_SERVICE_H
@@ -43,9 +44,15 @@ struct step_result {
     enum step_outcome outcome;
     struct sedge_process_exit exit;
     struct sedge_err err; /* for the three failures */
+    bool out_of_memory;   /* it ended after the kernel had killed for its memory limit */
 };
 
+enum service_pause { SERVICE_NOT_PAUSED, SERVICE_FREEZING, SERVICE_PAUSED, SERVICE_THAWING };
+
+#define STEP_EXIT_NO_ACCOUNT 1 /* as if the script had: there is nobody to run it as */
+
 struct service;
+struct pause_waiter;
 
 struct script { /* a process of a service, running or being killed */
     struct script *next;
@@ -56,6 +63,8 @@ struct script { /* a process of a service, running or being killed */
     unsigned gen;
     struct sedge_err *launch; /* why it could not be executed; NULL: it could */
     bool doomed;              /* has been told to end */
+    char token[SERVICE_TOKEN_LEN + 1];
+    uv_work_t sweep;
 };
 
 struct failure { /* the way into ERRORED or BROKEN */
@@ -77,6 +86,8 @@ struct service {
     size_t ndeps;
     struct sedge_strv dep_names;
     char *run_user;
+    char *fixed_user; /* as which all scripts run until the shutdown; NULL: to be read from the configuration */
+    char *owned;      /* "version user" that the files have been given to */
     struct sedge_limits limits;
     bool has_limits;
 
@@ -114,8 +125,16 @@ struct service {
     struct failure *failure; /* the last one; NULL: none */
     char *user;
     char *reason;
-    bool limited; /* limits were set in its control group */
-    bool warned_limits;
+    bool limited;             /* limits were set in its control group */
+    struct sedge_strv warned; /* what has been said once */
+    int64_t oom_kills;        /* known of its control group */
+    enum service_pause pause;
+    struct pause_waiter *pause_waiters;
+    uv_timer_t freezer;  /* looks whether it is frozen or thawed */
+    int64_t pause_until; /* of the try under way, sedge_mono_ms() */
+    int looks, thaw_tries;
+    struct sedge_err thaw_err;
+    bool gathering, limits_due, freeze_due; /* work items of group.c */
     int64_t since, broken_since;
     int mark; /* for the topological order */
 
@@ -206,6 +225,10 @@ void service_unref(struct service *s);
 void service_note(struct service *s, enum sedge_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 struct sedge_limits service_limits(const struct service *s);
+void service_remove_groups(struct service *s);
+/* Warns with `text`, once for each text. */
+void service_warn_once(struct service *s, const char *text);
+void service_warn_limits(struct service *s, const char *why);
 
 /* drive.c */
 /* Turns the machine until it rests. */
@@ -244,6 +267,12 @@ void service_kill(struct service *s, void (*after)(struct service *s));
 void service_force(struct service *s);
 void service_script_gone(struct service *s);
 
+/* group.c */
+/* Its limits have changed: they reach every process that it has. */
+void service_apply_limits(struct service *s);
+/* It stops: thaws it if need be, and answers those who wait for a pause or resume. */
+void service_end_pause(struct service *s);
+
 /* failure.c */
 /* The state has changed: keeps what a failure leaves behind. */
 void failure_note(struct service *s, enum sedge_lc_state old);
@@ -254,11 +283,16 @@ const char *step_name(enum step_kind kind);
 /* Starts the step under a new generation; results come through service_on_step, for NOTHING and BAD_CONFIG at once.
  * Returns the step's timeout in seconds (SEDGE_STEP_NO_TIMEOUT for none). */
 int64_t step_begin(struct service *s, enum step_kind kind);
+/* The next script looks anew as whom it runs. */
+void step_forget_user(struct service *s);
 /* What is under way no longer counts. */
 void step_cancel(struct service *s);
 
 /* sweep.c: kills what a previous life of this nucleus has left; blocks. */
 void sweep_leftovers(const char *root, struct sedge_cgroups *cgroups);
+/* Kills what a script has left whose sedge-exec was killed: what was started with its token, or is in the component's
+ * control group. Blocks. */
+void sweep_script(const char *token, const char *component, struct sedge_cgroups *cgroups);
 #define SWEEP_VARIABLE "SEDGE_SUPERVISED_BY"
 
 /* depend.c: services in dependency order, dependencies first. */

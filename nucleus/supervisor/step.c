@@ -38,7 +38,7 @@ struct launch { /* a step on its way through the work item */
     struct json_object *lifecycle; /* keeps `step` alive */
     struct sedge_step step;
     char *script_name;
-    char *version, *user_text, *marker;
+    char *version, *user_text, *marker, *owned;
     const char *shutdown_skipif; /* of the shutdown step that this launch remembers */
     bool remember_shutdown;
     struct sedge_prepare in;
@@ -51,7 +51,14 @@ static void report(struct service *s, enum step_kind kind, enum step_outcome out
     struct step_result r = {.kind = kind, .outcome = outcome};
 
     if (err) r.err = *err;
+    if (outcome == STEP_EXITED) r.exit.code = STEP_EXIT_NO_ACCOUNT;
     service_on_step(s, &r);
+}
+
+void step_forget_user(struct service *s)
+{
+    free(s->fixed_user);
+    s->fixed_user = NULL;
 }
 
 void step_cancel(struct service *s)
@@ -91,12 +98,12 @@ static void make_environment(const struct launch *l, struct sedge_strv *env)
     if (l->out.run_as.switch_user || l->in.is_root) add_identity(env, l);
     sedge_env_set(env, "SVCUID", s->token);
     sedge_env_set(env, "AWS_CONTAINER_AUTHORIZATION_TOKEN", s->token);
-    sedge_env_set(env, SWEEP_VARIABLE, sup->root);
     if (sup->ops.environment) sup->ops.environment(sup->env, s->name, &global);
     add_list(env, &global);
     sedge_env_add_map(env, s->setenv);
     sedge_env_add_step(env, l->lifecycle, &l->step);
     if (l->kind == STEP_UNINSTALL) sedge_env_set(env, "GREENGRASS_COMPONENT_VERSION", s->version);
+    sedge_env_set(env, SWEEP_VARIABLE, sup->root); /* last: nothing may hide a script from the next life's sweep */
     sedge_strv_add_take(env, NULL);
 }
 
@@ -173,6 +180,16 @@ static void remember_exit(const struct script *sc, const struct sedge_process_ex
                                                 .wall_ms = sedge_wall_ms()};
 }
 
+/* Whether the kernel has killed one of its processes, since this was last asked, for its memory limit. */
+static bool has_run_out_of_memory(struct service *s)
+{
+    int64_t before = s->oom_kills;
+
+    if (!s->limited) return false;
+    s->oom_kills = sedge_cgroups_oom_kills(s->sup->cgroups, s->name);
+    return s->oom_kills > before;
+}
+
 static void on_ended(struct sedge_process *p, const struct sedge_process_exit *how, void *user)
 {
     struct script *sc = user;
@@ -182,17 +199,16 @@ static void on_ended(struct sedge_process *p, const struct sedge_process_exit *h
     sedge_output_finish(sc->source);
     note_exit(sc, how);
     remember_exit(sc, how);
+    r.out_of_memory = has_run_out_of_memory(sc->s);
     if (sc->gen != sc->s->gen) return; /* killed by a later step: its end changes nothing */
     if (sc->launch) r.err = *sc->launch;
     service_on_step(sc->s, &r);
 }
 
-static void on_gone(struct sedge_process *p, void *user)
+static void forget_script(struct script *sc)
 {
-    struct script *sc = user;
     struct service *s = sc->s;
 
-    if (sedge_process_lost_monitor(p)) sedge_cgroups_kill(s->sup->cgroups, s->name);
     for (struct script **at = &s->scripts; *at; at = &(*at)->next) {
         if (*at != sc) continue;
         *at = sc->next;
@@ -203,6 +219,32 @@ static void on_gone(struct sedge_process *p, void *user)
     free(sc);
     service_script_gone(s);
     service_unref(s);
+}
+
+static void sweep_cb(uv_work_t *w)
+{
+    const struct script *sc = w->data;
+
+    sweep_script(sc->token, sc->s->name, sc->s->sup->cgroups);
+}
+
+static void swept_cb(uv_work_t *w, int status)
+{
+    (void)status;
+    forget_script(w->data);
+}
+
+static void on_gone(struct sedge_process *p, void *user)
+{
+    struct script *sc = user;
+
+    sc->process = NULL;
+    if (!sedge_process_lost_monitor(p)) {
+        forget_script(sc);
+        return;
+    }
+    sc->sweep.data = sc; /* it counts as running until its children are found and killed */
+    (void)uv_queue_work(sc->s->sup->loop, &sc->sweep, sweep_cb, swept_cb);
 }
 
 static const struct sedge_process_cbs process_cbs = {on_started, on_output, on_note, on_ended, on_gone};
@@ -248,6 +290,7 @@ static int spawn(struct launch *l, struct sedge_err *err)
     make_environment(l, &env);
     fill_process(l, &env, &spec);
     *sc = (struct script){.s = l->s, .kind = l->kind, .gen = l->gen};
+    memcpy(sc->token, l->s->token, sizeof(sc->token));
     sc->source = sedge_output_begin(l->s->output, l->script_name);
     note_start(l);
     sc->process = sedge_process_spawn(l->s->sup->loop, &spec, &process_cbs, sc, err);
@@ -275,6 +318,8 @@ static enum step_outcome outcome_of(enum sedge_prepared rc)
         return STEP_NO_USER;
     case SEDGE_PREPARED_BAD_IO:
         return STEP_BAD_IO;
+    case SEDGE_PREPARED_NO_ACCOUNT:
+        return STEP_EXITED;
     case SEDGE_PREPARED:
         break;
     }
@@ -283,11 +328,8 @@ static enum step_outcome outcome_of(enum sedge_prepared rc)
 
 static void warn(struct service *s, const struct sedge_strv *warnings)
 {
-    for (size_t i = 0; i < warnings->n; i++) {
-        if (s->warned_limits) return; /* once for each component */
-        service_note(s, SEDGE_WARN, "script-set-up", "%s", warnings->v[i]);
-    }
-    if (warnings->n > 0) s->warned_limits = true;
+    for (size_t i = 0; i < warnings->n; i++)
+        service_warn_once(s, warnings->v[i]);
 }
 
 static void go(struct launch *l)
@@ -300,12 +342,17 @@ static void go(struct launch *l)
         free(s->user);
         s->user = sedge_xstrdup(l->out.run_as.name ? l->out.run_as.name : "");
         s->limited = l->in.set_limits;
+        free(s->owned);
+        s->owned = sedge_steal(&l->owned);
         if (spawn(l, &err) != 0) report(s, l->kind, STEP_BAD_IO, &err);
         return;
     }
     if (l->rc == SEDGE_PREPARED_SKIP)
         service_note(s, SEDGE_INFO, "step-skipped", "The %s step is skipped: skipif %s", step_name(l->kind),
                      l->step.skipif);
+    if (l->rc == SEDGE_PREPARED_NO_ACCOUNT)
+        service_note(s, SEDGE_ERROR, "script-not-started", "The %s script could not be started: %s", step_name(l->kind),
+                     l->out.err.msg);
     report(s, l->kind, outcome_of(l->rc), &l->out.err);
 }
 
@@ -317,6 +364,7 @@ static void free_launch(struct launch *l)
     free(l->version);
     free(l->user_text);
     free(l->marker);
+    free(l->owned);
     free(l);
 }
 
@@ -364,7 +412,9 @@ static void fill_prepare(struct launch *l)
     struct sedge_supervisor *sup = s->sup;
     struct sedge_limits limits = service_limits(s);
 
-    l->user_text = sedge_xstrdup(user && *user ? user : sup->default_user);
+    if (!s->fixed_user) s->fixed_user = sedge_xstrdup(user && *user ? user : sup->default_user);
+    l->user_text = sedge_xstrdup(s->fixed_user);
+    l->owned = sedge_xasprintf("%s %s", l->version, l->user_text);
     l->marker = sedge_xasprintf("%s/state/components.running", sup->root);
     l->in = (struct sedge_prepare){
         .root = sup->root,
@@ -376,6 +426,7 @@ static void fill_prepare(struct launch *l)
         .home = sup->home,
         .privileged = l->step.requires_privilege,
         .is_root = sup->is_root,
+        .own_files = !sedge_str_eq(s->owned, l->owned),
         .cgroups = sup->cgroups,
         .limits = limits,
         .set_limits = s->limited || limits.memory_kb > 0 || limits.cpus > 0,

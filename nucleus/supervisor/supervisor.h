@@ -44,6 +44,9 @@
 #define SEDGE_OUTPUT_BYTES_PER_SEC ((size_t)256 * 1024) /* of log for one component; more is dropped and counted */
 #define SEDGE_OUTPUT_BURST         ((size_t)4 * 1024 * 1024)
 #define SEDGE_KILL_GRACE_MS        5000
+#define SEDGE_LIMIT_MEMORY_KB_MAX  ((int64_t)1 << 40) /* a larger limit counts as this one */
+#define SEDGE_LIMIT_CPUS_MAX       4096
+#define SEDGE_FREEZE_TIMEOUT_MS    5000 /* for all processes of a component to be frozen */
 
 struct sedge_supervisor;
 
@@ -110,6 +113,7 @@ struct sedge_service_info {
     pid_t pid;                 /* of the running startup or run script, else of another step; 0: none */
     struct sedge_last_exit last_exit;
     const char *user; /* as which its scripts run; "" before the first one */
+    bool paused;      /* RUNNING, and frozen */
 };
 
 struct sedge_service_event {
@@ -146,6 +150,10 @@ struct sedge_service_spec {
     struct json_object *setenv;   /* services.<name>.setenv; NULL: none */
     struct json_object *periodic; /* services.<name>.periodic; NULL: none */
 };
+
+/* From {"memory": kilobytes, "cpus": processors}; numbers or texts, fractions allowed; NULL, absent and odd values: 0.
+ */
+struct sedge_limits sedge_limits_read(struct json_object *limits);
 
 /* What a changed specification leads to; higher ones include lower ones. */
 enum sedge_reaction {
@@ -192,6 +200,16 @@ void sedge_supervisor_start_all(struct sedge_supervisor *sup);
  * warning in the component's log and is no failure. With a watchdog RUNNING again is a sign of life. NOT_FOUND; INVALID
  * for another state. */
 int sedge_supervisor_report(struct sedge_supervisor *sup, const char *name, enum sedge_lc_state state,
+                            struct sedge_err *err);
+
+/* Freezes or thaws all processes of a RUNNING component, then `done`. It stays RUNNING; what stops it thaws it first.
+ * At once (-1, and done does not run): NOT_FOUND; DENIED: a built-in; CONFLICT: not running, or for resume not paused;
+ * UNAVAILABLE: a resume is under way. Later:
+ * UNSUPPORTED: no freezer; TIMEOUT: it did not freeze (nothing is frozen then), or not thaw (it is restarted then);
+ * CANCELED: it was stopped meanwhile. Pausing what is paused succeeds. */
+int sedge_supervisor_pause(struct sedge_supervisor *sup, const char *name, sedge_supervisor_done done, void *arg,
+                           struct sedge_err *err);
+int sedge_supervisor_resume(struct sedge_supervisor *sup, const char *name, sedge_supervisor_done done, void *arg,
                             struct sedge_err *err);
 
 /* Between them (they nest) no component leaves NEW or INSTALLED. */

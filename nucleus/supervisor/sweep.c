@@ -36,8 +36,21 @@ void sweep_leftovers(const char *root, struct sedge_cgroups *cgroups)
 {
     sedge_auto_free char *tag = sedge_xasprintf(SWEEP_VARIABLE "=%s", root);
 
-    sedge_cgroups_kill_all(cgroups);
-    for (int round = 0; round < ROUNDS_MAX && kill_tagged(tag) > 0; round++)
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        size_t n = sedge_cgroups_kill_all(cgroups);
+        if (n + kill_tagged(tag) == 0) break;
         (void)usleep(ROUND_US);
-    sedge_cgroups_kill_all(cgroups); /* now empty: the folders go too */
+    }
+    (void)sedge_cgroups_kill_all(cgroups); /* now empty: the folders go too */
+}
+
+void sweep_script(const char *token, const char *component, struct sedge_cgroups *cgroups)
+{
+    sedge_auto_free char *tag = sedge_xasprintf("SVCUID=%s", token);
+
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        sedge_cgroups_kill(cgroups, component);
+        if (kill_tagged(tag) == 0 && sedge_cgroups_count(cgroups, component) == 0) return;
+        (void)usleep(ROUND_US);
+    }
 }

@@ -55,6 +55,7 @@ struct options {
 };
 
 struct monitor {
+    const struct options *options;
     int signals; /* signalfd */
     pid_t script;
     bool orphaned; /* the nucleus is gone */
@@ -183,7 +184,7 @@ static _Noreturn void become_script(const struct options *o, pid_t monitor)
 /* ---- all that runs below us ---- */
 
 struct entry {
-    pid_t pid, ppid;
+    pid_t pid, ppid, pgrp;
     bool below;
 };
 
@@ -191,6 +192,7 @@ static bool read_entry(const char *name, struct entry *out)
 {
     char path[64], text[512];
     const char *p;
+    char *end;
     ssize_t n;
     int fd;
 
@@ -204,7 +206,8 @@ static bool read_entry(const char *name, struct entry *out)
     p = strrchr(text, ')'); /* the name before may hold anything */
     if (!p || strlen(p) < 5) return false;
     out->pid = (pid_t)strtol(name, NULL, 10);
-    out->ppid = (pid_t)strtol(p + 4, NULL, 10);
+    out->ppid = (pid_t)strtol(p + 4, &end, 10);
+    out->pgrp = (pid_t)strtol(end, NULL, 10);
     return true;
 }
 
@@ -241,6 +244,78 @@ static size_t keep_below(struct entry *table, size_t n)
     return kept;
 }
 
+/* Process groups of descendants hold nobody else: each is of a session that began below us. A signal to a group reaches
+ * those too that are being born; a process that forks and ends all the time could outrun the look at /proc. */
+static void kill_groups(const struct entry *table, size_t n)
+{
+    pid_t self = getpgrp(), last = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (table[i].pgrp <= 1 || table[i].pgrp == self || table[i].pgrp == last) continue;
+        last = table[i].pgrp;
+        (void)kill(-last, SIGKILL); /* gone meanwhile: fine */
+    }
+}
+
+static size_t add_child(struct entry *table, size_t n, pid_t pid, pid_t parent)
+{
+    if (pid <= 0 || n == TABLE_MAX) return n;
+    table[n] = (struct entry){.pid = pid, .ppid = parent, .pgrp = getpgid(pid)};
+    return n + 1;
+}
+
+/* Appends the children of one thread. */
+static size_t read_children(const char *path, pid_t parent, struct entry *table, size_t n)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[1024];
+    ssize_t got;
+    pid_t pid = 0;
+
+    while (fd >= 0 && (got = read(fd, text, sizeof(text))) > 0) {
+        for (ssize_t i = 0; i < got; i++) {
+            if (text[i] >= '0' && text[i] <= '9') {
+                pid = pid * 10 + (text[i] - '0');
+                continue;
+            }
+            n = add_child(table, n, pid, parent);
+            pid = 0;
+        }
+    }
+    if (fd >= 0) (void)close(fd);
+    return n;
+}
+
+static size_t add_children(pid_t of, struct entry *table, size_t n)
+{
+    char path[64], file[400];
+    const struct dirent *e;
+    DIR *d;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)of);
+    d = opendir(path);
+    while (d && (e = readdir(d))) {
+        if (e->d_name[0] == '.') continue;
+        (void)snprintf(file, sizeof(file), "%s/%s/children", path, e->d_name);
+        n = read_children(file, of, table, n);
+    }
+    if (d) (void)closedir(d);
+    return n;
+}
+
+/* All descendants, parents before their children. The kernel's own lists of children, where it keeps them: otherwise,
+ * with hundreds of components that stop at once, each of us would look at every process of the machine. */
+static size_t read_below(struct entry *table)
+{
+    size_t n = 0;
+
+    if (access("/proc/thread-self/children", R_OK) != 0) return keep_below(table, read_table(table));
+    n = add_children(getpid(), table, n);
+    for (size_t i = 0; i < n; i++)
+        n = add_children(table[i].pid, table, n);
+    return n;
+}
+
 /* To all descendants, the deepest first, the script itself last but for its own parents. */
 static void signal_all(int signo)
 {
@@ -248,7 +323,8 @@ static void signal_all(int signo)
     size_t n;
 
     if (!table) return;
-    n = keep_below(table, read_table(table));
+    n = read_below(table);
+    if (signo == SIGKILL) kill_groups(table, n);
     while (n-- > 0)
         (void)kill(table[n].pid, signo); /* gone meanwhile: fine */
     free(table);
@@ -264,10 +340,37 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static void tell_groups(const struct options *o, const char *file, const char *text)
+{
+    char path[512];
+
+    for (int i = 0; i < o->ncgroups; i++) {
+        ssize_t unheard;
+        int fd;
+        (void)snprintf(path, sizeof(path), "%s/%s", o->cgroups[i], file);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0) continue;                    /* that group has no such file */
+        unheard = write(fd, text, strlen(text)); /* nobody is left to be told */
+        (void)unheard;
+        (void)close(fd);
+    }
+}
+
+/* A paused component: signals reach a frozen process when it is thawed. While the nucleus lives, that is its business.
+ */
+static void thaw(const struct options *o)
+{
+    tell_groups(o, "freezer.state", "THAWED");
+    tell_groups(o, "cgroup.freeze", "0");
+}
+
 static void start_killing(struct monitor *m)
 {
     m->killing = true;
+    if (m->orphaned) tell_groups(m->options, "freezer.state", "FROZEN"); /* nobody is born meanwhile */
     signal_all(SIGKILL);
+    if (m->orphaned) tell_groups(m->options, "cgroup.kill", "1");
+    if (m->orphaned) thaw(m->options);
     m->kill_at = now_ms() + KILL_AGAIN_MS;
 }
 
@@ -296,6 +399,7 @@ static void obey(struct monitor *m)
 
     if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
         m->orphaned = true;
+        thaw(m->options);
         if (!m->killing) {
             signal_all(SIGTERM);
             m->kill_at = now_ms() + ORPHAN_GRACE_MS;
@@ -353,7 +457,7 @@ static void let_go_of_streams(void)
 int main(int argc, char **argv)
 {
     struct options o = {0};
-    struct monitor m = {0};
+    struct monitor m = {.options = &o};
     pid_t self = getpid();
 
     /* Descriptors that a library of the nucleus opened without close-on-exec are none of the script's business; and a
