@@ -28,8 +28,9 @@ class Device:
 
     # ---- the nucleus ----
 
-    def start(self, *words, env=None, wait=True):
-        argv = [os.path.join(self.bin, "sedge-nucleus"), "--root", self.root, *words]
+    def start(self, *words, env=None, wait=True, before=()):
+        """before: words in front of the command, such as setpriv and its options."""
+        argv = [*before, os.path.join(self.bin, "sedge-nucleus"), "--root", self.root, *words]
         if os.geteuid() == 0 and self.default_user:
             argv += ["--component-default-user", self.default_user]
         self.process = Process("sedge-nucleus", argv, self.console, env=dict(os.environ, **(env or {})))

@@ -1,5 +1,6 @@
-"""A client of the IPC protocol for components in tests: one request, its answer on stdout. Runs by itself in a component:
-    /usr/bin/python3 ipc_client.py OPERATION JSON      prints "ok {...}" or "error CODE"."""
+"""A client of the IPC socket that knows frames and nothing else, to send what no SDK would and to read every byte of an answer.
+
+Also a program, for scripts of components: ipc_client.py '[["PublishToTopic", {...}], ...]' prints "ok" or the error of each call."""
 import json
 import os
 import socket
@@ -7,67 +8,108 @@ import struct
 import sys
 import zlib
 
+APPLICATION, ERROR, CONNECT, CONNECT_ACK = 0, 1, 4, 5
+TERMINATE = 2
 
-def frame(headers, payload):
-    block = b""
-    for name, value in headers:
-        block += bytes([len(name)]) + name.encode()
-        if isinstance(value, int):
-            block += b"\x04" + struct.pack(">i", value)
-        else:
-            block += b"\x07" + struct.pack(">H", len(value)) + value.encode()
+
+class IpcError(Exception):
+    """What the nucleus answered. code: "UnauthorizedError"; message: its text."""
+
+    def __init__(self, code, message):
+        super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
+
+
+def _header(name, value):
+    text = bytes([len(name)]) + name.encode()
+    if isinstance(value, int):
+        return text + b"\x04" + struct.pack(">i", value)
+    return text + b"\x07" + struct.pack(">H", len(value.encode())) + value.encode()
+
+
+def frame(headers, payload=b""):
+    block = b"".join(_header(name, value) for name, value in headers.items())
     prelude = struct.pack(">II", 16 + len(block) + len(payload), len(block))
-    prelude += struct.pack(">I", zlib.crc32(prelude))
-    text = prelude + block + payload
-    return text + struct.pack(">I", zlib.crc32(text))
+    body = prelude + struct.pack(">I", zlib.crc32(prelude)) + block + payload
+    return body + struct.pack(">I", zlib.crc32(body))
 
 
-def read_exactly(connection, n):
-    data = b""
-    while len(data) < n:
-        part = connection.recv(n - len(data))
-        if not part:
-            raise EOFError("the nucleus closed the connection")
-        data += part
-    return data
-
-
-def read_frame(connection):
-    prelude = read_exactly(connection, 12)
-    total, length = struct.unpack(">II", prelude[:8])
-    rest = read_exactly(connection, total - 12)
-    headers, at = {}, 0
-    while at < length:
-        n = rest[at]
-        name, kind = rest[at + 1:at + 1 + n].decode(), rest[at + 1 + n]
-        at += n + 2
+def _headers(block):
+    found, at = {}, 0
+    while at < len(block):
+        size = block[at]
+        name, at = block[at + 1:at + 1 + size].decode(), at + 1 + size
+        kind, at = block[at], at + 1
+        assert kind in (4, 7), f"header {name} has type {kind}"
         if kind == 4:
-            headers[name] = struct.unpack(">i", rest[at:at + 4])[0]
-            at += 4
+            found[name], at = struct.unpack_from(">i", block, at)[0], at + 4
         else:
-            size = struct.unpack(">H", rest[at:at + 2])[0]
-            headers[name] = rest[at + 2:at + 2 + size].decode()
-            at += 2 + size
-    return headers, rest[length:-4]
+            size = struct.unpack_from(">H", block, at)[0]
+            found[name], at = block[at + 2:at + 2 + size].decode(), at + 2 + size
+    return found
 
 
-def call(operation, request):
-    connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(30)
-    connection.connect(os.environ["AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT"])
-    connection.sendall(frame([(":message-type", 4), (":message-flags", 0), (":stream-id", 0), (":version", "0.1.0")],
-                             json.dumps({"authToken": os.environ["SVCUID"]}).encode()))
-    headers, _ = read_frame(connection)
-    assert headers[":message-type"] == 5 and headers[":message-flags"] & 1, headers
-    name = f"aws.greengrass#{operation}"
-    connection.sendall(frame([("service-model-type", name + "Request"), (":message-type", 0), (":message-flags", 0), (":stream-id", 1),
-                              ("operation", name)], json.dumps(request).encode()))
-    headers, payload = read_frame(connection)
-    connection.close()
-    return headers[":message-type"] == 0, headers.get("service-model-type", ""), payload.decode()
+class Ipc:
+    """with Ipc(socket_path, token) as ipc: ipc.call("PauseComponent", componentName="a")"""
+
+    def __init__(self, path, token, timeout=30):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(timeout)
+        folder = os.open(os.path.dirname(path), os.O_PATH)  # the path may be too long for an address
+        try:
+            self.socket.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
+        finally:
+            os.close(folder)
+        self.stream = 0
+        self._send(CONNECT, 0, {":version": "0.1.0"}, {"authToken": token})
+        headers, _ = self._receive()
+        if headers[":message-type"] != CONNECT_ACK or headers[":message-flags"] != 1:
+            raise IpcError("HandshakeError", str(headers))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def _send(self, kind, stream, more, payload):
+        headers = {":message-type": kind, ":message-flags": 0, ":stream-id": stream, **more}
+        self.socket.sendall(frame(headers, json.dumps(payload).encode()))
+
+    def _read(self, n):
+        data = b""
+        while len(data) < n:
+            piece = self.socket.recv(n - len(data))
+            if not piece:
+                raise IpcError("Closed", "the nucleus closed the connection")
+            data += piece
+        return data
+
+    def _receive(self):
+        total, size = struct.unpack(">II", self._read(12)[:8])
+        rest = self._read(total - 12)
+        return _headers(rest[:size]), rest[size:-4]
+
+    def call(self, operation, **request):
+        """The answer as an object; IpcError for an error."""
+        self.stream += 1
+        self._send(APPLICATION, self.stream, {"operation": f"aws.greengrass#{operation}"}, request)
+        headers, payload = self._receive()
+        answer = json.loads(payload)
+        if headers[":message-type"] == ERROR:
+            raise IpcError(headers.get("service-model-type", "").split("#")[-1], answer.get("_message", answer.get("message")))
+        return answer
+
+
+def main():
+    for operation, request in json.loads(sys.argv[1]):
+        try:
+            with Ipc(os.environ["AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT"], os.environ["SVCUID"]) as ipc:
+                ipc.call(operation, **request)
+            print("ok", flush=True)
+        except IpcError as error:
+            print(error.code, flush=True)
 
 
 if __name__ == "__main__":
-    for words in json.loads(sys.argv[1]):
-        good, kind, text = call(*words)
-        print("ok" if good else kind.split("#")[-1], flush=True)
+    main()

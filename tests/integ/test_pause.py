@@ -1,0 +1,222 @@
+"""PauseComponent and ResumeComponent (lifecycle.md 13, ipc-operations.md 6.4), by frames on the socket, on a real nucleus."""
+import os
+import shutil
+import signal
+import tempfile
+import time
+
+import pytest
+
+from local import wait_until
+from support.device import Device
+from support.ipc_client import Ipc, IpcError
+
+POLICY = {"aws.greengrass.ipc.lifecycle": {"p:1": {
+    "operations": ["aws.greengrass#PauseComponent", "aws.greengrass#ResumeComponent"],
+    "resources": ["ticker*", "done", "missing", "aws.greengrass.Nucleus", "boss"]}}}
+# a child in a session of its own, too: pausing reaches the whole tree
+TICKER = """setsid sh -c 'while :; do echo x >> child; sleep 0.05; done' &
+trap 'echo asked to stop; exit 0' TERM
+echo ready
+while :; do echo x >> ticks; sleep 0.05; done # %s"""
+root_only = pytest.mark.skipif(os.geteuid() != 0 or not (os.path.isdir("/sys/fs/cgroup/freezer") or
+                                                         os.path.exists("/sys/fs/cgroup/cgroup.controllers")),
+                               reason="pausing needs root and a freezer")
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(p) for p in f.read().split()]
+
+
+@pytest.fixture(scope="module")
+def device(bin_dir):
+    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
+    device = Device(folder, bin_dir).start()
+    device.recipe("boss", "1.0.0", "exec sleep 100000", configuration={"accessControl": POLICY})
+    device.recipe("nobody", "1.0.0", "exec sleep 100000")
+    device.recipe("ticker", "1.0.0", {"run": TICKER % device.root, "shutdown": "echo shutdown script"})
+    device.recipe("done", "1.0.0", "true")
+    device.deploy_ok("boss=1.0.0", "nobody=1.0.0", "ticker=1.0.0", "done=1.0.0")
+    yield device
+    device.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def token(device, name):
+    """Of the process that runs now: each launch has another one."""
+    def given():
+        try:
+            with open(f"/proc/{device.details(name)['pid']}/environ", "rb") as f:
+                found = [line[7:].decode() for line in f.read().split(b"\0") if line.startswith(b"SVCUID=")]
+        except (KeyError, OSError):
+            return None
+        return found[0] if found else None
+    return wait_until(given, 30, f"the token of {name}")
+
+
+@pytest.fixture
+def boss(device):
+    with Ipc(os.path.join(device.root, "ipc.socket"), token(device, "boss")) as ipc:
+        yield ipc
+
+
+def fails(ipc, code, message, operation, **request):
+    with pytest.raises(IpcError) as failure:
+        ipc.call(operation, **request)
+    assert failure.value.code == code, failure.value
+    if message is not None:
+        assert failure.value.message == message
+
+
+def size(device, file):
+    try:
+        return os.path.getsize(os.path.join(device.root, "work/ticker", file))
+    except FileNotFoundError:
+        return 0
+
+
+def grows(device, file):
+    before = size(device, file)
+    wait_until(lambda: size(device, file) > before, 30, f"{file} to grow")
+
+
+def stands_still(device):
+    """Nothing is written in the time of some ticks: a lower bound, which load only makes safer."""
+    before = size(device, "ticks"), size(device, "child")
+    time.sleep(0.4)
+    assert (size(device, "ticks"), size(device, "child")) == before
+
+
+def running(device):
+    wait_until(lambda: device.state("ticker") == "RUNNING" and device.details("ticker").get("pid"), 30, "ticker to run")
+    for file in ("ticks", "child"):
+        grows(device, file)
+
+
+def test_without_a_name_the_arguments_are_invalid_before_anything_else(device):
+    with Ipc(os.path.join(device.root, "ipc.socket"), token(device, "nobody")) as ipc:
+        for operation in ("PauseComponent", "ResumeComponent"):
+            fails(ipc, "InvalidArgumentsError", "Component name is required.", operation)
+            fails(ipc, "InvalidArgumentsError", "Component name is required.", operation, componentName="")
+
+
+def test_without_a_policy_it_is_unauthorized_even_for_a_component_that_does_not_exist(device):
+    with Ipc(os.path.join(device.root, "ipc.socket"), token(device, "nobody")) as ipc:
+        fails(ipc, "UnauthorizedError", None, "PauseComponent", componentName="ticker")
+        fails(ipc, "UnauthorizedError", None, "ResumeComponent", componentName="missing")
+
+
+def test_an_unknown_component_is_not_found(boss):
+    fails(boss, "ResourceNotFoundError", None, "PauseComponent", componentName="missing")
+    fails(boss, "ResourceNotFoundError", None, "ResumeComponent", componentName="missing")
+
+
+def test_a_part_of_the_nucleus_cannot_be_paused(boss):
+    fails(boss, "InvalidArgumentsError", "Only generic components can be paused.", "PauseComponent",
+          componentName="aws.greengrass.Nucleus")
+    fails(boss, "InvalidArgumentsError", "Only generic components can be resumed.", "ResumeComponent",
+          componentName="aws.greengrass.Nucleus")
+
+
+def test_what_does_not_run_cannot_be_paused_and_what_is_not_paused_not_resumed(boss):
+    fails(boss, "InvalidArgumentsError", "Component done is not running", "PauseComponent", componentName="done")
+    fails(boss, "InvalidArgumentsError", "Component ticker is not paused", "ResumeComponent", componentName="ticker")
+
+
+@root_only
+def test_a_paused_component_stands_still_stays_running_and_goes_on_after_resume(device, boss):
+    running(device)
+    pid = device.pid("ticker")
+    assert boss.call("PauseComponent", componentName="ticker") == {}
+    stands_still(device)
+    details = device.details("ticker")
+    assert (details["state"], details["paused"], details["pid"]) == ("RUNNING", True, pid)
+    assert "Paused" in device.sedge("component", "details", "--name", "ticker")
+    assert boss.call("PauseComponent", componentName="ticker") == {}, "pausing what is paused succeeds"
+    stands_still(device)
+    assert boss.call("ResumeComponent", componentName="ticker") == {}
+    running(device)
+    details = device.details("ticker")
+    assert (details["state"], details.get("paused"), details["pid"]) == ("RUNNING", None, pid)
+    fails(boss, "InvalidArgumentsError", "Component ticker is not paused", "ResumeComponent", componentName="ticker")
+
+
+@root_only
+def test_a_component_that_forks_all_the_time_can_be_paused_again_and_again(device, boss):
+    running(device)
+    for _ in range(30):
+        assert boss.call("PauseComponent", componentName="ticker") == {}
+        assert boss.call("ResumeComponent", componentName="ticker") == {}
+    running(device)
+
+
+@root_only
+def test_stopping_a_paused_component_resumes_it_first(device, boss):
+    running(device)
+    said = device.log("ticker").count("asked to stop"), device.log("ticker").count("shutdown script. {")
+    boss.call("PauseComponent", componentName="ticker")
+    device.sedge("component", "stop", "--names", "ticker")
+    wait_until(lambda: device.state("ticker") == "FINISHED", 30, "ticker to stop")
+    wait_until(lambda: (device.log("ticker").count("asked to stop"), device.log("ticker").count("shutdown script. {")) >
+               said, 20, "its shutdown script and its answer to SIGTERM")
+    assert device.processes(f"# {device.root}") == []
+    device.sedge("component", "restart", "--names", "ticker")
+    running(device)
+
+
+@root_only
+def test_a_component_that_cannot_be_resumed_is_restarted_after_three_tries(device, boss):
+    group = "/sys/fs/cgroup/freezer"
+    if not os.path.exists(os.path.join(group, "cgroup.procs")):
+        pytest.skip("only the freezer of v1 can be held from above")
+    running(device)
+    pid = device.pid("ticker")
+    parents = [p for p in os.listdir(group) if os.path.exists(os.path.join(group, p, "ticker/cgroup.procs")) and
+               str(pid) in open(os.path.join(group, p, "ticker/cgroup.procs"), encoding="ascii").read().split()]
+    assert len(parents) == 1 and parents[0].startswith("greengrass-")
+    state = os.path.join(group, parents[0], "freezer.state")
+    boss.call("PauseComponent", componentName="ticker")
+    with open(state, "w", encoding="ascii") as f:
+        f.write("FROZEN")
+    try:
+        with pytest.raises(IpcError) as failure:
+            boss.call("ResumeComponent", componentName="ticker")
+        assert failure.value.code == "ServiceError"
+        assert failure.value.message.startswith("Failed to resume component ticker due to : ")
+        assert "paused" not in device.details("ticker")
+    finally:
+        with open(state, "w", encoding="ascii") as f:
+            f.write("THAWED")
+    wait_until(lambda: device.details("ticker").get("pid", pid) != pid, 40, "ticker to be restarted")
+    running(device)
+
+
+@root_only
+def test_a_nucleus_that_stops_leaves_no_paused_component_behind(device, boss):
+    running(device)
+    boss.call("PauseComponent", componentName="ticker")
+    device.stop()
+    assert device.processes(f"# {device.root}") == []
+    device.start()
+    running(device)
+
+
+@root_only
+@pytest.mark.parametrize("also_helpers", [False, True])
+def test_a_killed_nucleus_leaves_no_paused_component_behind(device, also_helpers):
+    running(device)
+    with Ipc(os.path.join(device.root, "ipc.socket"), token(device, "boss")) as ipc:
+        ipc.call("PauseComponent", componentName="ticker")
+    old = device.processes(f"# {device.root}")
+    assert old
+    if also_helpers:  # what they would have done is left to the next life of the nucleus
+        os.kill(device.process.pid, signal.SIGSTOP)
+        for pid in children(device.process.pid):
+            os.kill(pid, signal.SIGKILL)
+    device.kill()
+    if not also_helpers:
+        wait_until(lambda: device.processes(f"# {device.root}") == [], 30, "the paused processes to be gone")
+    device.start()
+    wait_until(lambda: not set(old) & set(device.processes(f"# {device.root}")), 30, "the old processes to be gone")
+    running(device)
