@@ -45,7 +45,8 @@ static void put_back(struct sedge_config *cfg, struct sedge_entry *e)
     sedge_log(SEDGE_WARN, "deploy", "configuration-put-back", "id=%s after %d starts that came to nothing", e->id,
               SEDGE_DEPLOY_RESTARTS_MAX);
     if (sedge_json_bool(e->restart, "fellBack", false)) {
-        (void)json_object_put(tasks); /* compared with what an earlier start has put back already: the first list counts */
+        (void)json_object_put(
+            tasks); /* compared with what an earlier start has put back already: the first list counts */
         return;
     }
     (void)json_object_object_add(e->restart, "back", tasks);

@@ -114,8 +114,8 @@ static void tasks_are_worked_off_one_after_the_other(void **st)
     static const struct {
         int code;
         enum sedge_bootstrap_result result;
-    } rows[] = {{0, SEDGE_BOOTSTRAP_GO_ON},      {100, SEDGE_BOOTSTRAP_RESTART}, {101, SEDGE_BOOTSTRAP_REBOOT},
-                {1, SEDGE_BOOTSTRAP_FAILED},     {99, SEDGE_BOOTSTRAP_FAILED},   {102, SEDGE_BOOTSTRAP_FAILED},
+    } rows[] = {{0, SEDGE_BOOTSTRAP_GO_ON},  {100, SEDGE_BOOTSTRAP_RESTART}, {101, SEDGE_BOOTSTRAP_REBOOT},
+                {1, SEDGE_BOOTSTRAP_FAILED}, {99, SEDGE_BOOTSTRAP_FAILED},   {102, SEDGE_BOOTSTRAP_FAILED},
                 {-1, SEDGE_BOOTSTRAP_FAILED}};
 
     (void)st;
