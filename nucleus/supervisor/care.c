@@ -136,9 +136,11 @@ static void bite(struct service *s)
 /* What has arrived while the nucleus itself was held up is looked at first. */
 static void watch(struct service *s)
 {
-    int64_t left = s->alive + s->extension.watchdog_ms - sedge_mono_ms();
+    int64_t left;
 
     if (s->extension.watchdog_ms == 0) return;
+    if (s->pause != SERVICE_NOT_PAUSED) (void)care_alive(s); /* what is frozen cannot give a sign of life */
+    left = s->alive + s->extension.watchdog_ms - sedge_mono_ms();
     if (left <= 0 && s->suspect) {
         bite(s);
         return;

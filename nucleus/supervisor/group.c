@@ -182,6 +182,7 @@ static void look_whether_thawed(struct service *s)
 
     if (s->thaw_err.code == SEDGE_OK && !sedge_cgroups_is_frozen(s->sup->cgroups, s->name)) {
         s->pause = SERVICE_NOT_PAUSED;
+        (void)care_alive(s); /* a watchdog's time begins anew */
         service_note(s, SEDGE_INFO, "resumed", "The component is resumed");
         answer(s, &ok);
     } else if (s->thaw_err.code == SEDGE_OK && sedge_mono_ms() <= s->pause_until) {

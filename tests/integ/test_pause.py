@@ -220,3 +220,20 @@ def test_a_killed_nucleus_leaves_no_paused_component_behind(device, also_helpers
     device.start()
     wait_until(lambda: not set(old) & set(device.processes(f"# {device.root}")), 30, "the old processes to be gone")
     running(device)
+
+
+@root_only
+def test_a_watchdog_waits_while_its_component_is_paused(device, boss):
+    device.recipe("ticker.watched", "1.0.0", {"run": "while :; do echo alive; sleep 0.1; done",
+                                              "sedge": {"watchdog": {"timeout": 5, "output": True}}})
+    device.deploy_ok("ticker.watched=1.0.0")
+    pid = device.pid("ticker.watched")
+    boss.call("PauseComponent", componentName="ticker.watched")
+    until = time.monotonic() + 8  # longer than the watchdog's time, and than what is left of it
+    wait_until(lambda: time.monotonic() > until, 20, "the watchdog's time to pass", step=0.5)
+    assert device.state("ticker.watched") == "RUNNING"
+    boss.call("ResumeComponent", componentName="ticker.watched")
+    lines = device.output("ticker.watched").count("alive")
+    wait_until(lambda: device.output("ticker.watched").count("alive") > lines, 20, "it to go on")
+    assert device.pid("ticker.watched") == pid
+    assert "watchdog" not in device.log("ticker.watched")
