@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -462,7 +463,7 @@ int main(int argc, char **argv)
 
     /* Descriptors that a library of the nucleus opened without close-on-exec are none of the script's business; and a
      * copy here would keep the nucleus' broken connections alive in its event loop. */
-    (void)close_range(CONTROL_FD + 1, ~0U, 0);
+    (void)syscall(SYS_close_range, CONTROL_FD + 1, ~0U, 0); /* musl has no function for it */
     if (parse_options(argc, argv, &o) != 0) {
         tell('E', "sedge-exec: wrong arguments");
         return EXIT_USAGE;
