@@ -36,6 +36,7 @@ from support.device import ENDED, Device  # noqa: E402
 
 LOG_LINE = re.compile(r"^(\S+Z) \[\w+\] \(\S+\) (\w+): ([\w-]+)\. (.*)$", re.M)
 PAUSE = "sleep 1.1; "
+SHORT = "sleep 0.02; "  # so that the listener reads the beginning and the end of a life one by one
 WARM_UP = 3
 
 
@@ -238,7 +239,7 @@ class Loop:
         self.start(helper, "listen", fifo, self.notes)
 
     def start(self, *argv):
-        self.processes.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL))
+        self.processes.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL, start_new_session=True))
         return self
 
     def bare(self):
@@ -259,8 +260,9 @@ class Loop:
 
     def end(self):
         for process in reversed(self.processes):
-            process.send_signal(signal.SIGTERM)
+            os.killpg(process.pid, signal.SIGKILL)  # with the script that it has started
             process.wait(30)
+        subprocess.run(["pkill", "-KILL", "-f", os.path.join(self.folder, "fifo")], check=False)  # s6 gives it a session of its own
 
 
 def percentile(values, p):
@@ -278,14 +280,14 @@ def with_device(folder, bin_dir, use):
 
 def tight(folder, bin_dir, helper, count):
     """The loops one after the other: each has both processors."""
-    bare = Loop(os.path.join(folder, "bare"), helper, "").bare()
+    bare = Loop(os.path.join(folder, "bare"), helper, SHORT).bare()
     try:
         found = {"bare": bare.wait(count)}
     finally:
         bare.end()
 
     def use(device):
-        loop = Loop(os.path.join(folder, "sedge"), helper, "").sedge(device)
+        loop = Loop(os.path.join(folder, "sedge"), helper, SHORT).sedge(device)
         try:
             return loop.wait(count)
         finally:
