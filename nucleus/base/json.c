@@ -19,9 +19,21 @@ static void line_of(const char *text, size_t offset, unsigned *line, unsigned *c
     }
 }
 
+/* json-c lets overlong forms pass, which others read as other characters. */
+static int check_utf8(const char *text, size_t len, const char *what, struct sedge_err *err)
+{
+    size_t valid = sedge_utf8_prefix(text, len);
+    unsigned line, column;
+
+    if (valid == len) return 0;
+    line_of(text, valid, &line, &column);
+    return sedge_err_set(err, SEDGE_E_INVALID, "%s:%u:%u: not valid JSON: byte 0x%02x is not UTF-8", what, line, column,
+                         (unsigned)(unsigned char)text[valid]);
+}
+
 struct json_object *sedge_json_parse(const char *text, size_t len, const char *what, struct sedge_err *err)
 {
-    struct json_tokener *tok = json_tokener_new_ex(SEDGE_JSON_DEPTH_MAX);
+    struct json_tokener *tok;
     struct json_object *v;
     enum json_tokener_error rc;
     size_t end;
@@ -29,14 +41,15 @@ struct json_object *sedge_json_parse(const char *text, size_t len, const char *w
     bool cut;
     unsigned column;
 
-    sedge_assert(tok != NULL);
     if (err) *err = SEDGE_ERR_INIT;
     if (len > INT32_MAX) {
-        json_tokener_free(tok);
         (void)sedge_err_set(err, SEDGE_E_LIMIT, "%s: %zu bytes of JSON are too many", what, len);
         return NULL;
     }
-    json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    if (check_utf8(text, len, what, err) != 0) return NULL;
+    tok = json_tokener_new_ex(SEDGE_JSON_DEPTH_MAX);
+    sedge_assert(tok != NULL);
+    json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
     v = json_tokener_parse_ex(tok, text, (int)len);
     rc = json_tokener_get_error(tok);
     end = json_tokener_get_parse_end(tok);

@@ -288,16 +288,19 @@ void sedge_str_escape(struct sedge_buf *out, const char *s, size_t n)
     sedge_buf_add(out, s + done, n - done);
 }
 
-bool sedge_utf8_valid(const char *s, size_t n)
+size_t sedge_utf8_prefix(const char *s, size_t n)
 {
     const unsigned char *p = (const unsigned char *)s;
+    size_t i = 0, len;
 
-    for (size_t i = 0; i < n;) {
-        size_t len = utf8_len(p + i, n - i);
-        if (len == 0 || p[i] == 0) return false;
+    while (i < n && (len = utf8_len(p + i, n - i)) > 0)
         i += len;
-    }
-    return true;
+    return i;
+}
+
+bool sedge_utf8_valid(const char *s, size_t n)
+{
+    return sedge_utf8_prefix(s, n) == n && !memchr(s, 0, n);
 }
 
 #define NEAREST_MAX 63

@@ -20,6 +20,10 @@ static void a_message_names_line_and_column(void **st)
     assert_non_null(strstr(err.msg, "ends too early"));
     assert_null(parse("{} {}", &err));
     assert_non_null(strstr(err.msg, "doc:1:4"));
+    assert_null(parse("{\n\"\xc1\x9a\":1}", &err)); /* an overlong "Z" */
+    assert_non_null(strstr(err.msg, "doc:2:2: not valid JSON: byte 0xc1 is not UTF-8"));
+    assert_null(parse("\"\xed\xa0\x80\"", &err)); /* half of a surrogate pair */
+    assert_non_null(strstr(err.msg, "doc:1:2"));
 }
 
 static void one_value_of_any_type_is_parsed(void **st)
