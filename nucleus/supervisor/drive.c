@@ -122,10 +122,11 @@ static void step_expired(struct service *s)
 
 static void bootstrap_gone(struct service *s)
 {
+    static const struct sedge_err none = {.code = SEDGE_OK};
     sedge_bootstrap_done done = s->bootstrapped;
 
     s->bootstrapped = NULL;
-    if (done) done(s->bootstrap_arg, s->bootstrap_code, &s->bootstrap_err);
+    if (done) done(s->bootstrap_arg, s->bootstrap_code, s->bootstrap_err ? s->bootstrap_err : &none);
     service_close(s);
 }
 
@@ -135,7 +136,7 @@ static void bootstrap_end(struct service *s, int code, const struct sedge_err *e
     if (s->bootstrap_over) return;
     s->bootstrap_over = true;
     s->bootstrap_code = code;
-    s->bootstrap_err = *err;
+    service_keep_error(&s->bootstrap_err, err);
     (void)uv_timer_stop(&s->timer);
     step_cancel(s);
     service_kill(s, bootstrap_gone);

@@ -158,21 +158,26 @@ static void look_whether_frozen(struct service *s)
 }
 
 /* The last try has failed: what the component does now nobody knows, so it starts anew. */
-static void give_up_thawing(struct service *s, struct sedge_err *err)
+static void give_up_thawing(struct service *s)
 {
-    if (err->code == SEDGE_OK)
-        (void)sedge_err_set(err, SEDGE_E_TIMEOUT, "its processes are still frozen after %d tries", THAW_TRIES);
-    service_note(s, SEDGE_ERROR, "resume", "The component could not be resumed and is restarted: %s", err->msg);
+    struct sedge_err err = s->thaw_err ? *s->thaw_err : SEDGE_ERR_INIT;
+
+    if (err.code == SEDGE_OK)
+        (void)sedge_err_set(&err, SEDGE_E_TIMEOUT, "its processes are still frozen after %d tries", THAW_TRIES);
+    service_note(s, SEDGE_ERROR, "resume", "The component could not be resumed and is restarted: %s", err.msg);
     s->pause = SERVICE_NOT_PAUSED;
     if (sedge_lc_want_restart(&s->lc) > 0) service_dirty(s);
-    answer(s, err);
+    answer(s, &err);
 }
 
 static void try_to_thaw(struct service *s)
 {
+    struct sedge_err err = SEDGE_ERR_INIT;
+
     s->pause_until = sedge_mono_ms() + THAW_TRY_MS;
     s->thaw_tries++;
-    thaw(s, &s->thaw_err);
+    thaw(s, &err);
+    service_keep_error(&s->thaw_err, &err);
     look_again(s, LOOK_MS);
 }
 
@@ -180,18 +185,17 @@ static void look_whether_thawed(struct service *s)
 {
     struct sedge_err ok = SEDGE_ERR_INIT;
 
-    if (s->thaw_err.code == SEDGE_OK && !sedge_cgroups_is_frozen(s->sup->cgroups, s->name)) {
+    if (!s->thaw_err && !sedge_cgroups_is_frozen(s->sup->cgroups, s->name)) {
         s->pause = SERVICE_NOT_PAUSED;
         (void)care_alive(s); /* a watchdog's time begins anew */
         service_note(s, SEDGE_INFO, "resumed", "The component is resumed");
         answer(s, &ok);
-    } else if (s->thaw_err.code == SEDGE_OK && sedge_mono_ms() <= s->pause_until) {
+    } else if (!s->thaw_err && sedge_mono_ms() <= s->pause_until) {
         look_again(s, LOOK_MS);
     } else if (s->thaw_tries < THAW_TRIES) {
-        s->thaw_err = SEDGE_ERR_INIT;
         try_to_thaw(s);
     } else {
-        give_up_thawing(s, &s->thaw_err);
+        give_up_thawing(s);
     }
 }
 
@@ -330,7 +334,6 @@ int sedge_supervisor_resume(struct sedge_supervisor *sup, const char *name, sedg
     if (s->pause == SERVICE_THAWING) return 0;
     s->pause = SERVICE_THAWING;
     s->thaw_tries = 0;
-    s->thaw_err = SEDGE_ERR_INIT;
     try_to_thaw(s);
     return 0;
 }

@@ -35,6 +35,8 @@ static void destroy(struct service *s)
     json_object_put(s->setenv);
     service_forget_shutdown(s);
     free(s->complaints);
+    free(s->bootstrap_err);
+    free(s->thaw_err);
     free(s->shown_reason);
     free(s->name);
     free(s->version);
@@ -46,6 +48,15 @@ static void destroy(struct service *s)
     sedge_strv_release(&s->warned);
     free(s);
     supervisor_unref(sup);
+}
+
+void service_keep_error(struct sedge_err **at, const struct sedge_err *err)
+{
+    free(*at);
+    *at = NULL;
+    if (err->code == SEDGE_OK) return;
+    *at = SEDGE_NEW(struct sedge_err);
+    **at = *err;
 }
 
 void service_unref(struct service *s)

@@ -106,7 +106,7 @@ struct service {
     void *bootstrap_arg;
     bool bootstrap_over; /* has its result; its processes are being ended */
     int bootstrap_code;
-    struct sedge_err bootstrap_err;
+    struct sedge_err *bootstrap_err; /* NULL: none. Errors are large, and most components never have one */
 
     char token[SERVICE_TOKEN_LEN + 1];
     struct sedge_output *output;
@@ -133,7 +133,7 @@ struct service {
     uv_timer_t freezer;  /* looks whether it is frozen or thawed */
     int64_t pause_until; /* of the try under way, sedge_mono_ms() */
     int looks, thaw_tries;
-    struct sedge_err thaw_err;
+    struct sedge_err *thaw_err; /* of the try under way; NULL: none */
     bool gathering, limits_due, freeze_due; /* work items of group.c */
     int64_t since, broken_since;
     int mark; /* for the topological order */
@@ -222,6 +222,8 @@ void service_moved(struct service *s, enum sedge_lc_state old);
 /* Closes timers; the memory goes when nothing refers to it any more. */
 void service_close(struct service *s);
 void service_unref(struct service *s);
+/* Replaces *at by a copy of the error, by NULL for SEDGE_OK. */
+void service_keep_error(struct sedge_err **at, const struct sedge_err *err);
 void service_note(struct service *s, enum sedge_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 struct sedge_limits service_limits(const struct service *s);
