@@ -1,5 +1,6 @@
 /* Artifacts: can the device get them, and are they what the scripts of the recipe take them for? */
 #include "check_parts.h"
+#include "image.h"
 #include "recipe.h"
 
 #include "base/buf.h"
@@ -107,13 +108,24 @@ static void check_digest(struct check *c, const struct at *at, struct json_objec
                           digest);
 }
 
+static void check_image(struct check *c, const struct about *about, const char *uri)
+{
+    struct sedge_image image;
+
+    if (sedge_image_parse(uri, &image, c->src.err) != 0)
+        sedge_check_found(c, RULE_ARTIFACT_URI, about, "%s", c->src.err->msg);
+    sedge_image_release(&image);
+}
+
 static void check_uri(struct check *c, const struct at *at, const char *key, const char *uri)
 {
     const struct about about = {.at = AT(at, key), .text = uri};
     enum sedge_uri_scheme scheme = sedge_artifact_scheme(uri);
     sedge_auto_free char *name = sedge_artifact_file_name(uri, c->src.err);
 
-    if (!name)
+    if (scheme == SEDGE_URI_DOCKER)
+        check_image(c, &about, uri);
+    else if (!name)
         sedge_check_found(c, RULE_ARTIFACT_URI, &about, "%s", c->src.err->msg);
     else
         check_scheme(c, &about, scheme);

@@ -163,10 +163,16 @@ static void check_uri(struct check *c, const struct at *at, struct json_object *
     const char *text = text_of(c, at, sedge_key_expected(key), v);
     const struct about about = {.at = at, .text = text, .expected = sedge_key_expected(key)};
 
-    if (text && !*text) sedge_check_found(c, RULE_VALUE, &about, "is empty; expected %s", about.expected);
+    if (text && !*text) sedge_check_found(c, RULE_ARTIFACT_URI, &about, "is empty; expected %s", about.expected);
 }
 
 /* --- collections -------------------------------------------------------------------------------------------------- */
+
+/* A recipe without manifests is read, and fails when it is deployed (recipe.md 2). */
+static enum rule missing_rule(const struct sedge_key *key)
+{
+    return key->below == SEDGE_KEYS_MANIFEST ? RULE_MISSING_MANIFEST : RULE_MISSING_KEY;
+}
 
 static void check_object(struct check *c, const struct at *at, struct json_object *v, const struct sedge_key *key)
 {
@@ -187,7 +193,7 @@ static void check_objects(struct check *c, const struct at *at, struct json_obje
     }
     n = json_object_array_length(v);
     if (n == 0 && key->required)
-        sedge_check_found(c, RULE_MISSING_KEY, &(struct about){.at = at, .expected = key->expected},
+        sedge_check_found(c, missing_rule(key), &(struct about){.at = at, .expected = key->expected},
                           "is empty; expected %s", key->expected);
     if (too_many(c, at, n, key->max)) return;
     for (size_t i = 0; i < n; i++) {
@@ -377,7 +383,7 @@ static void check_required(struct check *c, const struct at *at, struct json_obj
         const char *stored = NULL;
 
         if (!rows[i].required || sedge_json_get_nocase(o, rows[i].name, &stored)) continue;
-        sedge_check_found(c, RULE_MISSING_KEY, &about, "%s is %s; expected %s", rows[i].name,
+        sedge_check_found(c, missing_rule(&rows[i]), &about, "%s is %s; expected %s", rows[i].name,
                           stored ? "null" : "missing", about.expected);
     }
 }

@@ -27,6 +27,7 @@
     X(VALUE, "value", ERROR, RECIPE)                                                                                   \
     X(DUPLICATE_KEY, "duplicate-key", ERROR, RECIPE)                                                                   \
     X(PLATFORM_REGEX, "platform-regex", ERROR, RECIPE)                                                                 \
+    X(MISSING_MANIFEST, "missing-manifest", ERROR, DEPLOYMENT)                                                         \
     X(COMPONENT_NAME, "component-name", ERROR, DEPLOYMENT)                                                             \
     X(COMPONENT_TYPE, "component-type", ERROR, DEPLOYMENT)                                                             \
     X(DEPENDENCY_CYCLE, "dependency-cycle", ERROR, DEPLOYMENT)                                                         \
