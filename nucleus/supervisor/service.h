@@ -133,7 +133,7 @@ struct service {
     uv_timer_t freezer;  /* looks whether it is frozen or thawed */
     int64_t pause_until; /* of the try under way, sedge_mono_ms() */
     int looks, thaw_tries;
-    struct sedge_err *thaw_err; /* of the try under way; NULL: none */
+    struct sedge_err *thaw_err;             /* of the try under way; NULL: none */
     bool gathering, limits_due, freeze_due; /* work items of group.c */
     int64_t since, broken_since;
     int mark; /* for the topological order */
