@@ -382,7 +382,7 @@ def test_a_failed_install_is_shown_with_its_output(device, broken):
 
 
 def test_a_crash_is_still_there_after_the_component_was_started_again(device):
-    run(device, "com.x.Again", "if [ -e c ]; then echo fine; sleep 1000; fi; touch c; echo about to crash; kill -ABRT $$", "RUNNING")
+    run(device, "com.x.Again", "if [ -e c ]; then echo fine; exec sleep 1000; fi; touch c; echo about to crash; kill -ABRT $$", "RUNNING")
     wait_until(lambda: device.details("com.x.Again")["lastLines"][-1:] == ["fine"], 20, "its second life")
     device.sedge("component", "restart", "--names", "com.x.Again")
     wait_until(lambda: device.details("com.x.Again")["lastLines"][-2:] == ["fine", "fine"], 20, "its third life")
@@ -396,7 +396,7 @@ def test_a_crash_is_still_there_after_the_component_was_started_again(device):
 
 
 def test_a_time_out_is_a_failure_with_its_output(device, broken):
-    broken("com.x.Slow", {"startup": {"Script": "echo waiting for the door; sleep 1000", "Timeout": 1}}, None)
+    broken("com.x.Slow", {"startup": {"Script": "echo waiting for the door; exec sleep 1000", "Timeout": 1}}, None)
     wait_until(lambda: "com.x.Slow" in device.components() and "lastFailure" in device.details("com.x.Slow"), 30, "the time-out")
     failure = device.details("com.x.Slow")["lastFailure"]
     assert failure["lines"] == ["waiting for the door"] and failure["statusCode"] == "STARTUP_TIMEOUT" and "step" not in failure
