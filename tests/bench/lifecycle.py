@@ -60,9 +60,9 @@ def memory(pid):
 
 
 def steady_memory(pid):
-    """Once it no longer changes for a second."""
+    """Once it no longer changes for longer than the nucleus waits before it gives memory back."""
     last, since = memory(pid), time.monotonic()
-    while time.monotonic() - since < 1:
+    while time.monotonic() - since < 5:
         time.sleep(0.1)
         now = memory(pid)
         if abs(now[0] - last[0]) > 8:
