@@ -288,6 +288,24 @@ void sedge_str_escape(struct sedge_buf *out, const char *s, size_t n)
     sedge_buf_add(out, s + done, n - done);
 }
 
+void sedge_url_encode(struct sedge_buf *out, const char *s, bool keep_slash)
+{
+    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+
+        if (strchr(unreserved, c) || (keep_slash && c == '/')) {
+            sedge_buf_putc(out, *s);
+        } else {
+            sedge_buf_putc(out, '%');
+            sedge_buf_putc(out, digits[c >> 4]);
+            sedge_buf_putc(out, digits[c & 15]);
+        }
+    }
+}
+
 size_t sedge_utf8_prefix(const char *s, size_t n)
 {
     const unsigned char *p = (const unsigned char *)s;

@@ -51,6 +51,8 @@ bool sedge_secret_eq(const char *a, const char *b);
 /* Appends text from outside so that it stays on one line and steers no terminal: control characters (but tabs) and
  * invalid UTF-8 become \xNN, controls and line separators beyond ASCII \uNNNN. */
 void sedge_str_escape(struct sedge_buf *out, const char *s, size_t n);
+/* Appends s with everything but unreserved characters (RFC 3986 2.3; and slashes, if kept) percent-encoded. */
+void sedge_url_encode(struct sedge_buf *out, const char *s, bool keep_slash);
 /* How many of the n bytes, from the first on, are valid UTF-8 (Unicode 3.9: no overlong forms, no surrogates); NUL is.
  */
 size_t sedge_utf8_prefix(const char *s, size_t n);

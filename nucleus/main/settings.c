@@ -177,18 +177,6 @@ const char *sedge_settings_text(struct sedge_nucleus *n, const char *name)
     return text && *text ? text : NULL;
 }
 
-static void put_percent(struct sedge_buf *out, const char *text)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
-    for (; *text; text++) {
-        if (strchr(plain, *text))
-            sedge_buf_putc(out, *text);
-        else
-            sedge_buf_printf(out, "%%%02X", (unsigned)(unsigned char)*text);
-    }
-}
-
 /* The proxy's URL with the configured user in it, unless it names one. Heap. */
 static char *proxy_url(struct sedge_nucleus *n, const char *url)
 {
@@ -200,9 +188,9 @@ static char *proxy_url(struct sedge_nucleus *n, const char *url)
     host = host ? host + 3 : url;
     if (!user || !*user || memchr(host, '@', strcspn(host, "/"))) return sedge_xstrdup(url);
     sedge_buf_add(&b, url, (size_t)(host - url));
-    put_percent(&b, user);
+    sedge_url_encode(&b, user, false);
     sedge_buf_putc(&b, ':');
-    put_percent(&b, password ? password : "");
+    sedge_url_encode(&b, password ? password : "", false);
     sedge_buf_printf(&b, "@%s", host);
     return sedge_buf_steal(&b);
 }

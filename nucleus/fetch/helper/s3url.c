@@ -121,23 +121,6 @@ void sedge_source_release(struct sedge_source *s)
     *s = (struct sedge_source){.text = NULL};
 }
 
-void sedge_url_encode(struct sedge_buf *out, const char *s, bool keep_slash)
-{
-    static const char digits[] = "0123456789ABCDEF";
-
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-
-        if (strchr(ALNUM "-._~", c) || (keep_slash && c == '/')) {
-            sedge_buf_putc(out, *s);
-        } else {
-            sedge_buf_putc(out, '%');
-            sedge_buf_putc(out, digits[c >> 4]);
-            sedge_buf_putc(out, digits[c & 15]);
-        }
-    }
-}
-
 char *sedge_s3_url(const struct sedge_settings *s, const char *bucket, const char *key, const struct sedge_query *query,
                    size_t nquery)
 {

@@ -24,9 +24,6 @@ struct sedge_source {
 int sedge_source_parse(struct sedge_source *s, const char *url, struct sedge_fail *fail);
 void sedge_source_release(struct sedge_source *s);
 
-/* Appends s with everything but unreserved characters (and slashes, if kept) percent-encoded. */
-void sedge_url_encode(struct sedge_buf *out, const char *s, bool keep_slash);
-
 struct sedge_query {
     const char *name, *value;
 };
