@@ -1,6 +1,7 @@
 """A client of the IPC socket that knows frames and nothing else, to send what no SDK would and to read every byte of an answer.
 
 Also a program, for scripts of components: ipc_client.py '[["PublishToTopic", {...}], ...]' prints "ok" or the error of each call."""
+import collections
 import json
 import os
 import socket
@@ -13,11 +14,11 @@ TERMINATE = 2
 
 
 class IpcError(Exception):
-    """What the nucleus answered. code: "UnauthorizedError"; message: its text."""
+    """What the nucleus answered. code: "UnauthorizedError"; message: its text; content: all of its members."""
 
-    def __init__(self, code, message):
+    def __init__(self, code, message, content=None):
         super().__init__(f"{code}: {message}")
-        self.code, self.message = code, message
+        self.code, self.message, self.content = code, message, content or {}
 
 
 def _header(name, value):
@@ -50,7 +51,9 @@ def _headers(block):
 
 
 class Ipc:
-    """with Ipc(socket_path, token) as ipc: ipc.call("PauseComponent", componentName="a")"""
+    """with Ipc(socket_path, token) as ipc: ipc.call("PauseComponent", componentName="a")
+
+    events = ipc.subscribe("SubscribeToTopic", topic="a"); events.next() is the next event, events.so_far() what has come by now."""
 
     def __init__(self, path, token, timeout=30):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -60,7 +63,7 @@ class Ipc:
             self.socket.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
         finally:
             os.close(folder)
-        self.stream = 0
+        self.stream, self.frames = 0, collections.defaultdict(collections.deque)
         self._send(CONNECT, 0, {":version": "0.1.0"}, {"authToken": token})
         headers, _ = self._receive()
         if headers[":message-type"] != CONNECT_ACK or headers[":message-flags"] != 1:
@@ -90,15 +93,55 @@ class Ipc:
         rest = self._read(total - 12)
         return _headers(rest[:size]), rest[size:-4]
 
-    def call(self, operation, **request):
-        """The answer as an object; IpcError for an error."""
+    def _frame(self, stream):
+        """The next frame of this stream; those of others are kept."""
+        while not self.frames[stream]:
+            headers, payload = self._receive()
+            self.frames[headers[":stream-id"]].append((headers, payload))
+        return _content(*self.frames[stream].popleft())
+
+    def _ask(self, operation, request):
         self.stream += 1
         self._send(APPLICATION, self.stream, {"operation": f"aws.greengrass#{operation}"}, request)
-        headers, payload = self._receive()
-        answer = json.loads(payload)
-        if headers[":message-type"] == ERROR:
-            raise IpcError(headers.get("service-model-type", "").split("#")[-1], answer.get("_message", answer.get("message")))
-        return answer
+        return self._frame(self.stream)
+
+    def call(self, operation, **request):
+        """The answer as an object; IpcError for an error."""
+        return self._ask(operation, request)
+
+    def subscribe(self, operation, **request):
+        """The events of a streaming operation; IpcError when it is refused."""
+        self._ask(operation, request)
+        return Events(self, self.stream)
+
+
+def _content(headers, payload):
+    content = json.loads(payload or b"{}")
+    if headers[":message-type"] == ERROR:
+        raise IpcError(headers.get("service-model-type", "").split("#")[-1], content.get("_message", content.get("message")),
+                       content)
+    return content
+
+
+class Events:
+    """What comes on one stream, in order."""
+
+    def __init__(self, ipc, stream):
+        self.ipc, self.stream = ipc, stream
+
+    def next(self):
+        return self.ipc._frame(self.stream)
+
+    def so_far(self):
+        """Everything that the nucleus sent before it answered a question that is asked now."""
+        self.ipc.call("GetConfiguration", componentName="aws.greengrass.Nucleus", keyPath=[])
+        frames, self.ipc.frames[self.stream] = self.ipc.frames[self.stream], collections.deque()
+        return [_content(*frame) for frame in frames]
+
+    def close(self):
+        headers = {":message-type": APPLICATION, ":message-flags": TERMINATE, ":stream-id": self.stream}
+        self.ipc.socket.sendall(frame(headers))
+        self.ipc.call("GetConfiguration", componentName="aws.greengrass.Nucleus", keyPath=[])  # it has been read by now
 
 
 def main():
