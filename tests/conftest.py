@@ -4,7 +4,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(HERE)
-for folder in (HERE, os.path.join(SOURCE, "packaging")):
+for folder in (HERE, os.path.join(SOURCE, "packaging"), os.path.join(SOURCE, "python")):
     if folder not in sys.path:
         sys.path.insert(0, folder)
 
