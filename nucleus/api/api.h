@@ -5,8 +5,8 @@
  *   sedge_api_reload_policies(api);                             // after components or their accessControl changed
  *   sedge_api_close(api, closed_cb, arg);
  *
- * The table of operations (operations.c) is the only list: dispatch, types of members, policy service and documentation
- * come from it. One file for each family of handlers.
+ * The list of operations is ipc/operations.c; operations.c has the handlers of those that are served here, one file for
+ * each family.
  *
  * Identities: a component is known by its token and, in addition, by its process: a token that another component's
  * process shows is refused. Command-line users get tokens in <root>/cli_ipc_info, new at each start (spec/cli.md 9,
@@ -17,9 +17,11 @@
 #ifndef SEDGE_API_API_H
 #define SEDGE_API_API_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "base/err.h"
+#include "ipc_model/operations.h"
 
 struct sedge_api;
 struct sedge_config;
@@ -47,5 +49,7 @@ void sedge_api_close(struct sedge_api *api, void (*closed)(void *arg), void *arg
 void sedge_api_reload_policies(struct sedge_api *api);
 /* The session came later, or went (NULL). Subscriptions that were made before are unaffected. */
 void sedge_api_set_mqtt(struct sedge_api *api, struct sedge_mqtt *mqtt);
+/* Whether there is a handler for an operation of the model. */
+bool sedge_api_serves(enum sedge_operation_id id);
 
 #endif

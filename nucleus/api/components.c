@@ -49,7 +49,7 @@ static const char *target(struct sedge_api *api, struct sedge_ipc_stream *s, str
         sedge_api_error(s, "InvalidArgumentsError", "Component name cannot be empty");
         return NULL;
     }
-    if (sedge_api_authorize(api, s, SEDGE_SERVICE_CLI, name, NULL) != 0) return NULL;
+    if (sedge_api_authorize(api, s, name, NULL) != 0) return NULL;
     if (sedge_supervisor_get(api->o.supervisor, name, info, NULL) == 0) return name;
     sedge_api_error(s, unknown, "Component with name %s not found in Greengrass", name);
     return NULL;
@@ -143,7 +143,7 @@ void sedge_op_list_components(struct sedge_api *api, struct sedge_ipc_stream *s,
     struct json_object *response;
 
     (void)request;
-    if (sedge_api_authorize(api, s, SEDGE_SERVICE_CLI, "*", NULL) != 0) return;
+    if (sedge_api_authorize(api, s, "*", NULL) != 0) return;
     l.list = json_object_new_array();
     sedge_supervisor_each(api->o.supervisor, add_component, &l);
     response = json_object_new_object();

@@ -29,7 +29,7 @@ void sedge_op_create_deployment(struct sedge_api *api, struct sedge_ipc_stream *
     struct accepted *a;
     const char *name = "ServiceError";
 
-    if (sedge_api_authorize(api, s, SEDGE_SERVICE_CLI, "*", NULL) != 0) return;
+    if (sedge_api_authorize(api, s, "*", NULL) != 0) return;
     a = SEDGE_NEW(struct accepted);
     a->stream = s;
     if (sedge_deployer_submit_local(api->o.deployer, request, a->id, kept_cb, a, &err) == 0) {
@@ -60,7 +60,7 @@ void sedge_op_cancel_deployment(struct sedge_api *api, struct sedge_ipc_stream *
     struct json_object *response;
     int rc;
 
-    if (!id || sedge_api_authorize(api, s, SEDGE_SERVICE_CLI, "*", NULL) != 0) return;
+    if (!id || sedge_api_authorize(api, s, "*", NULL) != 0) return;
     rc = sedge_deployer_cancel(api->o.deployer, id, &err);
     if (rc < 0) {
         sedge_api_not_found(s, "LocalDeployment", id, err.msg);
@@ -81,7 +81,7 @@ void sedge_op_deployment_status(struct sedge_api *api, struct sedge_ipc_stream *
     struct json_object *status;
     struct json_object *response;
 
-    if (!id || sedge_api_authorize(api, s, SEDGE_SERVICE_CLI, id, NULL) != 0) return;
+    if (!id || sedge_api_authorize(api, s, id, NULL) != 0) return;
     status = sedge_deployer_local_status(api->o.deployer, id);
     if (!status) {
         sedge_api_not_found(s, "LocalDeployment", id, "Cannot find deployment");
@@ -97,7 +97,7 @@ void sedge_op_list_deployments(struct sedge_api *api, struct sedge_ipc_stream *s
     struct json_object *response;
 
     (void)request;
-    if (sedge_api_authorize(api, s, SEDGE_SERVICE_CLI, "*", NULL) != 0) return;
+    if (sedge_api_authorize(api, s, "*", NULL) != 0) return;
     response = json_object_new_object();
     (void)json_object_object_add(response, "localDeployments", sedge_deployer_local_list(api->o.deployer));
     sedge_api_respond_take(s, response);

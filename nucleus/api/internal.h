@@ -12,6 +12,7 @@
 #include "broker/publish.h"
 #include "config/config.h"
 #include "deploy/deployer.h"
+#include "ipc_model/operations.h"
 #include "ipc_server/server.h"
 #include "policy/policy.h"
 #include "supervisor/supervisor.h"
@@ -45,38 +46,12 @@ struct sedge_api_sub {
     void (*end)(struct sedge_api_sub *sub); /* frees it */
 };
 
-enum sedge_member {
-    SEDGE_M_END,
-    SEDGE_M_STR,
-    SEDGE_M_NUM,
-    SEDGE_M_BOOL,
-    SEDGE_M_OBJ,
-    SEDGE_M_ARR,
-    SEDGE_M_BLOB,
-    SEDGE_M_STRS
-};
-
-#define SEDGE_OPERATION_FIELDS_MAX 12
-struct sedge_operation {
-    const char *name;    /* without prefix */
-    const char *service; /* of the policy; NULL: none */
-    const char *help;
-    struct {
-        const char *name;
-        enum sedge_member type;
-    } fields[SEDGE_OPERATION_FIELDS_MAX];
-    /* Exactly one of them. `raw` gets the text itself: the hot path. */
-    void (*handle)(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
-    void (*raw)(struct sedge_api *api, struct sedge_ipc_stream *s, const char *payload, size_t len);
-};
-
 void sedge_api_dispatch(struct sedge_api *api, struct sedge_ipc_stream *s, const char *operation, const char *payload,
                         size_t len);
-const struct sedge_operation *sedge_api_operations(size_t *n);
 
-/* Asks the policy; on refusal answers UnauthorizedError with `text` (NULL: the verdict's own) and returns -1. */
-int sedge_api_authorize(struct sedge_api *api, struct sedge_ipc_stream *s, const char *service, const char *resource,
-                        const char *text);
+/* Asks the policy of the stream's operation; on refusal answers UnauthorizedError with `text` (NULL: the verdict's own)
+ * and returns -1. */
+int sedge_api_authorize(struct sedge_api *api, struct sedge_ipc_stream *s, const char *resource, const char *text);
 /* Answers with an object that it takes over. */
 void sedge_api_respond_take(struct sedge_ipc_stream *s, struct json_object *o);
 void sedge_api_error(struct sedge_ipc_stream *s, const char *name, const char *fmt, ...)

@@ -23,7 +23,7 @@ static int check_request(struct sedge_api *api, struct sedge_ipc_stream *s, stru
         sedge_api_error(s, "InvalidArgumentsError", "Topic is required");
         return -1;
     }
-    if (sedge_api_authorize(api, s, SEDGE_SERVICE_MQTTPROXY, topic, "Not Authorized") != 0) return -1;
+    if (sedge_api_authorize(api, s, topic, "Not Authorized") != 0) return -1;
     if (payload && !sedge_json_get(request, "payload")) {
         sedge_api_error(s, "InvalidArgumentsError", "Payload is required");
         return -1;

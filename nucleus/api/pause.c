@@ -33,7 +33,7 @@ static const char *target(struct sedge_api *api, struct sedge_ipc_stream *s, str
         sedge_api_error(s, "InvalidArgumentsError", "Component name is required.");
         return NULL;
     }
-    if (sedge_api_authorize(api, s, SEDGE_SERVICE_LIFECYCLE, name, NULL) != 0) return NULL;
+    if (sedge_api_authorize(api, s, name, NULL) != 0) return NULL;
     if (sedge_supervisor_get(api->o.supervisor, name, &info, NULL) != 0) {
         (void)sedge_ipc_error(s, "ResourceNotFoundError", NULL, NULL);
         return NULL;

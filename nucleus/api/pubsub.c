@@ -29,7 +29,7 @@ static int authorize_publish(struct sedge_api *api, struct sedge_ipc_stream *s, 
     uint64_t generation = sedge_policy_generation(api->policy);
 
     if (v && p->has_topic && v->generation == generation && strcmp(v->topic, p->topic) == 0) return 0;
-    if (sedge_api_authorize(api, s, SEDGE_SERVICE_PUBSUB, p->has_topic ? p->topic : NULL, NULL) != 0) return -1;
+    if (sedge_api_authorize(api, s, p->has_topic ? p->topic : NULL, NULL) != 0) return -1;
     if (!slot || !p->has_topic) return 0;
     if (!v) *slot = v = SEDGE_NEW(struct verdict);
     free(v->topic);
@@ -106,7 +106,7 @@ void sedge_op_subscribe(struct sedge_api *api, struct sedge_ipc_stream *s, struc
     struct sedge_err err = SEDGE_ERR_INIT;
     struct topic_sub *sub;
 
-    if (sedge_api_authorize(api, s, SEDGE_SERVICE_PUBSUB, filter, NULL) != 0) return;
+    if (sedge_api_authorize(api, s, filter, NULL) != 0) return;
     if (!filter || strspn(filter, " \t") == strlen(filter)) {
         sedge_api_error(s, "InvalidArgumentsError", "Subscribe topic must not be empty");
         return;

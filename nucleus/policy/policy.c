@@ -7,36 +7,6 @@
 
 #include <string.h>
 
-#define OP(name) "aws.greengrass#" name
-
-#define SERVICE(name_, ...)                                                                                            \
-    {                                                                                                                  \
-        .name = (name_), .operations = (const char *const[])                                                           \
-        {                                                                                                              \
-            __VA_ARGS__, NULL                                                                                          \
-        }                                                                                                              \
-    }
-
-/* Every service that policies may name, with its operations. */
-static const struct service {
-    const char *name;
-    const char *const *operations;
-} services[] = {
-    SERVICE(SEDGE_SERVICE_PUBSUB, OP("PublishToTopic"), OP("SubscribeToTopic")),
-    SERVICE(SEDGE_SERVICE_MQTTPROXY, OP("PublishToIoTCore"), OP("SubscribeToIoTCore")),
-    SERVICE(SEDGE_SERVICE_LIFECYCLE, OP("PauseComponent"), OP("ResumeComponent")),
-    SERVICE(SEDGE_SERVICE_METRIC, OP("PutComponentMetric")),
-    SERVICE(SEDGE_SERVICE_SECRETS, OP("GetSecretValue")),
-    SERVICE(SEDGE_SERVICE_SHADOW, OP("GetThingShadow"), OP("UpdateThingShadow"), OP("DeleteThingShadow"),
-            OP("ListNamedShadowsForThing")),
-    SERVICE(SEDGE_SERVICE_CLIENTS, OP("SubscribeToCertificateUpdates"), OP("VerifyClientDeviceIdentity"),
-            OP("GetClientDeviceAuthToken"), OP("AuthorizeClientDeviceAction")),
-    SERVICE(SEDGE_SERVICE_CLI, OP("GetComponentDetails"), OP("ListComponents"), OP("RestartComponent"),
-            OP("StopComponent"), OP("CreateLocalDeployment"), OP("CancelLocalDeployment"),
-            OP("GetLocalDeploymentStatus"), OP("ListLocalDeployments"), OP("CreateDebugPassword")),
-    SERVICE(SEDGE_SERVICE_TES, "getCredentials"),
-};
-
 /* The policies of one principal. */
 struct principal {
     char *name;
@@ -50,22 +20,20 @@ struct sedge_policy {
     uint64_t generation;
 };
 
-static const struct service *service_of(const char *name)
+static bool is_service(const char *name)
 {
-    for (size_t i = 0; i < SEDGE_ARRAY_LEN(services); i++)
-        if (strcmp(services[i].name, name) == 0) return &services[i];
-    return NULL;
+    size_t n;
+    const char *const *services = sedge_services(&n);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(services[i], name) == 0) return true;
+    return false;
 }
 
 bool sedge_policy_knows(const char *service, const char *operation)
 {
-    const struct service *s = service_of(service);
-
-    if (!s || !operation) return false;
-    if (strcmp(operation, "*") == 0) return true;
-    for (size_t i = 0; s->operations[i]; i++)
-        if (strcmp(s->operations[i], operation) == 0) return true;
-    return false;
+    if (!operation) return false;
+    return strcmp(operation, "*") == 0 ? is_service(service) : sedge_service_has(service, operation);
 }
 
 enum sedge_match_style sedge_policy_style(const char *service)

@@ -25,17 +25,9 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "ipc_model/operations.h"
 
-#define SEDGE_SERVICE_PUBSUB    "aws.greengrass.ipc.pubsub"
-#define SEDGE_SERVICE_MQTTPROXY "aws.greengrass.ipc.mqttproxy"
-#define SEDGE_SERVICE_LIFECYCLE "aws.greengrass.ipc.lifecycle"
-#define SEDGE_SERVICE_METRIC    "aws.greengrass.ipc.componentmetric"
-#define SEDGE_SERVICE_SECRETS   "aws.greengrass.SecretManager"
-#define SEDGE_SERVICE_SHADOW    "aws.greengrass.ShadowManager"
-#define SEDGE_SERVICE_CLIENTS   "aws.greengrass.clientdevices.Auth"
-#define SEDGE_SERVICE_CLI       "aws.greengrass.Cli"
-#define SEDGE_SERVICE_TES       "aws.greengrass.TokenExchangeService"
-#define SEDGE_CLI_IDENTITY      "greengrass-cli#" /* command-line users: "greengrass-cli#user-1000" */
+#define SEDGE_CLI_IDENTITY "greengrass-cli#" /* command-line users: "greengrass-cli#user-1000" */
 
 #define SEDGE_POLICY_TEXT_MAX      (256u << 10) /* bytes of accessControl given as text */
 #define SEDGE_POLICY_PATTERN_MAX   1024         /* bytes of one resource */
@@ -73,7 +65,7 @@ int sedge_policy_check(const struct sedge_policy *p, const char *service, const 
                        const char *resource, enum sedge_match_style style, struct sedge_err *err);
 /* The style that belongs to a service: MQTT for mqttproxy, otherwise standard. */
 enum sedge_match_style sedge_policy_style(const char *service);
-/* Whether the service is known and has the operation (full name, or "*"). */
+/* Whether the service is known and has the operation (full name, or "*"), by the table of ipc/operations.c. */
 bool sedge_policy_knows(const char *service, const char *operation);
 
 /* One pattern against one resource; false for a pattern that is not valid. */

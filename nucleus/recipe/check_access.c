@@ -1,108 +1,65 @@
 /*
  * accessControl: what the nucleus would leave out of it, and what permits something else than the author thinks.
- *
- * The policy box decides; this box lies beside it and may not use it, so the table of operations is here once more.
- * tests/unit/policy/test_access_table.c compares the two.
  */
 #include "check_parts.h"
 
 #include "base/json_scan.h"
 #include "base/mem.h"
+#include "ipc_model/operations.h"
 
 #include <string.h>
 #include <strings.h>
 
-#define OP(name) "aws.greengrass#" name
-#define OPERATIONS(...)                                                                                                \
-    (const char *const[])                                                                                              \
-    {                                                                                                                  \
-        __VA_ARGS__, NULL                                                                                              \
-    }
-#define PUBSUB "aws.greengrass.ipc.pubsub"
-
-static const struct service {
-    const char *name;
-    const char *const *operations;
-} services[] = {
-    {PUBSUB, OPERATIONS(OP("PublishToTopic"), OP("SubscribeToTopic"))},
-    {"aws.greengrass.ipc.mqttproxy", OPERATIONS(OP("PublishToIoTCore"), OP("SubscribeToIoTCore"))},
-    {"aws.greengrass.ipc.lifecycle", OPERATIONS(OP("PauseComponent"), OP("ResumeComponent"))},
-    {"aws.greengrass.ipc.componentmetric", OPERATIONS(OP("PutComponentMetric"))},
-    {"aws.greengrass.SecretManager", OPERATIONS(OP("GetSecretValue"))},
-    {"aws.greengrass.ShadowManager", OPERATIONS(OP("GetThingShadow"), OP("UpdateThingShadow"), OP("DeleteThingShadow"),
-                                                OP("ListNamedShadowsForThing"))},
-    {"aws.greengrass.clientdevices.Auth",
-     OPERATIONS(OP("SubscribeToCertificateUpdates"), OP("VerifyClientDeviceIdentity"), OP("GetClientDeviceAuthToken"),
-                OP("AuthorizeClientDeviceAction"))},
-    {"aws.greengrass.Cli",
-     OPERATIONS(OP("GetComponentDetails"), OP("ListComponents"), OP("RestartComponent"), OP("StopComponent"),
-                OP("CreateLocalDeployment"), OP("CancelLocalDeployment"), OP("GetLocalDeploymentStatus"),
-                OP("ListLocalDeployments"), OP("CreateDebugPassword"))},
-    {"aws.greengrass.TokenExchangeService", OPERATIONS("getCredentials")},
-};
-
-const char *const *sedge_check_operations(const char *service)
-{
-    for (size_t i = 0; i < SEDGE_ARRAY_LEN(services); i++)
-        if (strcmp(services[i].name, service) == 0) return services[i].operations;
-    return NULL;
-}
-
-const char *const *sedge_check_services(size_t *n)
-{
-    static const char *names[SEDGE_ARRAY_LEN(services)];
-
-    for (size_t i = 0; i < SEDGE_ARRAY_LEN(services); i++)
-        names[i] = services[i].name;
-    *n = SEDGE_ARRAY_LEN(services);
-    return names;
-}
+#define PUBSUB SEDGE_SERVICE_PUBSUB
 
 /* --- operations --------------------------------------------------------------------------------------------------- */
 
-static bool one_of(const char *const *list, const char *word)
+static bool one_of(const char *const *list, size_t n, const char *word)
 {
-    for (; *list; list++)
-        if (strcmp(*list, word) == 0) return true;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i], word) == 0) return true;
     return false;
 }
 
 /* The service that has an operation, NULL for none. */
 static const char *service_with(const char *operation)
 {
-    for (size_t i = 0; i < SEDGE_ARRAY_LEN(services); i++)
-        if (one_of(services[i].operations, operation)) return services[i].name;
+    size_t n;
+    const char *const *services = sedge_services(&n);
+
+    for (size_t i = 0; i < n; i++)
+        if (sedge_service_has(services[i], operation)) return services[i];
     return NULL;
 }
 
 /* The operation of the service that was probably meant: "PublishToTopic" for "aws.greengrass#PublishToTopic". */
-static const char *nearest_operation(const char *const *list, const char *word)
+static const char *nearest_operation(const char *service, const char *word)
 {
-    size_t n = 0;
+    const char *names[SEDGE_SERVICE_OPERATIONS_MAX];
+    size_t n = sedge_service_operations(service, names);
 
-    for (; list[n]; n++) {
-        const char *plain = strchr(list[n], '#');
+    for (size_t i = 0; i < n; i++) {
+        const char *plain = strchr(names[i], '#');
 
-        if (strcasecmp(list[n], word) == 0 || (plain && strcasecmp(plain + 1, word) == 0)) return list[n];
+        if (strcasecmp(names[i], word) == 0 || (plain && strcasecmp(plain + 1, word) == 0)) return names[i];
     }
-    return sedge_str_nearest(word, list, n);
+    return sedge_str_nearest(word, names, n);
 }
 
 static void check_operation(struct check *c, const struct at *at, const char *service, struct json_object *v)
 {
-    const char *const *list = sedge_check_operations(service);
     const char *word = sedge_json_is_str(v) ? json_object_get_string(v) : NULL;
     struct about about = {.at = at, .text = word};
     const char *other;
 
-    if (!word || !list || strcmp(word, "*") == 0 || one_of(list, word)) return;
+    if (!word || strcmp(word, "*") == 0 || sedge_service_has(service, word)) return;
     other = service_with(word);
     if (other) {
         sedge_check_found(c, RULE_ACCESS_OPERATION, &about, "permits nothing here: %s is an operation of %s", word,
                           other);
         return;
     }
-    about.suggestion = nearest_operation(list, word);
+    about.suggestion = nearest_operation(service, word);
     sedge_check_found(c, RULE_ACCESS_OPERATION, &about, "%s has no such operation", service);
 }
 
@@ -219,10 +176,10 @@ static void check_service(struct check *c, const struct at *at, struct json_obje
 {
     struct about about = {.at = at, .key = true, .text = at->key};
     size_t n;
-    const char *const *names = sedge_check_services(&n);
+    const char *const *names = sedge_services(&n);
 
     if (at->key[0] == '_') return;
-    if (!sedge_check_operations(at->key)) {
+    if (!one_of(names, n, at->key)) {
         about.suggestion = sedge_str_nearest(at->key, names, n);
         sedge_check_found(c, RULE_ACCESS_SERVICE, &about, "no service of this name: its policies are left out");
         return;

@@ -151,8 +151,4 @@ void sedge_check_variables(struct check *c, const struct at *at, const char *tex
 /* Texts of the configuration, in which variables are not replaced as a rule. */
 void sedge_check_configuration(struct check *c, const struct at *at, struct json_object *v);
 
-/* The services that policies may name, with their operations; a copy of what the policy box knows (a test compares). */
-const char *const *sedge_check_operations(const char *service); /* ends with NULL; NULL for an unknown service */
-const char *const *sedge_check_services(size_t *n);
-
 #endif
