@@ -82,6 +82,12 @@ static bool may_read(const struct sedge_conn *c)
     return (c->events & UV_READABLE) ? c->answer_bytes <= bound : c->answer_bytes <= bound / 2;
 }
 
+/* The socket was full: the loop tells when it takes more. */
+static bool blocked(const struct sedge_conn *c)
+{
+    return c->events & UV_WRITABLE;
+}
+
 static void watch(struct sedge_conn *c)
 {
     int events = UV_DISCONNECT;
@@ -89,7 +95,7 @@ static void watch(struct sedge_conn *c)
     if (c->closing) return;
     if (c->lost) events = 0; /* a half-closed peer would report its disconnection for ever */
     if (may_read(c)) events |= UV_READABLE;
-    if (c->head) events |= UV_WRITABLE;
+    if (c->head && (!c->is_dirty || blocked(c))) events |= UV_WRITABLE; /* what is dirty is tried first */
     if (events == c->events) return;
     c->events = events;
     if (events == 0)
@@ -112,12 +118,17 @@ static void closed_cb(uv_handle_t *h)
 
 static void unlist(struct sedge_conn *c)
 {
-    struct sedge_conn **p = &c->host->dirty;
+    struct sedge_conn_host *host = c->host;
+    struct sedge_conn **p = &host->dirty;
+    struct sedge_conn *before = NULL;
 
     if (!c->is_dirty) return;
-    while (*p && *p != c)
-        p = &(*p)->next_dirty;
+    while (*p && *p != c) {
+        before = *p;
+        p = &before->next_dirty;
+    }
     if (*p) *p = c->next_dirty;
+    if (host->dirty_tail == c) host->dirty_tail = before;
     c->is_dirty = false;
 }
 
@@ -250,8 +261,9 @@ void sedge_conn_flush_dirty(struct sedge_conn_host *host)
         struct sedge_conn *c = host->dirty;
 
         host->dirty = c->next_dirty;
+        if (!host->dirty) host->dirty_tail = NULL;
         c->is_dirty = false;
-        sedge_conn_flush(c);
+        if (!blocked(c)) sedge_conn_flush(c);
     }
 }
 
@@ -266,6 +278,20 @@ bool sedge_conn_room(struct sedge_conn *c, size_t n, size_t held_bytes, size_t h
         sedge_log(SEDGE_WARN, "ipc", "event-dropped",
                   "identity=%s fd=%d queued_bytes=%zu queued_frames=%zu reason=slow-reader", who, c->fd, bytes, frames);
     return false;
+}
+
+/* Behind the others: what a message causes is written before the answer to who has sent it. */
+static void mark_dirty(struct sedge_conn *c)
+{
+    struct sedge_conn_host *host = c->host;
+
+    c->is_dirty = true;
+    c->next_dirty = NULL;
+    if (host->dirty_tail)
+        host->dirty_tail->next_dirty = c;
+    else
+        host->dirty = c;
+    host->dirty_tail = c;
 }
 
 void sedge_conn_send_take(struct sedge_conn *c, struct sedge_out *o, bool is_event)
@@ -284,9 +310,7 @@ void sedge_conn_send_take(struct sedge_conn *c, struct sedge_out *o, bool is_eve
     c->queued_frames++;
     if (!is_event) c->answer_bytes += size;
     if (c->is_dirty) return;
-    c->is_dirty = true;
-    c->next_dirty = c->host->dirty;
-    c->host->dirty = c;
+    mark_dirty(c);
 }
 
 /* ---- reading ---- */

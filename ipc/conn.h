@@ -29,7 +29,7 @@ struct sedge_conn_host {
     uv_loop_t *loop;
     uint8_t *read_buf; /* SEDGE_CONN_READ_BYTES */
     size_t queue_bytes, queue_frames;
-    struct sedge_conn *dirty; /* list through sedge_conn.next_dirty */
+    struct sedge_conn *dirty, *dirty_tail; /* list through sedge_conn.next_dirty, in the order of the first output */
     uint64_t bytes_in, bytes_out, frames_in, frames_out, events_dropped;
     void (*on_frame)(struct sedge_conn *c, const struct sedge_frame *f);
     void (*on_lost)(struct sedge_conn *c, const struct sedge_err *why);
