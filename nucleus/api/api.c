@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "shadow/shadows.h"
 
 #include <string.h>
 
@@ -95,6 +96,7 @@ static void groups_changed_cb(const struct sedge_config_event *event, void *user
 
 static void release(struct sedge_api *api)
 {
+    sedge_shadows_on_message(api->o.shadows, NULL, NULL);
     sedge_config_unwatch(api->cli_watch);
     sedge_config_unwatch(api->access_watch);
     sedge_cli_tokens_release(api);
@@ -128,6 +130,8 @@ struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct
                   err->msg); /* the command line will not work; components will */
         *err = SEDGE_ERR_INIT;
     }
+    sedge_random_bytes(api->page_key, sizeof api->page_key);
+    sedge_shadows_on_message(api->o.shadows, sedge_api_shadow_message, api);
     sedge_api_reload_policies(api);
     api->access_watch = sedge_config_watch(api->o.config, SEDGE_PATH("services"), access_changed_cb, api);
     api->cli_watch = sedge_config_watch(
@@ -136,14 +140,22 @@ struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct
     return api;
 }
 
-static void server_closed_cb(void *arg)
+void sedge_api_call_ended(struct sedge_api *api)
 {
-    struct sedge_api *api = arg;
     void (*closed)(void *) = api->closed;
     void *closed_arg = api->closed_arg;
 
+    if (!api->server_closed || api->calls > 0) return;
     release(api);
     if (closed) closed(closed_arg);
+}
+
+static void server_closed_cb(void *arg)
+{
+    struct sedge_api *api = arg;
+
+    api->server_closed = true;
+    sedge_api_call_ended(api);
 }
 
 void sedge_api_close(struct sedge_api *api, void (*closed)(void *arg), void *arg)

@@ -29,6 +29,7 @@ struct sedge_supervisor;
 struct sedge_deployer;
 struct sedge_mqtt;
 struct sedge_spool;
+struct sedge_shadows;
 
 #define SEDGE_API_CLI_GROUPS_MAX 32 /* AuthorizedPosixGroups */
 
@@ -41,6 +42,7 @@ struct sedge_api_options {
     struct sedge_deployer *deployer;
     struct sedge_mqtt *mqtt;   /* NULL: no cloud configured */
     struct sedge_spool *spool; /* never NULL */
+    struct sedge_shadows *shadows;
 };
 
 struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct sedge_err *err);

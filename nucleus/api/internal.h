@@ -35,8 +35,11 @@ struct sedge_api {
     size_t ncli;
     struct sedge_config_watch *cli_watch;
     struct sedge_config_watch *access_watch;
+    uint8_t page_key[16]; /* seals nextToken of ListNamedShadowsForThing */
+    size_t calls;         /* that wait for another part and will come back */
     void (*closed)(void *arg);
     void *closed_arg;
+    bool server_closed;
 };
 
 /* What a streaming call leaves behind on its stream; ended when the stream is. */
@@ -64,6 +67,12 @@ int sedge_cli_tokens_renew(struct sedge_api *api, struct sedge_err *err);
 void sedge_cli_tokens_release(struct sedge_api *api);
 const char *sedge_cli_tokens_owner(struct sedge_api *api, const char *token);
 
+/* A call that waited has ended: frees the api when it is being closed and this was the last. */
+void sedge_api_call_ended(struct sedge_api *api);
+
+/* shadows.c: a sedge_shadow_message; user is the api. */
+void sedge_api_shadow_message(void *user, const char *topic, const char *payload, size_t len);
+
 /* Frees what pubsub.c keeps for a connection. */
 void sedge_pubsub_forget(void *slot);
 
@@ -86,5 +95,9 @@ void sedge_op_create_deployment(struct sedge_api *api, struct sedge_ipc_stream *
 void sedge_op_cancel_deployment(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_deployment_status(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_list_deployments(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_get_shadow(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_update_shadow(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_delete_shadow(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_list_shadows(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 
 #endif

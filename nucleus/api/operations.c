@@ -33,6 +33,10 @@ static const struct handler handlers[SEDGE_OPERATION_COUNT] = {
     [SEDGE_OP_CancelLocalDeployment] = {.handle = sedge_op_cancel_deployment},
     [SEDGE_OP_GetLocalDeploymentStatus] = {.handle = sedge_op_deployment_status},
     [SEDGE_OP_ListLocalDeployments] = {.handle = sedge_op_list_deployments},
+    [SEDGE_OP_GetThingShadow] = {.handle = sedge_op_get_shadow},
+    [SEDGE_OP_UpdateThingShadow] = {.handle = sedge_op_update_shadow},
+    [SEDGE_OP_DeleteThingShadow] = {.handle = sedge_op_delete_shadow},
+    [SEDGE_OP_ListNamedShadowsForThing] = {.handle = sedge_op_list_shadows},
 };
 
 bool sedge_api_serves(enum sedge_operation_id id)

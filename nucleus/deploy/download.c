@@ -315,6 +315,10 @@ static void plan_after_downloads(struct sedge_run *run)
         sedge_run_fail_early(run);
         return;
     }
+    if (sedge_run_plan_builtins(run) != 0) {
+        sedge_run_fail_early(run);
+        return;
+    }
     plan_main(run);
     if (nucleus) plan_nucleus(run, sedge_steal(&nucleus));
     now = sedge_config_get_object(cfg, SEDGE_PATH("services", SEDGE_NUCLEUS, "configuration"));

@@ -194,6 +194,9 @@ void sedge_services_start_all(struct sedge_deployer *d);
 void sedge_service_names(struct sedge_deployer *d, struct sedge_strv *out);
 void sedge_services_put_all(struct sedge_run *run);
 
+/* builtins.c: into run->services; -1: the failure is set. The nucleus itself is planned in download.c. */
+int sedge_run_plan_builtins(struct sedge_run *run);
+
 /* download.c */
 void sedge_run_download(struct sedge_run *run);
 void sedge_run_cancel_downloads(struct sedge_run *run);

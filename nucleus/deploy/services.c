@@ -3,16 +3,19 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "shadow/settings.h"
 
 #include <string.h>
 
 #define NUCLEUS_COMPATIBLE_VERSION "2.17.0"
 #define DOCKER_COMPATIBLE_VERSION  "2.0.15"
+#define SHADOW_COMPATIBLE_VERSION  "2.3.10"
 
 const char *const sedge_builtins[] = {"aws.greengrass.Nucleus",
                                       "aws.greengrass.Cli",
                                       "aws.greengrass.TokenExchangeService",
                                       SEDGE_DOCKER_MANAGER,
+                                      SEDGE_SHADOW_MANAGER,
                                       "DeploymentService",
                                       "FleetStatusService",
                                       "TelemetryAgent",
@@ -23,6 +26,7 @@ const char *const sedge_builtins[] = {"aws.greengrass.Nucleus",
 const char *sedge_builtin_version(const char *component)
 {
     if (strcmp(component, SEDGE_DOCKER_MANAGER) == 0) return DOCKER_COMPATIBLE_VERSION;
+    if (strcmp(component, SEDGE_SHADOW_MANAGER) == 0) return SHADOW_COMPATIBLE_VERSION;
     for (size_t i = 0; sedge_builtins[i]; i++)
         if (strcmp(sedge_builtins[i], component) == 0)
             return sedge_str_starts(component, "aws.") ? NUCLEUS_COMPATIBLE_VERSION : "0.0.0";

@@ -175,6 +175,7 @@ static int open_supervisor(struct sedge_nucleus *n, struct sedge_err *err)
                     {"DeploymentService", "0.0.0", SEDGE_LC_RUNNING},
                     {"aws.greengrass.TokenExchangeService", "2.17.0", SEDGE_LC_FINISHED},
                     {"aws.greengrass.DockerApplicationManager", "2.0.15", SEDGE_LC_FINISHED},
+                    {SEDGE_SHADOW_MANAGER, "2.3.10", SEDGE_LC_RUNNING},
                     {"aws.greengrass.Nucleus", "2.17.0", SEDGE_LC_FINISHED},
                     {"aws.greengrass.Cli", "2.17.0", SEDGE_LC_RUNNING}};
     struct sedge_supervisor_ops ops = {service_event_cb, sedge_settings_environment};
@@ -319,7 +320,8 @@ static int open_api(struct sedge_nucleus *n, struct sedge_err *err)
                                   .supervisor = n->supervisor,
                                   .deployer = n->deployer,
                                   .mqtt = n->mqtt,
-                                  .spool = n->spool};
+                                  .spool = n->spool,
+                                  .shadows = n->shadows};
 
     n->api = sedge_api_open(&o, err);
     return n->api ? 0 : -1;
@@ -340,9 +342,12 @@ int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *opt
     n->component_socket = component_socket(n);
     sedge_settings_apply_log(n);
     sedge_log(SEDGE_INFO, "main", "launch", "sedge-nucleus %s root=%s pid=%d", SEDGE_VERSION, n->root, (int)getpid());
-    if (open_supervisor(n, err) != 0 || open_deployer(n, err) != 0 || sedge_cloud_open(n, err) != 0) return -1;
+    if (open_supervisor(n, err) != 0 || open_deployer(n, err) != 0 || sedge_cloud_open(n, err) != 0 ||
+        sedge_nucleus_open_shadows(n, err) != 0)
+        return -1;
     n->writer = sedge_dbw_new(&n->loop, n->db);
     sedge_config_attach(n->config, n->writer);
+    sedge_nucleus_start_shadows(n);
     if (open_api(n, err) != 0) return -1;
     mark_restart(n, false);
     watch_signals(n);
@@ -414,6 +419,7 @@ static void step_state(struct sedge_nucleus *n)
 {
     write_effective(n);
     sedge_config_unwatch(n->watch);
+    sedge_config_unwatch(n->shadow_watch);
     uv_close((uv_handle_t *)&n->term, NULL);
     uv_close((uv_handle_t *)&n->intr, NULL);
     sedge_trim_close(n);
@@ -449,6 +455,7 @@ void sedge_nucleus_restart(struct sedge_nucleus *n)
 void sedge_nucleus_end(struct sedge_nucleus *n)
 {
     if (n->writer) sedge_dbw_close(n->writer);
+    sedge_nucleus_end_shadows(n);
     if (n->store) sedge_store_close(n->store);
     (void)uv_run(&n->loop, UV_RUN_DEFAULT);
     if (uv_loop_close(&n->loop) != 0) sedge_log(SEDGE_WARN, "main", "shutdown", "a handle was left open");

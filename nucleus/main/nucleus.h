@@ -25,6 +25,7 @@
 #include "mqtt/session.h"
 #include "mqtt/spool.h"
 #include "options.h"
+#include "shadow/shadows.h"
 #include "store/store.h"
 #include "supervisor/supervisor.h"
 
@@ -52,8 +53,11 @@ struct sedge_nucleus {
     struct sedge_spool *spool;
     struct sedge_jobs *jobs;
     struct sedge_fleet *fleet;
+    struct sedge_shadows *shadows;
+    struct sedge_shadow_settings shadow_settings; /* in force */
+    char *shadow_error;                           /* reported last */
     struct sedge_api *api;
-    struct sedge_config_watch *watch;
+    struct sedge_config_watch *watch, *shadow_watch;
     uv_signal_t term, intr;
     uv_timer_t trim;
     bool settled;
@@ -78,6 +82,11 @@ const char *sedge_settings_text(struct sedge_nucleus *n, const char *name);
 struct json_object *sedge_settings_store(struct sedge_nucleus *n); /* new reference */
 void sedge_settings_environment(void *env, const char *component, struct sedge_strv *out);
 struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n);
+
+/* shadows.c: open before there is a writer, start before the API, end after the writer is closed. */
+int sedge_nucleus_open_shadows(struct sedge_nucleus *n, struct sedge_err *err);
+void sedge_nucleus_start_shadows(struct sedge_nucleus *n);
+void sedge_nucleus_end_shadows(struct sedge_nucleus *n);
 
 /* trim.c: memory that work has left behind goes back to the system some seconds after the last sign of work. */
 void sedge_trim_open(struct sedge_nucleus *n);
