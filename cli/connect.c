@@ -161,8 +161,9 @@ static void wait_for_restart(const char *root)
 static struct sedge_ipc_client *connect_once(const char *root, struct sedge_ipc_err *err)
 {
     sedge_auto_put struct json_object *credentials = find_credentials(root);
-    struct sedge_ipc_options o = {.timeout_ms = CALL_TIMEOUT_MS};
+    struct sedge_ipc_options o = SEDGE_IPC_OPTIONS_INIT;
 
+    o.timeout_ms = CALL_TIMEOUT_MS;
     err->code = SEDGE_IPC_OK; /* without credentials all is said */
     if (!credentials) return NULL;
     o.token = sedge_json_str(credentials, "cli_auth_token", "");

@@ -10,7 +10,7 @@
 static struct sedge_ipc_client *join(struct fixture_thread *t, const char *token)
 {
     struct sedge_ipc_err err;
-    struct sedge_ipc_options o = {fixture_path(t), token, 5000};
+    struct sedge_ipc_options o = {.size = sizeof o, .socket_path = fixture_path(t), .token = token, .timeout_ms = 5000};
     struct sedge_ipc_client *c = sedge_ipc_connect(&o, &err);
 
     if (!c) fail_msg("%s", err.message);
@@ -32,7 +32,7 @@ static int teardown(void **st)
 static void wrong_token_is_refused_with_a_reason(void **st)
 {
     struct sedge_ipc_err err;
-    struct sedge_ipc_options o = {fixture_path(*st), "nonsense", 5000};
+    struct sedge_ipc_options o = {.size = sizeof o, .socket_path = fixture_path(*st), .token = "nonsense"};
 
     assert_null(sedge_ipc_connect(&o, &err));
     assert_int_equal(err.code, SEDGE_IPC_E_REFUSED);
@@ -42,7 +42,7 @@ static void wrong_token_is_refused_with_a_reason(void **st)
 static void nobody_on_the_socket_is_a_connect_error(void **st)
 {
     struct sedge_ipc_err err;
-    struct sedge_ipc_options o = {"/tmp/sedge-there-is-no-such-socket", "x", 5000};
+    struct sedge_ipc_options o = {.size = sizeof o, .socket_path = "/tmp/sedge-there-is-no-such-socket", .token = "x"};
 
     (void)st;
     assert_null(sedge_ipc_connect(&o, &err));
@@ -198,7 +198,7 @@ static void json_and_bytes_reach_a_subscriber(void **st)
     dispatch_until(sub, &g.n, 1);
     assert_string_equal(g.topic, "s/\xC3\xBC");
     assert_int_equal(g.is_json, 1);
-    assert_string_equal(g.data, "{\"t\":21.50}");
+    assert_string_equal(g.data, "{\"t\": 21.50}"); /* byte for byte */
     assert_int_equal(sedge_ipc_publish_binary(pub, "s/2", "a\0b", 3, NULL), 0);
     dispatch_until(sub, &g.n, 2);
     assert_int_equal(g.size, 3);
