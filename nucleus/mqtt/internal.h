@@ -39,7 +39,8 @@ struct sedge_filter {
     int qos;
     int refs;
     enum sedge_filter_state state;
-    int code; /* granted QoS or reason */
+    int code;            /* granted QoS or reason */
+    char *reason_string; /* what the broker said to a refusal; NULL: nothing */
     int mid;
     int64_t due; /* PENDING: deadline; REFUSED: next try */
 };

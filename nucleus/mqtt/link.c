@@ -1,4 +1,4 @@
-#include "link.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,9 +65,11 @@ static void subscribe_cb(struct mosquitto *m, void *user, int mid, int n, const 
 {
     struct sedge_link_event *e = append(user, SEDGE_LINK_SUBACK, mid);
 
-    (void)m, (void)props;
+    (void)m;
     for (int i = 0; i < n && i < SEDGE_MQTT_FILTERS_MAX; i++)
         e->codes[e->n_codes++] = codes[i];
+    if (!mosquitto_property_read_string(props, MQTT_PROP_REASON_STRING, &e->reason_string, false))
+        e->reason_string = NULL;
 }
 
 static void unsubscribe_cb(struct mosquitto *m, void *user, int mid, const mosquitto_property *props)
@@ -88,7 +90,9 @@ static void message_cb(struct mosquitto *m, void *user, const struct mosquitto_m
     if (e->len) memcpy(e->payload, msg->payload, e->len);
     e->qos = msg->qos;
     e->retain = msg->retain;
-    if (props && mosquitto_property_copy_all(&e->props, props) != MOSQ_ERR_SUCCESS) e->props = NULL;
+    /* Not mosquitto_property_copy_all: it crashes at an empty text. */
+    e->has_props = props != NULL;
+    sedge_props_from_library(props, &e->props);
 }
 
 struct sedge_link_event *sedge_link_next(struct sedge_link *l)
@@ -103,9 +107,10 @@ struct sedge_link_event *sedge_link_next(struct sedge_link *l)
 
 void sedge_link_event_free(struct sedge_link_event *e)
 {
+    free(e->reason_string);
     free(e->topic);
     free(e->payload);
-    mosquitto_property_free_all(&e->props);
+    if (e->has_props) sedge_props_release(&e->props);
     free(e);
 }
 

@@ -25,12 +25,14 @@ struct sedge_link_event {
     int reason; /* PUBACK */
     int codes[SEDGE_MQTT_FILTERS_MAX];
     size_t n_codes;
+    char *reason_string; /* SUBACK; NULL: none */
     char *topic;
     void *payload;
     size_t len;
     int qos;
     bool retain;
-    mosquitto_property *props;
+    bool has_props;
+    struct sedge_mqtt_props props; /* owned texts */
     struct sedge_link_event *next;
 };
 

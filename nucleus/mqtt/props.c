@@ -5,18 +5,46 @@
 
 #include "base/mem.h"
 #include "internal.h"
+#include "topic.h"
+
+static int check_text(const char *name, const char *text, struct sedge_err *err)
+{
+    if (!text) return 0;
+    if (strlen(text) > UINT16_MAX)
+        return sedge_err_set(err, SEDGE_E_LIMIT, "%s has %zu bytes; MQTT allows %d", name, strlen(text), UINT16_MAX);
+    if (sedge_mqtt_text_valid(text)) return 0;
+    return sedge_err_set(err, SEDGE_E_INVALID, "%s has a character that MQTT does not allow", name);
+}
+
+int sedge_mqtt_props_check(const struct sedge_mqtt_props *p, struct sedge_err *err)
+{
+    if (!p) return 0;
+    if (check_text("contentType", p->content_type, err) || check_text("responseTopic", p->response_topic, err))
+        return -1;
+    if (p->response_topic && (!p->response_topic[0] || strpbrk(p->response_topic, "+#")))
+        return sedge_err_set(err, SEDGE_E_INVALID, "responseTopic must be a topic without '#' and '+'");
+    if (p->correlation && p->correlation_len > UINT16_MAX)
+        return sedge_err_set(err, SEDGE_E_LIMIT, "correlationData has %zu bytes; MQTT allows %d", p->correlation_len,
+                             UINT16_MAX);
+    if (p->expiry_s > UINT32_MAX)
+        return sedge_err_set(err, SEDGE_E_LIMIT, "messageExpiryIntervalSeconds is larger than %u", UINT32_MAX);
+    for (size_t i = 0; i < p->n_user; i++)
+        if (check_text("the key of a user property", p->user[i].key, err) ||
+            check_text("the value of a user property", p->user[i].value, err))
+            return -1;
+    return 0;
+}
 
 mosquitto_property *sedge_props_to_library(const struct sedge_mqtt_props *p)
 {
     mosquitto_property *list = NULL;
 
     if (!p) return NULL;
-    /* A property that the library refuses (invalid UTF-8) is left out: the message matters more. */
+    /* What the library refuses was refused by sedge_mqtt_props_check before. */
     if (p->payload_format >= 0)
         (void)mosquitto_property_add_byte(&list, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, p->payload_format == 1);
     if (p->expiry_s >= 0)
-        (void)mosquitto_property_add_int32(&list, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
-                                           p->expiry_s > UINT32_MAX ? UINT32_MAX : (uint32_t)p->expiry_s);
+        (void)mosquitto_property_add_int32(&list, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, (uint32_t)p->expiry_s);
     if (p->content_type) (void)mosquitto_property_add_string(&list, MQTT_PROP_CONTENT_TYPE, p->content_type);
     if (p->response_topic) (void)mosquitto_property_add_string(&list, MQTT_PROP_RESPONSE_TOPIC, p->response_topic);
     if (p->correlation && p->correlation_len <= UINT16_MAX)
@@ -66,7 +94,7 @@ void sedge_props_from_library(const mosquitto_property *list, struct sedge_mqtt_
             break;
         case MQTT_PROP_CORRELATION_DATA:
             if (mosquitto_property_read_binary(p, MQTT_PROP_CORRELATION_DATA, &data, &n, false)) {
-                out->correlation = data;
+                out->correlation = data ? data : sedge_xcalloc(1, 1); /* none comes for an empty one */
                 out->correlation_len = n;
             }
             break;

@@ -93,6 +93,7 @@ int sedge_mqtt_publish(struct sedge_mqtt *m, const struct sedge_mqtt_message *ms
 
     if (!m->connected || m->closing) return sedge_err_set(err, SEDGE_E_UNAVAILABLE, "not connected to %s", m->o.host);
     if (sedge_mqtt_topic_check(msg->topic, sedge_mqtt_is_v5(m), err) != 0) return -1;
+    if (sedge_mqtt_props_check(msg->props, err) != 0) return -1;
     if (msg->qos < 0 || msg->qos > 1) return sedge_err_set(err, SEDGE_E_INVALID, "QoS %d: 0 or 1 expected", msg->qos);
     if (msg->len > (size_t)SEDGE_MQTT_PAYLOAD_MAX * 2048)
         return sedge_err_set(err, SEDGE_E_LIMIT, "a message of %zu bytes is too large for MQTT", msg->len);
@@ -143,6 +144,7 @@ static void send_one(struct sedge_mqtt *m, struct sedge_pub *p)
         return;
     case MOSQ_ERR_INVAL:
     case MOSQ_ERR_MALFORMED_UTF8:
+    case MOSQ_ERR_PROTOCOL:
         finish(m, p, MQTT_RC_TOPIC_NAME_INVALID);
         return;
     default:

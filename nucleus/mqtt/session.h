@@ -82,6 +82,10 @@ struct sedge_mqtt_props {
     size_t n_user;
 };
 
+/* 0, or -1 when MQTT cannot carry them: INVALID for characters or a response topic with wildcards, LIMIT for sizes. The
+ * message names the member as PublishToIoTCore does. NULL is fine. */
+int sedge_mqtt_props_check(const struct sedge_mqtt_props *p, struct sedge_err *err);
+
 struct sedge_mqtt_message {
     const char *topic;
     const void *payload;
@@ -131,6 +135,9 @@ struct sedge_mqtt_sub *sedge_mqtt_subscribe(struct sedge_mqtt *m, const char *co
                                             const struct sedge_mqtt_sub_cbs *cbs, void *user, struct sedge_err *err);
 /* No callback of the handle runs after this. The broker is told when nobody else needs the filter. */
 void sedge_mqtt_unsubscribe(struct sedge_mqtt_sub *s);
+
+/* In on_granted with an error: what the broker said in words (MQTT 5), or NULL. Valid during the callback. */
+const char *sedge_mqtt_sub_reason_string(const struct sedge_mqtt_sub *s);
 
 /* "NOT_AUTHORIZED" for 0x87 and so on: the names of ipc-operations 4.2. Never NULL. */
 const char *sedge_mqtt_reason_name(int reason);

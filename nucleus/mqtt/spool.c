@@ -34,6 +34,7 @@ static int check(struct sedge_spool *s, const struct sedge_mqtt_message *msg, st
                              "The publishing message size %zu bytes exceeds the configured limit of %lld bytes",
                              msg->len, (long long)s->o.max_payload);
     if (sedge_mqtt_topic_check(msg->topic, sedge_mqtt_is_v5(s->mqtt), err) != 0) return -1;
+    if (sedge_mqtt_props_check(msg->props, err) != 0) return -1;
     if (msg->qos < 0 || msg->qos > 1) return sedge_err_set(err, SEDGE_E_INVALID, "Invalid QoS value: %d", msg->qos);
     if (msg->qos == 0 && !s->o.keep_qos0 && !sedge_mqtt_connected(s->mqtt))
         return sedge_err_set(err, SEDGE_E_UNAVAILABLE, "Device is offline. Dropping QoS 0 message.");

@@ -32,7 +32,7 @@
 #include "base/err.h"
 #include "session.h"
 
-#define SEDGE_SPOOL_OVERHEAD     64     /* bytes counted for each message besides payload and topic */
+#define SEDGE_SPOOL_OVERHEAD     64     /* bytes counted for each message besides payload, topic and properties */
 #define SEDGE_SPOOL_MESSAGES_MAX 100000 /* default of max_messages */
 #define SEDGE_SPOOL_WINDOW       64     /* messages held ready in memory while the file has more */
 

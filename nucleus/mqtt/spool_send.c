@@ -93,7 +93,7 @@ static bool publish_item(struct sedge_spool *s, struct sedge_item *i)
         .topic = i->topic, .payload = i->payload, .len = i->len, .qos = i->qos, .retain = i->retain};
     int rc;
 
-    if (have && props.expiry_s >= 0) props.expiry_s -= age_s(i);
+    if (have && props.expiry_s >= 0) props.expiry_s = props.expiry_s > age_s(i) ? props.expiry_s - age_s(i) : 0;
     if (have) msg.props = &props;
     rc = sedge_mqtt_publish(s->mqtt, &msg, done_cb, i, NULL);
     sedge_props_release(&props);

@@ -14,9 +14,9 @@ const char sedge_spool_schema[] =
     " retain INTEGER NOT NULL, props TEXT, payload BLOB NOT NULL, created INTEGER NOT NULL, attempts INTEGER NOT "
     "NULL);";
 
-static int64_t size_of(const char *topic, size_t len)
+static int64_t size_of(const struct sedge_item *i)
 {
-    return (int64_t)(strlen(topic) + len + SEDGE_SPOOL_OVERHEAD);
+    return (int64_t)(strlen(i->topic) + i->len + (i->props ? strlen(i->props) : 0) + SEDGE_SPOOL_OVERHEAD);
 }
 
 struct sedge_item *sedge_item_new(const char *component, const struct sedge_mqtt_message *msg)
@@ -31,7 +31,7 @@ struct sedge_item *sedge_item_new(const char *component, const struct sedge_mqtt
     i->qos = msg->qos;
     i->retain = msg->retain;
     i->props = sedge_props_text(msg->props);
-    i->size = size_of(i->topic, i->len);
+    i->size = size_of(i);
     i->created_ms = sedge_wall_ms();
     i->accepted = sedge_mono_ms();
     return i;
@@ -119,7 +119,8 @@ int sedge_spool_totals(struct sedge_db *db, struct sedge_spool_totals *out, stru
 {
     sqlite3_stmt *q = sedge_db_prepare(db,
                                        "SELECT count(*), coalesce(sum(length(payload) + length(CAST(topic AS BLOB)) + "
-                                       "?1), 0), coalesce(max(id), 0) FROM spool",
+                                       "coalesce(length(CAST(props AS BLOB)), 0) + ?1), 0), coalesce(max(id), 0) FROM "
+                                       "spool",
                                        err);
     int rc;
 
@@ -197,7 +198,7 @@ static struct sedge_item *read_item(sqlite3_stmt *q)
     if (i->len) memcpy(i->payload, sqlite3_column_blob(q, 6), i->len);
     i->created_ms = sqlite3_column_int64(q, 7);
     i->attempts = sqlite3_column_int(q, 8);
-    i->size = size_of(i->topic, i->len);
+    i->size = size_of(i);
     i->disk = SEDGE_DISK_YES;
     i->replay = true;
     return i;

@@ -31,12 +31,22 @@ static struct sedge_filter *find(const struct sedge_mqtt *m, const char *text)
     return NULL;
 }
 
+/* Whether another filter than `self` that is wanted makes a subscription to `text` superfluous, now or soon. */
+static bool is_covered(const struct sedge_mqtt *m, const char *text, const struct sedge_filter *self)
+{
+    for (struct sedge_filter *f = m->filters; f; f = f->next)
+        if (f != self && f->refs > 0 && f->state != SEDGE_FILTER_REFUSED && sedge_mqtt_filter_covers(f->text, text))
+            return true;
+    return false;
+}
+
+/* How many filters the broker has to hold. */
 static size_t count(const struct sedge_mqtt *m)
 {
     size_t n = 0;
 
     for (struct sedge_filter *f = m->filters; f; f = f->next)
-        n += f->refs > 0;
+        n += f->refs > 0 && f->state != SEDGE_FILTER_COVERED && !is_covered(m, f->text, f);
     return n;
 }
 
@@ -59,13 +69,17 @@ static struct sedge_filter *take(struct sedge_mqtt *m, const char *text, int qos
 
 static int check_request(struct sedge_mqtt *m, const char *const *filters, size_t n, int qos, struct sedge_err *err)
 {
+    size_t more = 0;
+
     if (n == 0 || n > SEDGE_MQTT_FILTERS_MAX)
         return sedge_err_set(err, SEDGE_E_LIMIT, "%zu filters in one subscription: 1 to %d expected", n,
                              SEDGE_MQTT_FILTERS_MAX);
     if (qos < 0 || qos > 1) return sedge_err_set(err, SEDGE_E_INVALID, "QoS %d: 0 or 1 expected", qos);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (sedge_mqtt_filter_check(filters[i], sedge_mqtt_is_v5(m), err) != 0) return -1;
-    if (count(m) + n > SEDGE_MQTT_SUBSCRIPTIONS_MAX)
+        more += !is_covered(m, filters[i], NULL);
+    }
+    if (more > 0 && count(m) + more > SEDGE_MQTT_SUBSCRIPTIONS_MAX)
         return sedge_err_set(err, SEDGE_E_LIMIT, "more than %d topic filters are subscribed",
                              SEDGE_MQTT_SUBSCRIPTIONS_MAX);
     return 0;
@@ -99,6 +113,14 @@ void sedge_mqtt_unsubscribe(struct sedge_mqtt_sub *s)
     for (size_t i = 0; i < s->n; i++)
         s->filters[i]->refs--;
     sedge_mqtt_kick(s->m, 0);
+}
+
+const char *sedge_mqtt_sub_reason_string(const struct sedge_mqtt_sub *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->filters[i]->state == SEDGE_FILTER_REFUSED && s->filters[i]->reason_string)
+            return s->filters[i]->reason_string;
+    return NULL;
 }
 
 void sedge_subs_reset(struct sedge_mqtt *m)
@@ -183,6 +205,7 @@ static void free_unused(struct sedge_mqtt *m)
         }
         *p = f->next;
         free(f->text);
+        free(f->reason_string);
         free(f);
     }
 }
@@ -198,13 +221,15 @@ void sedge_subs_sync(struct sedge_mqtt *m)
 
 /* --- answers ----------------------------------------------------------------------------------------------------- */
 
-static void refused(struct sedge_mqtt *m, struct sedge_filter *f, int code)
+static void refused(struct sedge_mqtt *m, struct sedge_filter *f, int code, const char *reason_string)
 {
     uint32_t random;
 
     sedge_random_bytes(&random, sizeof random);
     f->state = SEDGE_FILTER_REFUSED;
     f->code = code;
+    free(f->reason_string);
+    f->reason_string = sedge_xstrdup(reason_string);
     f->due = sedge_mono_ms() + m->o.resubscribe_ms + random % JITTER_MS;
     for (struct sedge_mqtt_sub *s = m->subs; s; s = s->next)
         for (size_t i = 0; i < s->n; i++)
@@ -219,9 +244,9 @@ void sedge_subs_acked(struct sedge_mqtt *m, const struct sedge_link_event *e)
         if (f->state != SEDGE_FILTER_PENDING || f->mid != e->mid) continue;
         f->code = i < e->n_codes ? e->codes[i] : 0x80;
         i++;
-        if (f->code >= 0x80) {
-            refused(m, f, f->code);
-        } else
+        if (f->code >= 0x80)
+            refused(m, f, f->code, e->reason_string);
+        else
             f->state = SEDGE_FILTER_GRANTED;
     }
     sedge_mqtt_kick(m, 0);
@@ -231,7 +256,7 @@ void sedge_subs_expire(struct sedge_mqtt *m, int64_t now)
 {
     for (struct sedge_filter *f = m->filters; f; f = f->next) {
         if (f->state == SEDGE_FILTER_PENDING && now >= f->due) {
-            refused(m, f, -1);
+            refused(m, f, -1, NULL);
             sedge_mqtt_kick(m, 0);
         } else if (f->state == SEDGE_FILTER_REFUSED && now >= f->due) {
             f->state = SEDGE_FILTER_IDLE;
@@ -287,15 +312,12 @@ static bool wants(const struct sedge_mqtt_sub *s, const char *topic)
 
 void sedge_subs_dispatch(struct sedge_mqtt *m, const struct sedge_link_event *e)
 {
-    struct sedge_mqtt_props props;
     struct sedge_mqtt_message msg = {
         .topic = e->topic, .payload = e->payload, .len = e->len, .qos = e->qos, .retain = e->retain};
 
-    sedge_props_from_library(e->props, &props);
-    if (e->props) msg.props = &props;
+    if (e->has_props) msg.props = &e->props;
     for (struct sedge_mqtt_sub *s = m->subs; s; s = s->next)
         if (!s->dead && s->cbs.on_message && wants(s, e->topic)) s->cbs.on_message(s->user, &msg);
-    sedge_props_release(&props);
 }
 
 void sedge_subs_free_all(struct sedge_mqtt *m)

@@ -1,5 +1,6 @@
 #include "topic.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -23,15 +24,56 @@ static size_t count_slashes(const char *s)
     return n;
 }
 
+static size_t count_characters(const char *s)
+{
+    size_t n = 0;
+
+    for (; *s; s++)
+        n += ((unsigned char)*s & 0xC0) != 0x80;
+    return n;
+}
+
+/* The character at *p of valid UTF-8; *p is behind it then. */
+static uint32_t next_character(const char **p)
+{
+    unsigned char c = (unsigned char)*(*p)++;
+    uint32_t v = c < 0x80 ? c : c < 0xE0 ? c & 0x1Fu : c < 0xF0 ? c & 0x0Fu : c & 0x07u;
+
+    while (((unsigned char)**p & 0xC0) == 0x80)
+        v = v << 6 | ((unsigned char)*(*p)++ & 0x3Fu);
+    return v;
+}
+
+bool sedge_mqtt_text_valid(const char *s)
+{
+    if (!sedge_utf8_valid(s, strlen(s))) return false;
+    while (*s) {
+        uint32_t c = next_character(&s);
+
+        if (c < 0x20 || (c >= 0x7F && c <= 0x9F)) return false;
+        if ((c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE) return false;
+    }
+    return true;
+}
+
+static int check_text(const char *topic, struct sedge_err *err)
+{
+    if (!topic[0]) return sedge_err_set(err, SEDGE_E_INVALID, "Topic must not be empty");
+    if (sedge_mqtt_text_valid(topic)) return 0;
+    return sedge_err_set(err, SEDGE_E_INVALID, "Topic has a character that MQTT does not allow");
+}
+
 static int check_size(const char *counted, struct sedge_err *err)
 {
+    size_t n = count_characters(counted);
+
     if (count_slashes(counted) > SEDGE_MQTT_TOPIC_SLASHES)
         return sedge_err_set(err, SEDGE_E_INVALID, "The request topic must have no more than %d forward slashes (/)",
                              SEDGE_MQTT_TOPIC_SLASHES);
-    if (strlen(counted) > SEDGE_MQTT_TOPIC_MAX)
+    if (n > SEDGE_MQTT_TOPIC_MAX)
         return sedge_err_set(err, SEDGE_E_INVALID,
-                             "The topic size of request must be no larger than %d bytes (this one has %zu)",
-                             SEDGE_MQTT_TOPIC_MAX, strlen(counted));
+                             "The topic size of request must be no larger than %d bytes (this one has %zu characters)",
+                             SEDGE_MQTT_TOPIC_MAX, n);
     return 0;
 }
 
@@ -39,13 +81,16 @@ int sedge_mqtt_topic_check(const char *topic, bool v5, struct sedge_err *err)
 {
     size_t prefix;
 
-    if (!topic[0]) return sedge_err_set(err, SEDGE_E_INVALID, "Topic must not be empty");
     if (strpbrk(topic, "+#"))
         return sedge_err_set(err, SEDGE_E_INVALID, "Publish topics must not contain wildcard characters of '#' or '+'");
-    if (!sedge_utf8_valid(topic, strlen(topic))) return sedge_err_set(err, SEDGE_E_INVALID, "Topic is not valid UTF-8");
+    if (check_text(topic, err) != 0) return -1;
     prefix = prefix_len(topic, "$aws/rules/");
     if (!prefix && topic[0] == '$' && v5) {
-        if (strlen(topic) <= SEDGE_MQTT_TOPIC_RESERVED_MAX) return 0;
+        if (count_slashes(topic) > SEDGE_MQTT_TOPIC_LEVELS_SLASHES)
+            return sedge_err_set(err, SEDGE_E_INVALID,
+                                 "The request topic must have no more than %d forward slashes (/)",
+                                 SEDGE_MQTT_TOPIC_LEVELS_SLASHES);
+        if (count_characters(topic) <= SEDGE_MQTT_TOPIC_RESERVED_MAX) return 0;
         return sedge_err_set(err, SEDGE_E_INVALID, "Reserved topic total length is greater than %d bytes",
                              SEDGE_MQTT_TOPIC_RESERVED_MAX);
     }
@@ -68,9 +113,7 @@ int sedge_mqtt_filter_check(const char *filter, bool v5, struct sedge_err *err)
 {
     size_t prefix = v5 ? prefix_len(filter, "$share/") : 0;
 
-    if (!filter[0]) return sedge_err_set(err, SEDGE_E_INVALID, "Topic must not be empty");
-    if (!sedge_utf8_valid(filter, strlen(filter)))
-        return sedge_err_set(err, SEDGE_E_INVALID, "Topic is not valid UTF-8");
+    if (check_text(filter, err) != 0) return -1;
     if (check_wildcards(filter + prefix, err) != 0) return -1;
     return check_size(filter + prefix, err);
 }

@@ -27,7 +27,10 @@ static void topics_are_checked_with_the_texts_of_greengrass(void **st)
         {"", "Topic must not be empty"},
         {"a/+/b", "Publish topics must not contain wildcard characters of '#' or '+'"},
         {"a/#", "Publish topics must not"},
-        {"a\xff", "Topic is not valid UTF-8"},
+        {"a\xff", "Topic has a character that MQTT does not allow"},
+        {"a\nb", "Topic has a character that MQTT does not allow"},
+        {"a\xef\xbf\xbe", "Topic has a character"},
+        {"a\xc2\x85", "Topic has a character"},
     };
     struct sedge_err err;
 
