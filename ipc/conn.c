@@ -267,12 +267,12 @@ void sedge_conn_flush_dirty(struct sedge_conn_host *host)
     }
 }
 
-bool sedge_conn_room(struct sedge_conn *c, size_t n, size_t held_bytes, size_t held_frames, const char *who)
+bool sedge_conn_room(struct sedge_conn *c, size_t held_bytes, size_t held_frames, const char *who)
 {
     size_t bytes = c->queued_bytes + held_bytes;
     size_t frames = c->queued_frames + held_frames;
 
-    if (frames == 0 || (bytes + n <= c->host->queue_bytes && frames < c->host->queue_frames)) return true;
+    if (bytes < c->host->queue_bytes && frames < c->host->queue_frames) return true;
     c->host->events_dropped++;
     if (c->dropped++ == 0)
         sedge_log(SEDGE_WARN, "ipc", "event-dropped",

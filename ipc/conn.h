@@ -65,9 +65,9 @@ size_t sedge_out_bytes(const struct sedge_out *o);
 struct sedge_out *sedge_out_chain(struct sedge_out *tail, struct sedge_out *o); /* puts o behind tail, returns o */
 struct sedge_out *sedge_out_next_cut(struct sedge_out *o);                      /* unlinks and returns the rest */
 
-/* Whether an event of n bytes still fits the queue when `held_bytes` and `held_frames` wait elsewhere for it. Counts
- * and logs the drop when it does not. */
-bool sedge_conn_room(struct sedge_conn *c, size_t n, size_t held_bytes, size_t held_frames, const char *who);
+/* Whether the queue takes one more event when `held_bytes` and `held_frames` wait elsewhere for it: what waits is below
+ * the bound, whatever the size of the new one. Counts and logs the drop when it does not. */
+bool sedge_conn_room(struct sedge_conn *c, size_t held_bytes, size_t held_frames, const char *who);
 void sedge_conn_send_take(struct sedge_conn *c, struct sedge_out *o, bool is_event);
 
 #endif

@@ -29,6 +29,7 @@
     X(SubscribeToTopic)                                                                                                \
     X(PublishToIoTCore)                                                                                                \
     X(SubscribeToIoTCore)                                                                                              \
+    X(SubscribeToIoTCoreConnectionStatus)                                                                              \
     X(GetConfiguration)                                                                                                \
     X(UpdateConfiguration)                                                                                             \
     X(SubscribeToConfigurationUpdate)                                                                                  \

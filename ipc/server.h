@@ -22,8 +22,9 @@
  * Order. Requests of a connection start in the order in which they came; what is queued on a stream leaves in order.
  * Output is queued and written at the end of the loop's turn, one sendmsg for all frames of a connection.
  *
- * Slow readers. A connection may have `queue_bytes` and `queue_frames` waiting. Above that events for it are dropped,
- * counted, and logged once until it has caught up; responses and errors are never dropped. A connection whose waiting
+ * Slow readers. While a connection has `queue_bytes` or `queue_frames` waiting, further events for it are dropped,
+ * counted, and logged once until it has caught up; responses and errors are never dropped. One event may go over the
+ * bound, so that a large one is not lost behind a small one. A connection whose waiting
  * responses alone exceed `queue_bytes` is not read from until half of them has gone. Nobody else is slowed.
  *
  * One loop thread. Nothing blocks. No signal is raised by a dead peer (MSG_NOSIGNAL).
@@ -51,7 +52,8 @@
 #define SEDGE_IPC_FLUSH_TIMEOUT_MS     2000u  /* how long a closing connection may take to take its last frames */
 #define SEDGE_IPC_IDENTITY_MAX         256u
 #define SEDGE_IPC_OPERATION_MAX        256u
-#define SEDGE_IPC_SOCKET_PATH_MAX      107u /* of an address; a longer path is reached by way of its folder */
+#define SEDGE_IPC_ERROR_TEXT_MAX       3072u /* bytes of a message; it is sent twice, and the C SDK takes 10000 */
+#define SEDGE_IPC_SOCKET_PATH_MAX      107u  /* of an address; a longer path is reached by way of its folder */
 
 struct sedge_ipc_server;
 struct sedge_ipc_stream;
@@ -115,7 +117,8 @@ int sedge_ipc_accept_stream(struct sedge_ipc_stream *s, const char *json);
 int sedge_ipc_event(struct sedge_ipc_stream *s, const char *shape, struct sedge_payload *p);
 int sedge_ipc_event_json(struct sedge_ipc_stream *s, const char *shape, const char *json);
 /* `name` is the short shape name ("ResourceNotFoundError"); `message` may be NULL (empty); `extras_json` is NULL or a
- * JSON object text with the modelled extra members ({"resourceType":"Component"}). */
+ * JSON object text with the modelled extra members ({"resourceType":"Component"}). A message longer than
+ * SEDGE_IPC_ERROR_TEXT_MAX is cut. */
 int sedge_ipc_error(struct sedge_ipc_stream *s, const char *name, const char *message, const char *extras_json);
 
 struct sedge_ipc_stream *sedge_ipc_stream_ref(struct sedge_ipc_stream *s);

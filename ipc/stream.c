@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 enum stream_state { AWAITS_ANSWER, STREAMING, OVER };
 
@@ -184,13 +185,25 @@ static void send_shaped(struct sedge_ipc_stream *s, enum sedge_msg_type type, in
     if (srv->scratch.cap > SEDGE_FRAME_KEEP_BYTES) sedge_buf_release(&srv->scratch);
 }
 
+/* Texts that repeat a long topic or name of the request are cut: the error has to fit what clients can receive. */
+static char *bounded(const char *message)
+{
+    size_t n = strlen(message);
+
+    if (n <= SEDGE_IPC_ERROR_TEXT_MAX) return sedge_xstrdup(message);
+    n = sedge_utf8_prefix(message, SEDGE_IPC_ERROR_TEXT_MAX);
+    return sedge_xasprintf("%.*s...", (int)n, message);
+}
+
 static void send_error(struct sedge_ipc_stream *s, const char *name, const char *message, const char *extras)
 {
     sedge_auto_buf struct sedge_buf json = SEDGE_BUF_INIT;
     sedge_auto_buf struct sedge_buf shape = SEDGE_BUF_INIT;
+    sedge_auto_free char *text = bounded(message ? message : "");
 
+    if (extras && strlen(extras) > SEDGE_FRAME_MAX / 2) extras = NULL;
     sedge_buf_printf(&shape, SEDGE_IPC_NAMESPACE "%s", name);
-    sedge_message_error_json(&json, name, message, extras);
+    sedge_message_error_json(&json, name, text, extras);
     send_shaped(s, SEDGE_MSG_ERROR, SEDGE_MSG_TERMINATE, shape.data, json.data, json.len);
 }
 
@@ -266,7 +279,7 @@ int sedge_ipc_event(struct sedge_ipc_stream *s, const char *shape, struct sedge_
         sedge_log(SEDGE_WARN, "ipc", "event-dropped", "identity=%s bytes=%zu reason=too-large", s->ident->name, p->len);
         return 1;
     }
-    if (!sedge_conn_room(&s->client->conn, head->len + p->len, s->held_bytes, s->held_frames, s->ident->name)) return 1;
+    if (!sedge_conn_room(&s->client->conn, s->held_bytes, s->held_frames, s->ident->name)) return 1;
     o = sedge_out_new(head->data, head->len, p, trailer);
     if (s->state == STREAMING) {
         sedge_conn_send_take(&s->client->conn, o, true);

@@ -99,6 +99,7 @@ static void release(struct sedge_api *api)
     sedge_shadows_on_message(api->o.shadows, NULL, NULL);
     sedge_config_unwatch(api->cli_watch);
     sedge_config_unwatch(api->access_watch);
+    sedge_connection_status_leave(api);
     sedge_cli_tokens_release(api);
     sedge_broker_free(api->broker);
     sedge_policy_free(api->policy);
@@ -133,6 +134,7 @@ struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct
     sedge_random_bytes(api->page_key, sizeof api->page_key);
     sedge_shadows_on_message(api->o.shadows, sedge_api_shadow_message, api);
     sedge_api_reload_policies(api);
+    sedge_connection_status_follow(api, api->o.mqtt);
     api->access_watch = sedge_config_watch(api->o.config, SEDGE_PATH("services"), access_changed_cb, api);
     api->cli_watch = sedge_config_watch(
         api->o.config, SEDGE_PATH("services", "aws.greengrass.Cli", "configuration", "AuthorizedPosixGroups"),
@@ -167,5 +169,7 @@ void sedge_api_close(struct sedge_api *api, void (*closed)(void *arg), void *arg
 
 void sedge_api_set_mqtt(struct sedge_api *api, struct sedge_mqtt *mqtt)
 {
+    sedge_connection_status_leave(api);
     api->o.mqtt = mqtt;
+    sedge_connection_status_follow(api, mqtt);
 }

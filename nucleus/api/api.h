@@ -31,7 +31,8 @@ struct sedge_mqtt;
 struct sedge_spool;
 struct sedge_shadows;
 
-#define SEDGE_API_CLI_GROUPS_MAX 32 /* AuthorizedPosixGroups */
+#define SEDGE_API_CLI_GROUPS_MAX      32  /* AuthorizedPosixGroups */
+#define SEDGE_API_USER_PROPERTIES_MAX 256 /* of one message to the cloud */
 
 struct sedge_api_options {
     uv_loop_t *loop;

@@ -22,6 +22,8 @@ struct sedge_cli_token {
     char *token;
 };
 
+struct sedge_status_sub;
+
 struct sedge_api {
     struct sedge_api_options o;
     char *root;
@@ -35,8 +37,10 @@ struct sedge_api {
     size_t ncli;
     struct sedge_config_watch *cli_watch;
     struct sedge_config_watch *access_watch;
-    uint8_t page_key[16]; /* seals nextToken of ListNamedShadowsForThing */
-    size_t calls;         /* that wait for another part and will come back */
+    uint8_t page_key[16];                 /* seals nextToken of ListNamedShadowsForThing */
+    size_t calls;                         /* that wait for another part and will come back */
+    struct sedge_status_sub *status_subs; /* connection_status.c */
+    bool connected;                       /* what they were told last */
     void (*closed)(void *arg);
     void *closed_arg;
     bool server_closed;
@@ -73,6 +77,10 @@ void sedge_api_call_ended(struct sedge_api *api);
 /* shadows.c: a sedge_shadow_message; user is the api. */
 void sedge_api_shadow_message(void *user, const char *topic, const char *payload, size_t len);
 
+/* connection_status.c: follows a session (NULL: none), or no longer. */
+void sedge_connection_status_follow(struct sedge_api *api, struct sedge_mqtt *mqtt);
+void sedge_connection_status_leave(struct sedge_api *api);
+
 /* Frees what pubsub.c keeps for a connection. */
 void sedge_pubsub_forget(void *slot);
 
@@ -81,6 +89,8 @@ void sedge_op_publish(struct sedge_api *api, struct sedge_ipc_stream *s, const c
 void sedge_op_subscribe(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_publish_iotcore(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_subscribe_iotcore(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_subscribe_connection_status(struct sedge_api *api, struct sedge_ipc_stream *s,
+                                          struct json_object *request);
 void sedge_op_get_configuration(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_update_configuration(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_subscribe_configuration(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);

@@ -8,9 +8,8 @@
 
 #include <string.h>
 
-#define EVENT_SHAPE    "aws.greengrass#IoTCoreMessage"
-#define USER_PROPS_MAX 64
-#define OFFLINE_TEXT   "Device is not configured to connect to AWS"
+#define EVENT_SHAPE  "aws.greengrass#IoTCoreMessage"
+#define OFFLINE_TEXT "Device is not configured to connect to AWS"
 
 /* Answers what is wrong with topic or qos; 0 when they are fine. */
 static int check_request(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request, bool payload,
@@ -48,46 +47,79 @@ static void decode_blob(struct json_object *request, const char *name, struct se
     (void)sedge_base64_decode(out, text, strlen(text), NULL); /* its form was checked with the request */
 }
 
-static size_t read_user_properties(struct json_object *request, struct sedge_mqtt_user_prop out[USER_PROPS_MAX])
+/* The MQTT 5 members of a request, and the memory behind them. */
+struct members {
+    struct sedge_mqtt_props props;
+    struct sedge_mqtt_user_prop *user;
+    struct sedge_buf correlation;
+};
+
+static void release_members(struct members *m)
+{
+    free(m->user);
+    sedge_buf_release(&m->correlation);
+}
+
+static int read_user_properties(struct json_object *request, struct members *m, struct sedge_err *err)
 {
     struct json_object *list = sedge_json_arr(request, "userProperties");
-    size_t n = 0;
+    size_t n = list ? json_object_array_length(list) : 0;
 
-    for (size_t i = 0; list && i < json_object_array_length(list) && n < USER_PROPS_MAX; i++) {
+    if (n == 0) return 0;
+    if (n > SEDGE_API_USER_PROPERTIES_MAX)
+        return sedge_err_set(err, SEDGE_E_LIMIT, "%zu user properties; at most %d are possible", n,
+                             SEDGE_API_USER_PROPERTIES_MAX);
+    m->user = sedge_xcalloc(n, sizeof *m->user);
+    for (size_t i = 0; i < n; i++) {
         struct json_object *p = json_object_array_get_idx(list, i);
-        out[n].key = sedge_json_str(p, "key", "");
-        out[n++].value = sedge_json_str(p, "value", "");
+        m->user[i].key = sedge_json_str(p, "key", "");
+        m->user[i].value = sedge_json_str(p, "value", "");
     }
-    return n;
+    m->props.user = m->user;
+    m->props.n_user = n;
+    return 0;
+}
+
+static int read_members(struct json_object *request, struct members *m, struct sedge_err *err)
+{
+    const char *format = sedge_json_str(request, "payloadFormat", "");
+    struct sedge_mqtt_props *p = &m->props;
+
+    *m = (struct members){.props = SEDGE_MQTT_PROPS_INIT, .correlation = SEDGE_BUF_INIT};
+    p->content_type = sedge_json_str(request, "contentType", NULL);
+    p->response_topic = sedge_json_str(request, "responseTopic", NULL);
+    if (sedge_json_get(request, "correlationData")) {
+        decode_blob(request, "correlationData", &m->correlation);
+        p->correlation = m->correlation.data;
+        p->correlation_len = m->correlation.len;
+    }
+    if (sedge_json_get(request, "messageExpiryIntervalSeconds")) {
+        p->expiry_s = sedge_json_i64(request, "messageExpiryIntervalSeconds", 0);
+        if (p->expiry_s < 0)
+            return sedge_err_set(err, SEDGE_E_INVALID, "messageExpiryIntervalSeconds must not be negative");
+    }
+    if (strcmp(format, "0") == 0 || strcmp(format, "1") == 0) p->payload_format = format[0] - '0';
+    return read_user_properties(request, m, err);
 }
 
 void sedge_op_publish_iotcore(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request)
 {
     sedge_auto_buf struct sedge_buf payload = SEDGE_BUF_INIT;
-    sedge_auto_buf struct sedge_buf correlation = SEDGE_BUF_INIT;
-    struct sedge_mqtt_user_prop user[USER_PROPS_MAX];
-    struct sedge_mqtt_props props = SEDGE_MQTT_PROPS_INIT;
-    struct sedge_mqtt_message msg = {.topic = sedge_json_str(request, "topicName", ""), .props = &props};
+    struct members members;
+    struct sedge_mqtt_message msg = {.topic = sedge_json_str(request, "topicName", ""), .props = &members.props};
     struct sedge_err err = SEDGE_ERR_INIT;
 
     if (check_request(api, s, request, true, &msg.qos) != 0) return;
     decode_blob(request, "payload", &payload);
-    decode_blob(request, "correlationData", &correlation);
-    props.content_type = sedge_json_str(request, "contentType", NULL);
-    props.response_topic = sedge_json_str(request, "responseTopic", NULL);
-    props.correlation = correlation.len ? correlation.data : NULL;
-    props.correlation_len = correlation.len;
-    props.expiry_s = sedge_json_i64(request, "messageExpiryIntervalSeconds", -1);
-    if (sedge_str_eq(sedge_json_str(request, "payloadFormat", NULL), "1")) props.payload_format = 1;
-    props.n_user = read_user_properties(request, user);
-    props.user = user;
     msg.payload = payload.data;
     msg.len = payload.len;
     msg.retain = sedge_json_bool(request, "retain", false);
-    if (sedge_spool_publish(api->o.spool, sedge_ipc_stream_identity(s), &msg, &err) == 0)
+    if (read_members(request, &members, &err) == 0 &&
+        sedge_spool_publish(api->o.spool, sedge_ipc_stream_identity(s), &msg, &err) == 0)
         (void)sedge_ipc_respond(s, NULL);
     else
         sedge_api_error(s, "ServiceError", "Publish to topic %s failed: %s", msg.topic, err.msg);
+    release_members(&members);
 }
 
 /* ---- subscribing ---- */
@@ -162,9 +194,10 @@ static void refuse(struct iotcore_sub *sub, int code, const struct sedge_err *er
     sedge_auto_put struct json_object *extras = json_object_new_object();
     sedge_auto_free char *text = sedge_xasprintf("Subscribe to topic %s failed with error %s", sub->filter,
                                                  code >= 0x80 ? sedge_mqtt_reason_name(code) : err->msg);
+    const char *words = sedge_mqtt_sub_reason_string(sub->mqtt);
     struct sedge_ipc_stream *s = sub->base.stream;
 
-    (void)json_object_object_add(context, "reasonString", NULL);
+    (void)json_object_object_add(context, "reasonString", words ? json_object_new_string(words) : NULL);
     sedge_json_add_i64(context, "reasonCode", code);
     if (code >= 0x80) (void)json_object_object_add(extras, "context", sedge_steal(&context));
     sedge_ipc_stream_set_user(s, NULL);

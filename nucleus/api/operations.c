@@ -19,6 +19,7 @@ static const struct handler handlers[SEDGE_OPERATION_COUNT] = {
     [SEDGE_OP_SubscribeToTopic] = {.handle = sedge_op_subscribe},
     [SEDGE_OP_PublishToIoTCore] = {.handle = sedge_op_publish_iotcore},
     [SEDGE_OP_SubscribeToIoTCore] = {.handle = sedge_op_subscribe_iotcore},
+    [SEDGE_OP_SubscribeToIoTCoreConnectionStatus] = {.handle = sedge_op_subscribe_connection_status},
     [SEDGE_OP_GetConfiguration] = {.handle = sedge_op_get_configuration},
     [SEDGE_OP_UpdateConfiguration] = {.handle = sedge_op_update_configuration},
     [SEDGE_OP_SubscribeToConfigurationUpdate] = {.handle = sedge_op_subscribe_configuration},

@@ -234,6 +234,10 @@ struct sedge_subscription *sedge_broker_subscribe(struct sedge_broker *b, const 
         (void)sedge_err_set(err, SEDGE_E_LIMIT, "The topic filter has more than %u levels", SEDGE_BROKER_LEVELS_MAX);
         return NULL;
     }
+    if (strlen(filter) > SEDGE_BROKER_FILTER_MAX) {
+        (void)sedge_err_set(err, SEDGE_E_LIMIT, "The topic filter has more than %u bytes", SEDGE_BROKER_FILTER_MAX);
+        return NULL;
+    }
     s = sedge_xcalloc(1, sizeof *s + n);
     memcpy(s->identity, identity, n);
     s->user = user;

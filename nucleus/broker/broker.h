@@ -11,7 +11,8 @@
  * Owned: filter and identity are copied; `user` is borrowed. One thread.
  * In `deliver`, subscribe and unsubscribe are allowed: a subscription that was removed gets nothing any more, a new one
  * may or may not get the message at hand.
- * Limits: SEDGE_BROKER_LEVELS_MAX levels in a filter (LIMIT); topics may have any number.
+ * Limits: SEDGE_BROKER_LEVELS_MAX levels and SEDGE_BROKER_FILTER_MAX bytes in a filter (LIMIT), which is kept; topics
+ * may have any number.
  */
 #ifndef SEDGE_BROKER_H
 #define SEDGE_BROKER_H
@@ -21,6 +22,7 @@
 #include "base/err.h"
 
 #define SEDGE_BROKER_LEVELS_MAX 1024u
+#define SEDGE_BROKER_FILTER_MAX 65536u /* bytes */
 
 struct sedge_broker;
 struct sedge_subscription;
