@@ -12,7 +12,7 @@ static void every_operation_has_a_row(void **st)
 #undef NAME
 
     (void)st;
-    assert_int_equal(SEDGE_OPERATION_COUNT, 34);
+    assert_int_equal(SEDGE_OPERATION_COUNT, 35); /* the model, and one that only the C SDK knows */
     for (size_t i = 0; i < SEDGE_OPERATION_COUNT; i++) {
         const struct sedge_operation *op = &sedge_operations()[i];
 
