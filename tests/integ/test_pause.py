@@ -9,7 +9,7 @@ import pytest
 
 from local import wait_until
 from support.device import Device
-from support.ipc_client import Ipc, IpcError
+from support.ipc_client import IpcError
 
 POLICY = {"aws.greengrass.ipc.lifecycle": {"p:1": {
     "operations": ["aws.greengrass#PauseComponent", "aws.greengrass#ResumeComponent"],
@@ -43,21 +43,9 @@ def device(bin_dir):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def token(device, name):
-    """Of the process that runs now: each launch has another one."""
-    def given():
-        try:
-            with open(f"/proc/{device.details(name)['pid']}/environ", "rb") as f:
-                found = [line[7:].decode() for line in f.read().split(b"\0") if line.startswith(b"SVCUID=")]
-        except (KeyError, OSError):
-            return None
-        return found[0] if found else None
-    return wait_until(given, 30, f"the token of {name}")
-
-
 @pytest.fixture
 def boss(device):
-    with Ipc(os.path.join(device.root, "ipc.socket"), token(device, "boss")) as ipc:
+    with device.ipc("boss") as ipc:
         yield ipc
 
 
@@ -95,14 +83,14 @@ def running(device):
 
 
 def test_without_a_name_the_arguments_are_invalid_before_anything_else(device):
-    with Ipc(os.path.join(device.root, "ipc.socket"), token(device, "nobody")) as ipc:
+    with device.ipc("nobody") as ipc:
         for operation in ("PauseComponent", "ResumeComponent"):
             fails(ipc, "InvalidArgumentsError", "Component name is required.", operation)
             fails(ipc, "InvalidArgumentsError", "Component name is required.", operation, componentName="")
 
 
 def test_without_a_policy_it_is_unauthorized_even_for_a_component_that_does_not_exist(device):
-    with Ipc(os.path.join(device.root, "ipc.socket"), token(device, "nobody")) as ipc:
+    with device.ipc("nobody") as ipc:
         fails(ipc, "UnauthorizedError", None, "PauseComponent", componentName="ticker")
         fails(ipc, "UnauthorizedError", None, "ResumeComponent", componentName="missing")
 
@@ -206,7 +194,7 @@ def test_a_nucleus_that_stops_leaves_no_paused_component_behind(device, boss):
 @pytest.mark.parametrize("also_helpers", [False, True])
 def test_a_killed_nucleus_leaves_no_paused_component_behind(device, also_helpers):
     running(device)
-    with Ipc(os.path.join(device.root, "ipc.socket"), token(device, "boss")) as ipc:
+    with device.ipc("boss") as ipc:
         ipc.call("PauseComponent", componentName="ticker")
     old = device.processes(f"# {device.root}")
     assert old

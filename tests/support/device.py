@@ -6,6 +6,8 @@ import subprocess
 
 from local import LocalError, Process, wait_until
 
+from .ipc_client import Ipc
+
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "REJECTED")
 
 
@@ -77,6 +79,29 @@ class Device:
 
     def pid(self, name):
         return self.details(name)["pid"]
+
+    # ---- the socket ----
+
+    def token(self, name):
+        """Of the component's process that runs now: each launch has another one."""
+        def given():
+            try:
+                with open(f"/proc/{self.details(name)['pid']}/environ", "rb") as f:
+                    found = [line[7:].decode() for line in f.read().split(b"\0") if line.startswith(b"SVCUID=")]
+            except (KeyError, OSError):
+                return None
+            return found[0] if found else None
+        return wait_until(given, 30, f"the token of {name}")
+
+    def ipc(self, name):
+        """A connection as this component."""
+        return Ipc(os.path.join(self.root, "ipc.socket"), self.token(name))
+
+    def cli_ipc(self):
+        """A connection as the command line."""
+        folder = os.path.join(self.root, "cli_ipc_info")
+        with open(os.path.join(folder, os.listdir(folder)[0]), encoding="utf-8") as f:
+            return Ipc(os.path.join(self.root, "ipc.socket"), json.load(f)["cli_auth_token"])
 
     # ---- what is deployed ----
 
