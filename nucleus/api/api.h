@@ -17,13 +17,16 @@
 #ifndef SEDGE_API_API_H
 #define SEDGE_API_API_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <uv.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "ipc_model/operations.h"
 
 struct sedge_api;
+struct sedge_update_event;
 struct sedge_config;
 struct sedge_supervisor;
 struct sedge_deployer;
@@ -50,6 +53,12 @@ struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct
 void sedge_api_close(struct sedge_api *api, void (*closed)(void *arg), void *arg);
 /* Reads accessControl of all components anew and closes the connections of components that are gone. */
 void sedge_api_reload_policies(struct sedge_api *api);
+/* What the deployer asks of components (its ops, deploy/deployer.h). */
+void sedge_api_listeners(struct sedge_api *api, struct sedge_strv *names);
+void sedge_api_pre_update(struct sedge_api *api, const struct sedge_update_event *event);
+void sedge_api_post_update(struct sedge_api *api, const char *deployment_id);
+bool sedge_api_validate(struct sedge_api *api, const char *component, const char *deployment_id,
+                        struct json_object *configuration);
 /* The session came later, or went (NULL). Subscriptions that were made before are unaffected. */
 void sedge_api_set_mqtt(struct sedge_api *api, struct sedge_mqtt *mqtt);
 /* Whether there is a handler for an operation of the model. */

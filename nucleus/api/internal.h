@@ -37,6 +37,8 @@ struct sedge_api {
     size_t ncli;
     struct sedge_config_watch *cli_watch;
     struct sedge_config_watch *access_watch;
+    struct sedge_update_sub *updates;     /* updates.c, oldest first */
+    struct sedge_validator *validators;   /* validation.c, newest first */
     uint8_t page_key[16];                 /* seals nextToken of ListNamedShadowsForThing */
     size_t calls;                         /* that wait for another part and will come back */
     struct sedge_status_sub *status_subs; /* connection_status.c */
@@ -94,6 +96,10 @@ void sedge_op_subscribe_connection_status(struct sedge_api *api, struct sedge_ip
 void sedge_op_get_configuration(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_update_configuration(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_subscribe_configuration(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_subscribe_validation(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_report_validity(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_subscribe_updates(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_defer_update(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_update_state(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_component_details(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_list_components(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);

@@ -127,6 +127,27 @@ struct json_object *sedge_config_resolve_component(struct json_object *running, 
     return out;
 }
 
+static struct json_object *written(struct json_object *stamped, struct json_object *value, int64_t deploy_ts)
+{
+    if (json_object_is_type(value, json_type_object)) return sedge_config_resolve_written(stamped, value, deploy_ts);
+    if (stamped && !sedge_json_obj(stamped, "c") && sedge_json_i64(stamped, "t", 0) > deploy_ts)
+        value = sedge_json_get(stamped, "v");
+    return json_object_get(value);
+}
+
+struct json_object *sedge_config_resolve_written(struct json_object *running, struct json_object *planned,
+                                                 int64_t deploy_ts)
+{
+    struct json_object *children = sedge_json_obj(running, "c"), *out = json_object_new_object();
+
+    json_object_object_foreach (planned, key, value) {
+        struct json_object *child = sedge_json_get_nocase(children, key, NULL);
+
+        (void)json_object_object_add(out, key, written(child, value, deploy_ts));
+    }
+    return out;
+}
+
 /* Member `key` of `map`, whatever its spelling there, becomes `value` (borrowed), or goes when that is NULL. */
 static void put_nocase(struct json_object *map, const char *key, struct json_object *value)
 {

@@ -25,6 +25,11 @@ struct json_object *sedge_config_resolve_component(struct json_object *running, 
                                                    int64_t deploy_ts, struct sedge_strv *skipped,
                                                    struct sedge_err *err);
 
+/* What is in the tree when `planned` (an object) has been written over `running` (as above) with time deploy_ts, as
+ * deployment.md 12 does it: what `planned` does not mention is gone, a leaf that is newer keeps its value. */
+struct json_object *sedge_config_resolve_written(struct json_object *running, struct json_object *planned,
+                                                 int64_t deploy_ts);
+
 /* 11.6. `stored`: services.<name>.runWith or NULL. `given`: the deployment's runWith information for the component,
  * {"posixUser":..., "systemResourceLimits":{...}}; NULL (no information) leaves everything as it is; a member that is
  * absent, null or empty text removes. Returns the new map, {} when nothing is left. */

@@ -276,7 +276,11 @@ void sedge_run_apply(struct sedge_run *run)
         sedge_run_fail_early(run);
         return;
     }
-    if (sedge_run_needs_restart(run)) {
+    if (sedge_run_replan(run) != 0) {
+        sedge_run_fail_early(run);
+        return;
+    }
+    if (run->restarts) {
         sedge_run_restart(run);
         return;
     }

@@ -1,3 +1,4 @@
+#include "consult.h"
 #include "restart.h"
 
 #include "base/clock.h"
@@ -189,6 +190,7 @@ static void free_run(struct sedge_run *run)
 {
     sedge_run_release_prepared(run);
     sedge_run_release_downloads(run);
+    sedge_consultation_end(run);
     sedge_document_release(&run->doc);
     sedge_failure_release(&run->failure);
     sedge_strv_release(&run->broken_before);
@@ -257,6 +259,14 @@ static void kick(struct sedge_deployer *d)
     if (!d->closing && !d->frozen) (void)uv_timer_start(&d->kick, kick_cb, 0, 0);
 }
 
+static void tell_post_update(struct sedge_deployer *d, struct sedge_entry *e)
+{
+    if (!e->asked) return;
+    if (d->ops.post_update) d->ops.post_update(d->env, e->deployment_id);
+    (void)json_object_put(e->asked);
+    e->asked = NULL;
+}
+
 static void finished_cb(struct sedge_run *run, const struct sedge_err *err)
 {
     struct sedge_deployer *d = run->d;
@@ -265,6 +275,7 @@ static void finished_cb(struct sedge_run *run, const struct sedge_err *err)
     (void)err; /* logged by the journal; what the cloud is told does not change */
     sedge_log(strcmp(e->status, "SUCCEEDED") == 0 ? SEDGE_INFO : SEDGE_WARN, "deploy", "deployment-finished",
               "id=%s status=%s %s", e->id, e->status, run->failure.cause ? run->failure.cause : "");
+    tell_post_update(d, e);
     sedge_run_report(run, true);
     clean_up(run, strcmp(e->status, "SUCCEEDED") == 0);
     d->run = NULL;
@@ -282,6 +293,7 @@ void sedge_run_finish(struct sedge_run *run, const char *status, const char *det
     bool kept = strcmp(status, "SUCCEEDED") == 0 || sedge_str_eq(detailed, "FAILED_ROLLBACK_NOT_REQUESTED");
 
     (void)uv_timer_stop(&run->d->timer);
+    sedge_consultation_end(run);
     e->status = status;
     (void)json_object_put(e->details);
     e->details = strcmp(status, "CANCELED") == 0 ? NULL : sedge_failure_details(&run->failure, detailed, e->source);
@@ -433,6 +445,7 @@ int sedge_deployer_cancel(struct sedge_deployer *d, const char *id, struct sedge
     if (!d->run || d->run->entry != e) {
         e->phase = SEDGE_PHASE_DONE;
         e->status = "CANCELED";
+        tell_post_update(d, e);
         sedge_journal_save_entry(d, e, NULL, NULL);
         return 1;
     }

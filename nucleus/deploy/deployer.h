@@ -50,6 +50,7 @@
 #define SEDGE_DEPLOY_REBOOT_WAIT_MS 300000 /* for the machine to go down */
 #define SEDGE_DEPLOY_STABLE_MS      1000   /* a component counts as up when it has been up for so long */
 #define SEDGE_DEPLOY_PAUSE_MAX_MS   60000  /* a component that failed and pauses for longer fails the deployment */
+#define SEDGE_DEPLOY_MESSAGE_MAX    1024   /* bytes kept of what a component says to a deployment */
 #define SEDGE_DEPLOY_RETRY_MIN_MS   2000   /* pause before the object store is asked again when it was not reachable */
 #define SEDGE_DEPLOY_RETRY_MAX_MS   60000
 
@@ -79,6 +80,12 @@ struct sedge_deploy_report {
     bool terminal;
 };
 
+/* What components that listen for updates are told before one. */
+struct sedge_update_event {
+    const char *deployment_id; /* until the next turn of the loop */
+    bool restarting;           /* the nucleus will restart for it */
+};
+
 struct sedge_deployer_ops {
     void (*report)(void *env, const struct sedge_deploy_report *report);
     /* Where a job stands: phase such as "DOWNLOADING", percent or -1, a text such as the reason of a wait, or NULL. */
@@ -90,6 +97,14 @@ struct sedge_deployer_ops {
     void (*restart)(void *env);
     /* The machine has to be rebooted. `done` once, later: OK when it has been told to, otherwise why not. */
     void (*reboot)(void *env, void (*done)(void *arg, const struct sedge_err *err), void *arg);
+    /* Adds the components that listen for updates; may name one several times. NULL: nobody ever does. */
+    void (*listeners)(void *env, struct sedge_strv *names);
+    /* Tells all of them, each with sedge_deployer_answer_update to follow; and that it is over or will not be. */
+    void (*pre_update)(void *env, const struct sedge_update_event *event);
+    void (*post_update)(void *env, const char *deployment_id);
+    /* Puts its new configuration (borrowed) to the component's validator, with sedge_deployer_answer_validation to
+     * follow. false: it has none. NULL: none has. */
+    bool (*validate)(void *env, const char *component, const char *deployment_id, struct json_object *configuration);
 };
 
 struct sedge_deployer *sedge_deployer_new(const struct sedge_deployer_options *options,
@@ -121,6 +136,19 @@ int sedge_deployer_cancel(struct sedge_deployer *d, const char *id, struct sedge
 /* Calls fn for each job that is queued or running: what an earlier life left, after load. */
 void sedge_deployer_each_job(struct sedge_deployer *d,
                              void (*fn)(const char *job_id, int64_t execution_number, void *user), void *user);
+
+/* DeferComponentUpdate: the component asks for a pause (<= 0: for none); `message` (may be NULL) is for people.
+ * NOT_FOUND with the text of the operation: it is not asked, no longer, or has answered. */
+int sedge_deployer_answer_update(struct sedge_deployer *d, const char *component, const char *deployment_id,
+                                 int64_t pause_ms, const char *message, struct sedge_err *err);
+/* The component begins to listen: true when the update that components are asked about now is to be told to it. */
+bool sedge_deployer_join_update(struct sedge_deployer *d, const char *component, struct sedge_update_event *out);
+/* SendConfigurationValidityReport; like sedge_deployer_answer_update. */
+int sedge_deployer_answer_validation(struct sedge_deployer *d, const char *component, const char *deployment_id,
+                                     bool accepted, const char *message, struct sedge_err *err);
+/* The component has another validator: the configuration that it still has to judge (borrowed), NULL: none. */
+struct json_object *sedge_deployer_unjudged(struct sedge_deployer *d, const char *component,
+                                            const char **deployment_id);
 
 /* A local deployment as GetLocalDeploymentStatus answers it (deploymentId, status, createdOn, deploymentStatusDetails),
  * plus "progress" {phase, doneBytes, totalBytes, bytesPerSecond, message} while it runs. New reference; NULL: none. */

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define TIMEOUT_DEFAULT_S  60
-#define LOCAL_VALIDATION_S 20
+#define NOTIFY_DEFAULT_S     60
+#define VALIDATION_DEFAULT_S 20
 static const char *const known_capabilities[] = {"LINUX_RESOURCE_LIMITS", "SUB_DEPLOYMENTS"};
 
 void sedge_document_release(struct sedge_document *d)
@@ -151,6 +151,14 @@ static int check_capabilities(struct json_object *doc, struct sedge_failure *f)
     return 0;
 }
 
+static int64_t read_timeout(struct json_object *policy, int64_t def)
+{
+    int64_t s = sedge_json_i64(policy, "timeout", def);
+
+    if (s < 0) return 0;
+    return s < SEDGE_DOCUMENT_TIMEOUT_MAX_S ? s : SEDGE_DOCUMENT_TIMEOUT_MAX_S;
+}
+
 int sedge_document_parse(struct json_object *doc, struct sedge_document *out, struct sedge_failure *f)
 {
     struct json_object *update = sedge_json_obj(doc, "componentUpdatePolicy");
@@ -172,9 +180,9 @@ int sedge_document_parse(struct json_object *doc, struct sedge_document *out, st
     out->created_ms = sedge_json_i64(doc, "creationTimestamp", 0);
     out->rollback = strcmp(sedge_json_str(doc, "failureHandlingPolicy", "ROLLBACK"), "DO_NOTHING") != 0;
     out->notify = strcmp(sedge_json_str(update, "action", "NOTIFY_COMPONENTS"), "SKIP_NOTIFY_COMPONENTS") != 0;
-    out->notify_timeout_s = sedge_json_i64(update, "timeout", TIMEOUT_DEFAULT_S);
+    out->notify_timeout_s = read_timeout(update, NOTIFY_DEFAULT_S);
     out->validation_timeout_s =
-        sedge_json_i64(sedge_json_obj(doc, "configurationValidationPolicy"), "timeout", TIMEOUT_DEFAULT_S);
+        read_timeout(sedge_json_obj(doc, "configurationValidationPolicy"), VALIDATION_DEFAULT_S);
     if (read_components(doc, out, f) != 0 || check_capabilities(doc, f) != 0) {
         sedge_document_release(out);
         return -1;
@@ -245,7 +253,7 @@ int sedge_document_from_local(struct json_object *request, const char *id, int64
     out->deployment_id = sedge_xstrdup(id);
     out->created_ms = now_ms;
     out->rollback = strcmp(sedge_json_str(request, "failureHandlingPolicy", "DO_NOTHING"), "ROLLBACK") == 0;
-    out->validation_timeout_s = LOCAL_VALIDATION_S;
+    out->validation_timeout_s = VALIDATION_DEFAULT_S;
     out->recipe_dir = sedge_xstrdup(sedge_json_str(request, "recipeDirectoryPath", NULL));
     out->artifact_dir = sedge_xstrdup(sedge_json_str(request, "artifactsDirectoryPath", NULL));
     if (add_local_roots(request, roots, out, err) != 0) {

@@ -14,6 +14,7 @@
 #define SEDGE_LOCAL_GROUP             "LOCAL_DEPLOYMENT"
 #define SEDGE_DOCUMENT_BYTES_MAX      32768 /* inline document of a job */
 #define SEDGE_DOCUMENT_COMPONENTS_MAX 1000
+#define SEDGE_DOCUMENT_TIMEOUT_MAX_S  315360000 /* of a policy; a longer one counts as this: ten years */
 
 /* One root component that the target group wants. */
 struct sedge_root {
@@ -34,10 +35,10 @@ struct sedge_document {
     struct sedge_root *roots;
     size_t nroots;
     bool rollback; /* failureHandlingPolicy ROLLBACK */
-    bool notify;   /* componentUpdatePolicy NOTIFY_COMPONENTS */
+    bool notify;   /* componentUpdatePolicy NOTIFY_COMPONENTS; never locally */
     int64_t notify_timeout_s;
-    int64_t validation_timeout_s;
-    char *recipe_dir; /* local only; NULL if not given */
+    int64_t validation_timeout_s; /* configurationValidationPolicy */
+    char *recipe_dir;             /* local only; NULL if not given */
     char *artifact_dir;
 };
 

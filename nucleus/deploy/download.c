@@ -1,17 +1,11 @@
-/* Brings every artifact of the chosen versions onto the device, then makes the plan. */
+/* Brings every artifact of the chosen versions onto the device. */
 #include "artifacts.h"
 #include "restart.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config/params.h"
-#include "config/resolve.h"
-#include "recipe/step.h"
 
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define PROGRESS_LOG_MS 5000
 
@@ -43,8 +37,6 @@ static void inspect_work(struct sedge_run *run)
 
 /* ---- transfers ---- */
 
-static void plan_after_downloads(struct sedge_run *run);
-
 static void sum_progress(struct sedge_run *run)
 {
     run->bytes_done = run->bytes_total = run->bytes_per_s = 0;
@@ -74,7 +66,7 @@ static void transfers_over(struct sedge_run *run)
         return;
     }
     if (!sedge_failure_is_set(&run->failure)) {
-        plan_after_downloads(run);
+        sedge_run_plan(run);
         return;
     }
     if (!run->transient || run->entry->source == SEDGE_SOURCE_LOCAL) {
@@ -202,125 +194,4 @@ void sedge_run_release_downloads(struct sedge_run *run)
     free(run->downloads);
     run->downloads = NULL;
     run->ndownloads = 0;
-}
-
-/* ---- the plan ---- */
-
-static void warn_cb(void *user, const char *component, const char *text)
-{
-    struct sedge_run *run = user;
-
-    sedge_log(SEDGE_WARN, "deploy", "plan", "id=%s component=%s %s", run->entry->id, component, text);
-}
-
-static void fill_component(struct sedge_run *run, const struct sedge_choice *c, struct sedge_plan_component *out)
-{
-    struct sedge_config *cfg = run->d->o.config;
-    struct sedge_package *p = sedge_package_of(run, c);
-
-    out->recipe = p->recipe;
-    out->manifest = sedge_recipe_select(p->recipe, run->platform, NULL);
-    (void)sedge_config_get(cfg, SEDGE_PATH("services", c->component, "configuration"), SEDGE_CONFIG_STAMPED,
-                           &out->running);
-    out->run_with = sedge_config_get_object(cfg, SEDGE_PATH("services", c->component, "runWith"));
-    out->running_version = sedge_json_str(run->active, c->component, NULL);
-    out->previous_version = sedge_config_str(cfg, SEDGE_PATH("services", c->component, "previousVersion"), NULL);
-    out->root = sedge_document_root(&run->doc, c->component);
-}
-
-/* The nucleus itself as a root: its configuration is merged like a component's, and checked first. NULL with SEDGE_OK
- * when the deployment does not change it. */
-static struct json_object *nucleus_configuration(struct sedge_run *run)
-{
-    const struct sedge_root *root = sedge_document_root(&run->doc, SEDGE_NUCLEUS);
-    sedge_auto_put struct json_object *running = NULL;
-    struct json_object *configuration;
-
-    run->err = SEDGE_ERR_INIT;
-    if (!root || (!root->merge && !root->reset)) return NULL;
-    (void)sedge_config_get(run->d->o.config, SEDGE_PATH("services", SEDGE_NUCLEUS, "configuration"),
-                           SEDGE_CONFIG_STAMPED, &running);
-    configuration =
-        sedge_config_resolve_component(running, NULL, root->reset, root->merge, run->deploy_ts, NULL, &run->err);
-    if (configuration && sedge_nucleus_params_check(configuration, NULL, &run->err) == 0) return configuration;
-    (void)json_object_put(configuration);
-    sedge_failure_add(&run->failure, sedge_str_starts(run->err.msg, "runWithDefault")
-                                         ? "RUN_WITH_CONFIG_NOT_VALID"
-                                         : "COMPONENT_CONFIGURATION_NOT_VALID");
-    sedge_failure_cause(&run->failure, "%s: %s", SEDGE_NUCLEUS, run->err.msg);
-    return NULL;
-}
-
-/* Takes the reference. */
-static void plan_nucleus(struct sedge_run *run, struct json_object *configuration)
-{
-    struct json_object *service = sedge_config_get_object(run->d->o.config, SEDGE_PATH("services", SEDGE_NUCLEUS));
-
-    if (!service) service = json_object_new_object();
-    (void)json_object_object_add(service, "configuration", configuration);
-    (void)json_object_object_add(run->services, SEDGE_NUCLEUS, service);
-}
-
-/* What this deployment says about the nucleus counts for it already. */
-static bool interpolates_configuration(struct sedge_run *run, struct json_object *nucleus)
-{
-    if (!nucleus) return sedge_nucleus_param_bool(run->d->o.config, "interpolateComponentConfiguration");
-    return sedge_json_truthy(sedge_json_get_nocase(nucleus, "interpolateComponentConfiguration", NULL));
-}
-
-static void plan_main(struct sedge_run *run)
-{
-    struct json_object *service = json_object_new_object();
-    struct json_object *list = json_object_new_array();
-
-    for (size_t i = 0; i < run->resolution.n; i++)
-        if (run->resolution.choices[i].root)
-            (void)json_object_array_add(list, json_object_new_string(run->resolution.choices[i].component));
-    (void)json_object_array_add(list, json_object_new_string(SEDGE_NUCLEUS));
-    (void)json_object_object_add(service, "dependencies", list);
-    (void)json_object_object_add(service, "lifecycle", json_object_new_object());
-    (void)json_object_object_add(run->services, "main", service);
-}
-
-static void plan_after_downloads(struct sedge_run *run)
-{
-    sedge_auto_free struct sedge_plan_component *components = sedge_xcalloc(run->resolution.n, sizeof *components);
-    sedge_auto_free char *thing = NULL;
-    sedge_auto_put struct json_object *nucleus = NULL, *now = NULL;
-    struct sedge_config *cfg = run->d->o.config;
-    struct sedge_plan_input in = {.components = components, .root = run->d->root, .warn = warn_cb, .user = run};
-
-    run->deploy_ts = run->doc.created_ms;
-    if (strcmp(sedge_nucleus_param_str(cfg, "deploymentConfigurationTimeSource"), "deploymentProcessingTime") == 0)
-        run->deploy_ts = sedge_wall_ms();
-    nucleus = nucleus_configuration(run);
-    if (run->err.code != SEDGE_OK) {
-        sedge_run_fail_early(run);
-        return;
-    }
-    thing = sedge_xstrdup(sedge_config_str(cfg, SEDGE_PATH("system", "thingName"), ""));
-    in.thing_name = thing;
-    in.deploy_ts = run->deploy_ts;
-    in.interpolate_configuration = interpolates_configuration(run, nucleus);
-    for (size_t i = 0; i < run->resolution.n; i++)
-        if (!run->resolution.choices[i].builtin) fill_component(run, &run->resolution.choices[i], &components[in.n++]);
-    run->services = sedge_plan_services(&in, &run->err);
-    for (size_t i = 0; i < in.n; i++) {
-        (void)json_object_put(components[i].running);
-        (void)json_object_put(components[i].run_with);
-    }
-    if (!run->services) {
-        sedge_failure_add(&run->failure, "CONFIG_INTERPOLATE_ERROR");
-        sedge_failure_cause(&run->failure, "%s", run->err.msg);
-        sedge_run_fail_early(run);
-        return;
-    }
-    if (sedge_run_plan_builtins(run) != 0) {
-        sedge_run_fail_early(run);
-        return;
-    }
-    plan_main(run);
-    if (nucleus) plan_nucleus(run, sedge_steal(&nucleus));
-    now = sedge_config_get_object(cfg, SEDGE_PATH("services", SEDGE_NUCLEUS, "configuration"));
-    sedge_run_check_run_with(run, now, sedge_json_obj(sedge_json_obj(run->services, SEDGE_NUCLEUS), "configuration"));
 }

@@ -11,7 +11,7 @@ const char sedge_deploy_schema[] =
     "CREATE TABLE IF NOT EXISTS deployment(id TEXT NOT NULL, exec_no INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " source TEXT NOT NULL, phase TEXT NOT NULL, created_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
     " status TEXT NOT NULL, details TEXT, request TEXT, snapshot TEXT, outcome TEXT, deployment_id TEXT,"
-    " configuration_arn TEXT, restart TEXT, PRIMARY KEY(id, exec_no));";
+    " configuration_arn TEXT, restart TEXT, asked TEXT, PRIMARY KEY(id, exec_no));";
 
 static const char *const phase_names[] = {
 #define X(sym) [SEDGE_PHASE_##sym] = #sym,
@@ -54,13 +54,14 @@ void sedge_entry_free(struct sedge_entry *e)
     (void)json_object_put(e->snapshot);
     (void)json_object_put(e->outcome);
     (void)json_object_put(e->restart);
+    (void)json_object_put(e->asked);
     free(e);
 }
 
 /* A row as texts of its own, for the worker thread. */
 struct row {
     char *id, *source, *phase, *status, *details, *request, *snapshot, *outcome, *deployment_id, *configuration_arn,
-        *restart;
+        *restart, *asked;
     int64_t exec_no, seq, created_ms, attempts;
     struct sedge_run *run;
     void (*done)(struct sedge_run *run, const struct sedge_err *err);
@@ -92,6 +93,7 @@ static struct row *make_row(const struct sedge_entry *e)
     r->deployment_id = sedge_xstrdup(e->deployment_id);
     r->configuration_arn = sedge_xstrdup(e->configuration_arn);
     r->restart = text_of(e->restart);
+    if (e->phase != SEDGE_PHASE_DONE) r->asked = text_of(e->asked);
     return r;
 }
 
@@ -108,6 +110,7 @@ static void free_row(struct row *r)
     free(r->deployment_id);
     free(r->configuration_arn);
     free(r->restart);
+    free(r->asked);
     free(r);
 }
 
@@ -130,6 +133,7 @@ static void bind_row(sqlite3_stmt *q, void *user)
     sedge_db_bind_text(q, 13, r->deployment_id);
     sedge_db_bind_text(q, 14, r->configuration_arn);
     sedge_db_bind_text(q, 15, r->restart);
+    sedge_db_bind_text(q, 16, r->asked);
 }
 
 static void bind_keep(sqlite3_stmt *q, void *user)
@@ -145,8 +149,8 @@ static int save_work(struct sedge_db *db, void *arg, struct sedge_err *err)
 
     if (sedge_db_run(db,
                      "INSERT OR REPLACE INTO deployment(id, exec_no, seq, source, phase, created_ms, attempts, status,"
-                     " details, request, snapshot, outcome, deployment_id, configuration_arn, restart)"
-                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
+                     " details, request, snapshot, outcome, deployment_id, configuration_arn, restart,"
+                     " asked) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
                      bind_row, r, err) != 0)
         return -1;
     return sedge_db_run(db, "DELETE FROM deployment WHERE phase = 'DONE' AND seq <= ?1", bind_keep, r, err);
@@ -216,6 +220,7 @@ static struct sedge_entry *read_row(sqlite3_stmt *q)
     e->deployment_id = copy_column(q, 12);
     e->configuration_arn = copy_column(q, 13);
     e->restart = parse_column(q, 14);
+    e->asked = parse_column(q, 15);
     return e;
 }
 
@@ -235,27 +240,36 @@ int sedge_journal_note_start(struct sedge_db *db, struct sedge_entry *e, struct 
                         bind_start, e, err);
 }
 
-/* A database of an earlier build lacks the column. */
-static int add_restart(struct sedge_db *db, struct sedge_err *err)
+/* A database of an earlier build lacks these columns. */
+static int add_columns(struct sedge_db *db, struct sedge_err *err)
 {
-    sqlite3_stmt *q = sedge_db_prepare(db, "SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'restart'", err);
-    int rc;
+    static const struct {
+        const char *look, *add;
+    } columns[] = {{"SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'restart'",
+                    "ALTER TABLE deployment ADD COLUMN restart TEXT"},
+                   {"SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'asked'",
+                    "ALTER TABLE deployment ADD COLUMN asked TEXT"}};
+    int rc = 0;
 
-    if (!q) return -1;
-    rc = sedge_db_step(db, q, err);
-    (void)sqlite3_finalize(q);
-    return rc == 0 ? sedge_db_exec(db, "ALTER TABLE deployment ADD COLUMN restart TEXT", err) : rc < 0 ? -1 : 0;
+    for (size_t i = 0; rc == 0 && i < SEDGE_ARRAY_LEN(columns); i++) {
+        sqlite3_stmt *q = sedge_db_prepare(db, columns[i].look, err);
+        if (!q) return -1;
+        rc = sedge_db_step(db, q, err);
+        (void)sqlite3_finalize(q);
+        if (rc >= 0) rc = rc == 0 ? sedge_db_exec(db, columns[i].add, err) : 0;
+    }
+    return rc;
 }
 
 int sedge_journal_load(struct sedge_deployer *d, struct sedge_db *db, struct sedge_err *err)
 {
     sqlite3_stmt *q =
-        add_restart(db, err) != 0
+        add_columns(db, err) != 0
             ? NULL
             : sedge_db_prepare(
                   db,
                   "SELECT id, exec_no, seq, source, phase, created_ms, attempts, status, details, request,"
-                  " snapshot, outcome, deployment_id, configuration_arn, restart FROM deployment ORDER BY seq",
+                  " snapshot, outcome, deployment_id, configuration_arn, restart, asked FROM deployment ORDER BY seq",
                   err);
     struct sedge_entry **tail = &d->entries;
     int rc;

@@ -71,10 +71,11 @@ static const char *changed_parameter(struct sedge_run *run)
     return NULL;
 }
 
-bool sedge_run_needs_restart(struct sedge_run *run)
+void sedge_run_look_for_restart(struct sedge_run *run)
 {
     sedge_auto_put struct json_object *now = sedge_config_get_object(run->d->o.config, SEDGE_PATH("services"));
 
+    (void)json_object_put(run->tasks);
     run->tasks = sedge_bootstrap_tasks(now, run->services);
     run->restart_for = changed_parameter(run);
     for (size_t i = 0; i < json_object_array_length(run->tasks); i++)
@@ -82,7 +83,7 @@ bool sedge_run_needs_restart(struct sedge_run *run)
                   sedge_bootstrap_component(json_object_array_get_idx(run->tasks, i)));
     if (run->restart_for)
         sedge_log(SEDGE_INFO, "deploy", "restart-required", "id=%s parameter=%s", run->entry->id, run->restart_for);
-    return run->restart_for || json_object_array_length(run->tasks) > 0;
+    run->restarts = run->restart_for || json_object_array_length(run->tasks) > 0;
 }
 
 /* ---- the journal ---- */

@@ -20,8 +20,8 @@
 
 #include "run.h"
 
-/* Whether the plan needs it; fills run->tasks, and says in the log why. */
-bool sedge_run_needs_restart(struct sedge_run *run);
+/* Whether the plan needs it (run->restarts), and what for; says so in the log. */
+void sedge_run_look_for_restart(struct sedge_run *run);
 void sedge_run_restart(struct sedge_run *run);
 /* A failure is set: stops everything and goes back. */
 void sedge_run_restart_back(struct sedge_run *run);
@@ -35,7 +35,7 @@ struct json_object *sedge_restart_restore(struct sedge_config *cfg, struct sedge
 /* The first entry that is on this way, NULL: none. */
 struct sedge_entry *sedge_restart_pending(struct sedge_entry *entries);
 
-/* runwith.c: a changed runWithDefault must be usable; then sedge_run_apply, or a failure without change. */
+/* runwith.c: a changed runWithDefault must be usable; then sedge_run_consult, or a failure without change. */
 void sedge_run_check_run_with(struct sedge_run *run, struct json_object *before, struct json_object *after);
 
 #endif

@@ -43,6 +43,7 @@ struct sedge_entry {
     struct json_object *snapshot; /* BOOTSTRAP, APPLIED: the configuration before */
     struct json_object *outcome;  /* ROLLBACK_BOOTSTRAP, ROLLED_BACK: {"stack":[],"cause":""} of what caused it */
     struct json_object *restart;  /* restart.h: on the way over a restart of the nucleus; NULL: in place */
+    struct json_object *asked;    /* consult.h: components that have been told of the update; NULL: not come so far */
     bool cancel;
     bool report_again;
     struct sedge_entry *next;
@@ -57,6 +58,16 @@ struct sedge_package {
     char *remote_name; /* for messages */
     bool failed;       /* the store has no such recipe */
     struct sedge_package *next;
+};
+
+/* What components are asked before anything changes: consult.h. */
+enum sedge_question { SEDGE_ASK_NOTHING, SEDGE_ASK_UPDATE, SEDGE_ASK_CONFIGURATION };
+struct sedge_consultation {
+    enum sedge_question question;
+    struct json_object *unanswered; /* component -> what it was asked: its new configuration, null for an update */
+    int64_t pause_ms;               /* SEDGE_ASK_UPDATE: the longest that was asked for */
+    char *pause_for;                /* who asked for it, and why */
+    struct json_object *rejected;   /* SEDGE_ASK_CONFIGURATION: component -> its message */
 };
 
 /* What the object store said about a component. */
@@ -96,9 +107,12 @@ struct sedge_run {
     char *message;    /* why it waits, or NULL */
     int64_t retry_ms;
     struct json_object *services; /* the plan */
+    uint64_t planned_from;        /* generation of the configuration that it was made from */
+    bool restarts;                /* it goes over a restart of the nucleus: for one of the next two */
     struct json_object *tasks;    /* bootstrap steps that it requires */
     const char *restart_for;      /* parameter of the nucleus whose change requires a restart; NULL: none */
-    char *new_user, *new_shell;   /* of a changed runWithDefault, to be checked */
+    struct sedge_consultation consultation;
+    char *new_user, *new_shell; /* of a changed runWithDefault, to be checked */
     void (*kept)(struct sedge_run *run);
     int64_t deploy_ts;
     int64_t store_limit; /* componentStoreMaxSizeBytes */
@@ -194,8 +208,12 @@ void sedge_services_start_all(struct sedge_deployer *d);
 void sedge_service_names(struct sedge_deployer *d, struct sedge_strv *out);
 void sedge_services_put_all(struct sedge_run *run);
 
-/* builtins.c: into run->services; -1: the failure is set. The nucleus itself is planned in download.c. */
+/* builtins.c: into run->services; -1: the failure is set. The nucleus itself is planned in planning.c. */
 int sedge_run_plan_builtins(struct sedge_run *run);
+/* planning.c: makes the plan, and goes on to consult.h. */
+void sedge_run_plan(struct sedge_run *run);
+/* Makes it anew if the configuration has changed since; -1: the failure is set. */
+int sedge_run_replan(struct sedge_run *run);
 
 /* download.c */
 void sedge_run_download(struct sedge_run *run);

@@ -1,4 +1,5 @@
 /* A changed runWithDefault: a user or a shell that does not exist would keep every component from running. */
+#include "consult.h"
 #include "restart.h"
 
 #include "base/mem.h"
@@ -64,7 +65,7 @@ static void checked(struct sedge_run *run)
     if (sedge_failure_is_set(&run->failure))
         sedge_run_fail_early(run);
     else
-        sedge_run_apply(run);
+        sedge_run_consult(run);
 }
 
 static char *changed(struct json_object *before, struct json_object *after, const char *key)
@@ -83,5 +84,5 @@ void sedge_run_check_run_with(struct sedge_run *run, struct json_object *before,
     if (run->new_user || run->new_shell)
         sedge_run_work(run, check_work, checked); /* name services may block */
     else
-        sedge_run_apply(run);
+        sedge_run_consult(run);
 }

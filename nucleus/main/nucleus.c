@@ -214,12 +214,47 @@ static void reboot_cb(void *env, void (*done)(void *arg, const struct sedge_err 
     sedge_reboot(&n->loop, done, arg);
 }
 
+static void listeners_cb(void *env, struct sedge_strv *names)
+{
+    struct sedge_nucleus *n = env;
+
+    if (n->api) sedge_api_listeners(n->api, names);
+}
+
+static void pre_update_cb(void *env, const struct sedge_update_event *event)
+{
+    struct sedge_nucleus *n = env;
+
+    if (n->api) sedge_api_pre_update(n->api, event);
+}
+
+static void post_update_cb(void *env, const char *deployment_id)
+{
+    struct sedge_nucleus *n = env;
+
+    if (n->api) sedge_api_post_update(n->api, deployment_id);
+}
+
+static bool validate_cb(void *env, const char *component, const char *deployment_id, struct json_object *configuration)
+{
+    struct sedge_nucleus *n = env;
+
+    return n->api && sedge_api_validate(n->api, component, deployment_id, configuration);
+}
+
 static int open_deployer(struct sedge_nucleus *n, struct sedge_err *err)
 {
     sedge_auto_put struct json_object *store = sedge_settings_store(n);
     sedge_auto_free char *helper = sedge_xasprintf("%s/sedge-fetch", n->program_dir);
-    struct sedge_deployer_ops ops = {sedge_cloud_report, sedge_cloud_progress, policies_changed_cb, restart_cb,
-                                     reboot_cb};
+    struct sedge_deployer_ops ops = {.report = sedge_cloud_report,
+                                     .progress = sedge_cloud_progress,
+                                     .changed = policies_changed_cb,
+                                     .restart = restart_cb,
+                                     .reboot = reboot_cb,
+                                     .listeners = listeners_cb,
+                                     .pre_update = pre_update_cb,
+                                     .post_update = post_update_cb,
+                                     .validate = validate_cb};
     struct sedge_deployer_options o = {
         .loop = &n->loop, .root = n->root, .config = n->config, .supervisor = n->supervisor};
 
@@ -405,6 +440,7 @@ static void step_cloud(struct sedge_nucleus *n)
     }
     sedge_spool_close(n->spool, mqtt_users_closed_cb, n);
     sedge_api_close(n->api, mqtt_users_closed_cb, n);
+    n->api = NULL; /* the deployer may still have something to say */
 }
 
 static void stopped_cb(void *arg, const struct sedge_err *err)

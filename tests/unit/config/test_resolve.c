@@ -126,10 +126,36 @@ static void run_with_follows_its_table(void **st)
     }
 }
 
+static void what_is_newer_than_a_deployment_is_left_by_it(void **st)
+{
+    static const struct {
+        const char *running;
+        int64_t running_ts;
+        const char *planned, *expected; /* at time 200 */
+    } rows[] = {
+        {NULL, 0, "{\"a\":1,\"b\":{}}", "{\"a\":1,\"b\":{}}"},
+        {"{\"a\":0,\"b\":{\"c\":0},\"gone\":0}", 200, "{\"a\":1,\"b\":{\"c\":1}}", "{\"a\":1,\"b\":{\"c\":1}}"},
+        {"{\"a\":0,\"b\":{\"c\":null},\"gone\":0}", 201, "{\"a\":1,\"B\":{\"C\":1,\"d\":1}}",
+         "{\"a\":0,\"B\":{\"C\":null,\"d\":1}}"},
+        {"{\"a\":{\"c\":0},\"b\":0}", 201, "{\"a\":1,\"b\":{\"c\":1}}", "{\"a\":1,\"b\":{\"c\":1}}"},
+        {"{\"l\":[1]}", 201, "{\"l\":[1,2]}", "{\"l\":[1]}"},
+    };
+
+    (void)st;
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
+        sedge_auto_put struct json_object *now = running(rows[i].running, rows[i].running_ts),
+                                          *planned = json(rows[i].planned);
+        sedge_auto_put struct json_object *out = sedge_config_resolve_written(now, planned, 200);
+
+        assert_string_equal(sedge_json_text(out), rows[i].expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_component_gets_the_configuration_of_the_specification),
+        cmocka_unit_test(what_is_newer_than_a_deployment_is_left_by_it),
         cmocka_unit_test(run_with_follows_its_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

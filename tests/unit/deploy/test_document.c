@@ -70,7 +70,7 @@ static void absent_members_have_the_defaults_of_the_specification(void **st)
     assert_true(d.rollback);
     assert_true(d.notify);
     assert_int_equal(d.notify_timeout_s, 60);
-    assert_int_equal(d.validation_timeout_s, 60);
+    assert_int_equal(d.validation_timeout_s, 20);
     assert_true(d.created_ms == 0);
     sedge_document_release(&d);
 }
@@ -91,7 +91,7 @@ static void floats_nulls_and_unknown_members_are_accepted(void **st)
           &d);
     assert_true(d.created_ms == 1764590400000);
     assert_int_equal(d.notify_timeout_s, 120);
-    assert_int_equal(d.validation_timeout_s, 60);
+    assert_int_equal(d.validation_timeout_s, 20);
     assert_false(d.notify);
     assert_true(d.rollback);
     assert_string_equal(d.deployment_id, ARN);
