@@ -16,7 +16,7 @@ void sedge_op_update_state(struct sedge_api *api, struct sedge_ipc_stream *s, st
     if (strcmp(name, "RUNNING") == 0)
         state = SEDGE_LC_RUNNING;
     else if (strcmp(name, "ERRORED") != 0) {
-        sedge_api_error(s, "InvalidArgumentsError", "state must be RUNNING or ERRORED, not \"%s\"", name);
+        sedge_api_error(s, "ServiceError", "state must be RUNNING or ERRORED, not \"%s\"", name);
         return;
     }
     if (sedge_supervisor_report(api->o.supervisor, identity, state, &err) == 0)

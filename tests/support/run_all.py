@@ -1,7 +1,8 @@
 """Runs the unit tests (ctest, cmocka programs that speak TAP) and the Python tests, and adds them up.
 
-Each test case counts. What fails is printed with its output; what is skipped is printed with its reason. The last line
-is "N passed, N failed, N skipped"; the exit code is 0 only if something passed and nothing failed.
+Each test case counts. What fails is printed with its output; what is skipped is printed with its reason; lines that Python
+tests record by record_property("line", ...) are printed. The last line is "N passed, N failed, N skipped"; the exit code is 0
+only if something passed and nothing failed.
 """
 import argparse
 import os
@@ -68,7 +69,7 @@ def last_reason(lines):
 
 
 def run_pytest(build, name_filter, tally):
-    folders = [folder for folder in ("tests/integ", "tests/e2e", "tests/lint") if os.path.isdir(folder)]
+    folders = [folder for folder in ("tests/integ", "tests/sdk", "tests/e2e", "tests/lint") if os.path.isdir(folder)]
     if not folders:
         return 0
     with tempfile.TemporaryDirectory() as scratch:
@@ -83,6 +84,8 @@ def run_pytest(build, name_filter, tally):
             tally.failed.append(f"pytest: ended with {code} and wrote no report")
             return code
         for case in ElementTree.parse(report).iter("testcase"):
+            for line in case.iterfind("properties/property[@name='line']"):
+                print(line.get("value"))
             label = f"{case.get('classname')}::{case.get('name')}"
             skip = case.find("skipped")
             if skip is not None:
