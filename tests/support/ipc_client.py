@@ -23,13 +23,17 @@ class IpcError(Exception):
 
 def _header(name, value):
     text = bytes([len(name)]) + name.encode()
+    if isinstance(value, bytes):  # type and value, ready
+        return text + value
     if isinstance(value, int):
         return text + b"\x04" + struct.pack(">i", value)
     return text + b"\x07" + struct.pack(">H", len(value.encode())) + value.encode()
 
 
 def frame(headers, payload=b""):
-    block = b"".join(_header(name, value) for name, value in headers.items())
+    """headers: an object, or a list of pairs where names may come twice."""
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    block = b"".join(_header(name, value) for name, value in pairs)
     prelude = struct.pack(">II", 16 + len(block) + len(payload), len(block))
     body = prelude + struct.pack(">I", zlib.crc32(prelude)) + block + payload
     return body + struct.pack(">I", zlib.crc32(body))
