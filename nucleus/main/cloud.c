@@ -187,6 +187,7 @@ static int open_bridge(struct sedge_nucleus *n, const char *thing, struct sedge_
 {
     struct sedge_jobs_options jobs;
     struct sedge_fleet_options fleet;
+    struct sedge_shadow_sync_options shadows;
     struct sedge_jobs_ops jobs_ops = {.env = n, .on_job = job_cb, .on_cancel = cancel_cb};
     struct sedge_fleet_ops fleet_ops = {.env = n, .components = components_cb};
     sedge_auto_put struct json_object *platform = sedge_platform_detect();
@@ -201,7 +202,10 @@ static int open_bridge(struct sedge_nucleus *n, const char *thing, struct sedge_
     fleet.architecture = sedge_json_str(platform, "architecture", "unknown");
     fleet.cadence_s = sedge_nucleus_param_i64(n->config, "fleetStatus.periodicStatusPublishIntervalSeconds");
     n->fleet = sedge_fleet_new(&n->loop, n->db, &fleet, &fleet_ops, err);
-    return n->fleet ? 0 : -1;
+    if (!n->fleet) return -1;
+    sedge_shadow_sync_options_default(&shadows);
+    n->shadow_sync = sedge_shadow_sync_new(&n->loop, n->db, n->shadows, &shadows, err);
+    return n->shadow_sync ? 0 : -1;
 }
 
 static int open_spool(struct sedge_nucleus *n, struct sedge_err *err)
@@ -254,5 +258,6 @@ void sedge_cloud_start(struct sedge_nucleus *n)
     sedge_deployer_each_job(n->deployer, adopt_cb, n->jobs);
     sedge_jobs_start(n->jobs, n->mqtt, n->writer);
     sedge_fleet_start(n->fleet, n->mqtt, n->writer);
+    sedge_nucleus_sync_shadows(n);
     sedge_mqtt_start(n->mqtt);
 }

@@ -377,8 +377,8 @@ int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *opt
     n->component_socket = component_socket(n);
     sedge_settings_apply_log(n);
     sedge_log(SEDGE_INFO, "main", "launch", "sedge-nucleus %s root=%s pid=%d", SEDGE_VERSION, n->root, (int)getpid());
-    if (open_supervisor(n, err) != 0 || open_deployer(n, err) != 0 || sedge_cloud_open(n, err) != 0 ||
-        sedge_nucleus_open_shadows(n, err) != 0)
+    if (open_supervisor(n, err) != 0 || open_deployer(n, err) != 0 || sedge_nucleus_open_shadows(n, err) != 0 ||
+        sedge_cloud_open(n, err) != 0)
         return -1;
     n->writer = sedge_dbw_new(&n->loop, n->db);
     sedge_config_attach(n->config, n->writer);
@@ -434,9 +434,10 @@ static void step_cloud(struct sedge_nucleus *n)
 {
     n->open = 2;
     if (n->mqtt) {
-        n->open += 2;
+        n->open += 3;
         sedge_jobs_close(n->jobs, mqtt_users_closed_cb, n);
         sedge_fleet_close(n->fleet, mqtt_users_closed_cb, n);
+        sedge_shadow_sync_close(n->shadow_sync, mqtt_users_closed_cb, n);
     }
     sedge_spool_close(n->spool, mqtt_users_closed_cb, n);
     sedge_api_close(n->api, mqtt_users_closed_cb, n);

@@ -19,6 +19,7 @@
 #include "base/logfile.h"
 #include "bridge/fleet.h"
 #include "bridge/jobs.h"
+#include "bridge/shadow_sync.h"
 #include "config/config.h"
 #include "deploy/deployer.h"
 #include "fetch/fetch.h"
@@ -55,7 +56,8 @@ struct sedge_nucleus {
     struct sedge_fleet *fleet;
     struct sedge_shadows *shadows;
     struct sedge_shadow_settings shadow_settings; /* in force */
-    char *shadow_error;                           /* reported last */
+    char *shadow_error;                           /* reported last; NULL: the settings are good */
+    struct sedge_shadow_sync *shadow_sync;        /* NULL without a cloud */
     struct sedge_api *api;
     struct sedge_config_watch *watch, *shadow_watch;
     uv_signal_t term, intr;
@@ -86,6 +88,7 @@ struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n);
 /* shadows.c: open before there is a writer, start before the API, end after the writer is closed. */
 int sedge_nucleus_open_shadows(struct sedge_nucleus *n, struct sedge_err *err);
 void sedge_nucleus_start_shadows(struct sedge_nucleus *n);
+void sedge_nucleus_sync_shadows(struct sedge_nucleus *n); /* with the session, before that starts */
 void sedge_nucleus_end_shadows(struct sedge_nucleus *n);
 
 /* trim.c: memory that work has left behind goes back to the system some seconds after the last sign of work. */

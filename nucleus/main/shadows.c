@@ -23,6 +23,7 @@ static void configure(struct sedge_nucleus *n)
     }
     free(sedge_steal(&n->shadow_error));
     sedge_shadows_configure(n->shadows, &n->shadow_settings);
+    if (n->shadow_sync && n->writer) sedge_shadow_sync_configure(n->shadow_sync, &n->shadow_settings);
 }
 
 static void changed_cb(const struct sedge_config_event *event, void *user)
@@ -47,6 +48,12 @@ void sedge_nucleus_start_shadows(struct sedge_nucleus *n)
     sedge_shadows_start(n->shadows, n->writer);
     n->shadow_watch =
         sedge_config_watch(n->config, SEDGE_PATH("services", SEDGE_SHADOW_MANAGER, "configuration"), changed_cb, n);
+}
+
+void sedge_nucleus_sync_shadows(struct sedge_nucleus *n)
+{
+    sedge_shadow_sync_start(n->shadow_sync, n->mqtt, n->writer);
+    if (!n->shadow_error) sedge_shadow_sync_configure(n->shadow_sync, &n->shadow_settings);
 }
 
 void sedge_nucleus_end_shadows(struct sedge_nucleus *n)
