@@ -1,0 +1,1 @@
+sedge_fuzz_target(shadow_update DEPS sedge_shadow)
