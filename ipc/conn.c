@@ -327,7 +327,10 @@ static void frames(struct sedge_conn *c, size_t n)
         c->host->frames_in++;
         c->host->on_frame(c, &f);
     }
-    if (rc < 0) close_why(c, &why);
+    if (rc < 0)
+        close_why(c, &why);
+    else if (!c->lost && sedge_frame_in_partial(&c->in))
+        c->host->on_partial(c);
 }
 
 /* 1: there may be more, 0: nothing there, -1: the end (handled). */

@@ -3,6 +3,7 @@
  * Internal to the server.
  *
  *   on_frame   for each complete frame, valid during the call; not after finish or close
+ *   on_partial after a read that ended inside a frame
  *   on_lost    once, when no further frame will come: end of file, error, finish or close. Output that is queued when
  * the peer has only half-closed is still written on_freed   once, later: the last thing that is heard of the connection
  *
@@ -32,6 +33,7 @@ struct sedge_conn_host {
     struct sedge_conn *dirty, *dirty_tail; /* list through sedge_conn.next_dirty, in the order of the first output */
     uint64_t bytes_in, bytes_out, frames_in, frames_out, events_dropped;
     void (*on_frame)(struct sedge_conn *c, const struct sedge_frame *f);
+    void (*on_partial)(struct sedge_conn *c);
     void (*on_lost)(struct sedge_conn *c, const struct sedge_err *why);
     void (*on_freed)(struct sedge_conn *c);
 };

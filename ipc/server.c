@@ -154,6 +154,7 @@ static void on_frame(struct sedge_conn *c, const struct sedge_frame *f)
     struct sedge_message m;
     struct sedge_err err = SEDGE_ERR_INIT;
 
+    if (cl->state == SEDGE_CL_OPEN) cl->deadline = 0; /* of the frame */
     if (sedge_message_decode(f, &m, &err))
         fault(cl, SEDGE_MSG_PROTOCOL_ERROR, err.msg);
     else if (cl->state == SEDGE_CL_HANDSHAKE)
@@ -171,6 +172,17 @@ static void on_frame(struct sedge_conn *c, const struct sedge_frame *f)
 /* ---- connections ---- */
 
 static void arm_timer(struct sedge_ipc_server *srv);
+
+/* What has begun must go on: each read inside a frame starts the time anew. The handshake has its own deadline. */
+static void on_partial(struct sedge_conn *c)
+{
+    struct sedge_client *cl = client_of(c);
+    struct sedge_ipc_server *srv = cl->srv;
+
+    if (cl->state != SEDGE_CL_OPEN) return;
+    cl->deadline = uv_now(srv->host.loop) + srv->opt.frame_timeout_ms;
+    arm_timer(srv);
+}
 
 static void on_lost(struct sedge_conn *c, const struct sedge_err *why)
 {
@@ -201,6 +213,7 @@ static void on_freed(struct sedge_conn *c)
         srv->clients = cl->next;
     if (cl->next) cl->next->prev = cl->prev;
     srv->nclients--;
+    srv->connections_refused = 0;
     sedge_ident_unref(cl->ident);
     free(cl->streams.slots);
     free(cl);
@@ -255,12 +268,13 @@ static void listen_cb(uv_poll_t *h, int status, int events)
         int fd = accept4(srv->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
+            srv->accepts_failed = 0;
             client_open_take(srv, fd);
             continue;
         }
         if (errno == EINTR || errno == ECONNABORTED) continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-        sedge_log(SEDGE_ERROR, "ipc", "accept-failed", "reason=%s", strerror(errno));
+        if (srv->accepts_failed++ == 0) sedge_log(SEDGE_ERROR, "ipc", "accept-failed", "reason=%s", strerror(errno));
         srv->accept_paused = true; /* out of descriptors: the waiting peer would wake us without end */
         (void)uv_poll_stop(&srv->listener);
         arm_timer(srv);
@@ -274,6 +288,8 @@ static void overdue(struct sedge_client *cl)
 {
     if (cl->state == SEDGE_CL_HANDSHAKE)
         sedge_log(SEDGE_WARN, "ipc", "handshake-timeout", "pid=%d uid=%u", (int)cl->peer.pid, (unsigned)cl->peer.uid);
+    else if (cl->state == SEDGE_CL_OPEN)
+        sedge_log(SEDGE_WARN, "ipc", "frame-timeout", "identity=%s pid=%d", cl->ident->name, (int)cl->peer.pid);
     sedge_conn_close(&cl->conn);
 }
 
@@ -439,6 +455,7 @@ static struct sedge_ipc_server *server_new(uv_loop_t *loop, const char *path,
                                          .queue_bytes = srv->opt.queue_bytes,
                                          .queue_frames = srv->opt.queue_frames,
                                          .on_frame = on_frame,
+                                         .on_partial = on_partial,
                                          .on_lost = on_lost,
                                          .on_freed = on_freed};
     return srv;

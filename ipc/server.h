@@ -27,6 +27,9 @@
  * bound, so that a large one is not lost behind a small one. A connection whose waiting
  * responses alone exceed `queue_bytes` is not read from until half of them has gone. Nobody else is slowed.
  *
+ * Silent peers. The handshake has to be over in time; after it, a connection may be silent for ever between two frames,
+ * but not inside one.
+ *
  * One loop thread. Nothing blocks. No signal is raised by a dead peer (MSG_NOSIGNAL).
  */
 #ifndef SEDGE_IPC_SERVER_H
@@ -48,6 +51,7 @@
 #define SEDGE_IPC_QUEUE_BYTES          (8u << 20)
 #define SEDGE_IPC_QUEUE_FRAMES         8192u
 #define SEDGE_IPC_HANDSHAKE_TIMEOUT_MS 10000u
+#define SEDGE_IPC_FRAME_TIMEOUT_MS     60000u /* without a byte of a frame that has begun */
 #define SEDGE_IPC_HANDSHAKE_FRAME_MAX  65536u /* a frame before the handshake is over */
 #define SEDGE_IPC_FLUSH_TIMEOUT_MS     2000u  /* how long a closing connection may take to take its last frames */
 #define SEDGE_IPC_IDENTITY_MAX         256u
@@ -68,12 +72,12 @@ struct sedge_ipc_server_options {
     unsigned connections_max, streams_max, total_streams_max;
     size_t frame_limit_bytes; /* larger requests get ServiceError */
     size_t queue_bytes, queue_frames;
-    unsigned handshake_timeout_ms;
+    unsigned handshake_timeout_ms, frame_timeout_ms;
 };
 #define SEDGE_IPC_SERVER_OPTIONS_INIT                                                                                  \
     ((struct sedge_ipc_server_options){SEDGE_IPC_CONNECTIONS_MAX, SEDGE_IPC_STREAMS_MAX, SEDGE_IPC_TOTAL_STREAMS_MAX,  \
                                        SEDGE_IPC_FRAME_LIMIT, SEDGE_IPC_QUEUE_BYTES, SEDGE_IPC_QUEUE_FRAMES,           \
-                                       SEDGE_IPC_HANDSHAKE_TIMEOUT_MS})
+                                       SEDGE_IPC_HANDSHAKE_TIMEOUT_MS, SEDGE_IPC_FRAME_TIMEOUT_MS})
 
 struct sedge_ipc_callbacks {
     /* The identity (component name) that belongs to the token, copied at once, or NULL to refuse. */

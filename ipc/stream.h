@@ -55,7 +55,8 @@ struct sedge_ipc_server {
     unsigned handles; /* not yet closed */
     struct sedge_client *clients;
     size_t nclients, nstreams;
-    uint64_t handshakes_refused, protocol_errors, connections_refused;
+    uint64_t handshakes_refused, protocol_errors;
+    uint64_t connections_refused, accepts_failed; /* since there was room; the first of them is logged */
     bool accept_paused, closing, handles_closing;
     void (*on_closed)(void *arg);
     void *on_closed_arg;

@@ -1,5 +1,6 @@
 #include "internal.h"
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "shadow/shadows.h"
@@ -110,9 +111,21 @@ static void release(struct sedge_api *api)
     free(api);
 }
 
+/* Connections must not take the files that components, downloads and the database need. */
+static struct sedge_ipc_server_options server_options(void)
+{
+    struct sedge_ipc_server_options o = SEDGE_IPC_SERVER_OPTIONS_INIT;
+    size_t limit = sedge_files_limit();
+    size_t room = limit / 2 > SEDGE_API_RESERVED_FILES ? limit - SEDGE_API_RESERVED_FILES : limit / 2;
+
+    if (room < o.connections_max) o.connections_max = (unsigned)room;
+    return o;
+}
+
 struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct sedge_err *err)
 {
     static const struct sedge_ipc_callbacks cbs = {authenticate_cb, request_cb, stream_closed_cb, disconnected_cb};
+    const struct sedge_ipc_server_options server = server_options();
     struct sedge_api *api = SEDGE_NEW(struct sedge_api);
 
     api->o = *options;
@@ -121,7 +134,7 @@ struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct
     api->policy = sedge_policy_new();
     api->broker = sedge_broker_new();
     api->scan = SEDGE_PUBLISH_INIT;
-    api->server = sedge_ipc_server_open(options->loop, options->socket_path, NULL, &cbs, api, err);
+    api->server = sedge_ipc_server_open(options->loop, options->socket_path, &server, &cbs, api, err);
     if (!api->server) {
         release(api);
         return NULL;

@@ -35,6 +35,7 @@ struct sedge_spool;
 struct sedge_shadows;
 
 #define SEDGE_API_CLI_GROUPS_MAX      32  /* AuthorizedPosixGroups */
+#define SEDGE_API_RESERVED_FILES      128 /* of the limit of open files, not for connections; half of a small one */
 #define SEDGE_API_USER_PROPERTIES_MAX 256 /* of one message to the cloud */
 
 struct sedge_api_options {

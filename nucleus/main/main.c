@@ -2,6 +2,7 @@
 #include "nucleus.h"
 
 #include "again.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "notify.h"
 
@@ -34,6 +35,7 @@ int main(int argc, char **argv)
     }
     sedge_again_init(&again, argv);
     (void)mallopt(M_ARENA_MAX, 1); /* one heap for all threads: they allocate little, and a heap each costs memory */
+    sedge_files_raise();
     sedge_notify_init();
     if (sedge_nucleus_start(&nucleus, &options, &err) != 0) {
         sedge_log(SEDGE_ERROR, "main", "start-failed", "%s", err.msg);
@@ -42,6 +44,7 @@ int main(int argc, char **argv)
     }
     (void)uv_run(&nucleus.loop, UV_RUN_DEFAULT);
     sedge_nucleus_end(&nucleus);
+    sedge_files_restore();
     if (nucleus.again) return sedge_again_execute(&again);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/files.h"
 #include "base/mem.h"
 
 #define NOTE_MAX        4096u
@@ -422,6 +423,15 @@ static void user_args(struct args *a, const struct sedge_process_spec *spec)
     arg(a, groups.data);
 }
 
+static void files_arg(struct args *a)
+{
+    char number[32];
+
+    (void)snprintf(number, sizeof number, "%zu", sedge_files_before());
+    arg(a, "-n");
+    arg(a, number);
+}
+
 static void make_args(struct args *a, const struct sedge_process_spec *spec)
 {
     arg(a, "sedge-exec");
@@ -432,6 +442,7 @@ static void make_args(struct args *a, const struct sedge_process_spec *spec)
         arg(a, "-c");
         arg(a, spec->cgroups->v[i]);
     }
+    files_arg(a);
     if (spec->privileged) arg(a, "-p");
     arg(a, "--");
     arg(a, spec->shell);

@@ -1,7 +1,7 @@
 /*
  * sedge-exec - runs one script of a component, and stays until nothing of it is left.
  *
- *   sedge-exec [-d DIR] [-u UID -g GID [-G GID,GID...]] [-c CGROUP-DIR]... [-p] -- PROGRAM ARGUMENT...
+ *   sedge-exec [-d DIR] [-u UID -g GID [-G GID,GID...]] [-c CGROUP-DIR]... [-n FILES] [-p] -- PROGRAM ARGUMENT...
  *
  * Started by the nucleus for every script, with file descriptor 3 a socket to it. It makes itself the reaper of all
  * that will be below it, forks, and in the child sets session, control groups, folder, groups, user and (without -p)
@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -46,6 +47,7 @@ struct options {
     const char *dir;
     const char *cgroups[CGROUPS_MAX];
     int ncgroups;
+    const char *files; /* soft limit of open files; NULL: as it is */
     bool switch_user;
     bool privileged;
     uid_t uid;
@@ -111,7 +113,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "+d:u:g:G:c:p")) != -1) {
+    while ((c = getopt(argc, argv, "+d:u:g:G:c:n:p")) != -1) {
         switch (c) {
         case 'd':
             o->dir = optarg;
@@ -128,6 +130,9 @@ static int parse_options(int argc, char **argv, struct options *o)
             break;
         case 'c':
             if (o->ncgroups < CGROUPS_MAX) o->cgroups[o->ncgroups++] = optarg;
+            break;
+        case 'n':
+            o->files = optarg;
             break;
         case 'p':
             o->privileged = true;
@@ -159,10 +164,21 @@ static _Noreturn void cannot(const char *what, const char *name)
     _exit(EXIT_LAUNCH);
 }
 
+/* The nucleus has raised its own limit; programs that use select() need the usual one. */
+static void set_files(const struct options *o)
+{
+    struct rlimit r;
+
+    if (!o->files || getrlimit(RLIMIT_NOFILE, &r) != 0) return;
+    r.rlim_cur = number(o->files);
+    (void)setrlimit(RLIMIT_NOFILE, &r); /* lower than the hard one: nothing to refuse */
+}
+
 static _Noreturn void become_script(const struct options *o, pid_t monitor)
 {
     sigset_t none;
 
+    set_files(o);
     (void)setsid(); /* own session and group: kill(0, ...) in a script does not reach us */
     for (int i = 0; i < o->ncgroups; i++)
         enter_cgroup(o->cgroups[i]);

@@ -342,6 +342,30 @@ static void a_silent_connection_is_dropped_after_the_handshake_timeout(void **st
     fixture_stop(t);
 }
 
+static void a_frame_that_has_begun_must_go_on(void **st)
+{
+    struct sedge_ipc_server_options o = SEDGE_IPC_SERVER_OPTIONS_INIT;
+    sedge_auto_buf struct sedge_buf frame = SEDGE_BUF_INIT;
+    sedge_auto_buf struct sedge_buf half = SEDGE_BUF_INIT;
+    struct fixture_thread *t;
+    struct peer stuck;
+    struct peer silent;
+
+    (void)st;
+    o.frame_timeout_ms = 50;
+    t = fixture_start(&o);
+    peer_hello(&stuck, fixture_path(t), "T:a");
+    peer_hello(&silent, fixture_path(t), "T:b");
+    sedge_message_terminate(&frame, 1);
+    sedge_buf_add(&half, frame.data, frame.len - 1);
+    peer_send(&stuck, &half);
+    expect_end(&stuck);
+    expect_alive(&silent, 1); /* between two frames anybody may be silent */
+    peer_close(&stuck);
+    peer_close(&silent);
+    fixture_stop(t);
+}
+
 static void a_slow_reader_loses_events_and_holds_up_nobody(void **st)
 {
     struct sedge_ipc_server_options o = SEDGE_IPC_SERVER_OPTIONS_INIT;
@@ -648,6 +672,7 @@ int main(void)
         T(frames_before_a_half_close_are_still_answered),
         T(a_request_over_the_servers_limit_gets_an_error_on_its_stream),
         T(a_silent_connection_is_dropped_after_the_handshake_timeout),
+        T(a_frame_that_has_begun_must_go_on),
         T(a_slow_reader_loses_events_and_holds_up_nobody),
         T(a_peer_that_never_reads_its_answers_is_not_read_from),
         T(a_thousand_connections_with_twenty_subscriptions_each),
