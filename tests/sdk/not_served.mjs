@@ -1,9 +1,5 @@
 // Operations of the model that the nucleus does not serve, each with a request. The error is the documented one.
 export const notServed = {
-  SubscribeToValidateConfigurationUpdates: {},
-  SendConfigurationValidityReport: { configurationValidityReport: { status: 'ACCEPTED', deploymentId: 'x' } },
-  SubscribeToComponentUpdates: {},
-  DeferComponentUpdate: { deploymentId: 'x' },
   CreateDebugPassword: {},
   ValidateAuthorizationToken: { token: 'x' },
   PutComponentMetric: { metrics: [{ name: 'n', unit: 'COUNT', value: 1 }] },
