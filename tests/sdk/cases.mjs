@@ -89,7 +89,7 @@ const component = {
     await calls.fails({ state: 'SLEEPING' }, 'ServiceError');
   },
 
-  async SubscribeToComponentUpdates(calls) { // its events: a deployment of the cloud, tests/integ
+  async SubscribeToComponentUpdates(calls) { // its events, and the success of DeferComponentUpdate: updates, below
     await calls.stream({});
   },
 
@@ -170,6 +170,22 @@ const stranger = {
   ValidateAuthorizationToken: (calls) => calls.fails({ token: 'x' }, 'UnauthorizedError', 'com.x.Stranger is not authorized'),
   PutComponentMetric: (calls) =>
     calls.fails({ metrics: [{ name: 'n', unit: 'COUNT', value: 1 }] }, 'UnauthorizedError', 'com.x.Stranger'),
+};
+
+// A component that is told of deployments of the cloud, one of which the test makes when it reads "subscribed". It has to wait once.
+const updates = {
+  async SubscribeToComponentUpdates(calls, of, tell) {
+    const asked = [];
+    const answer = ({ deploymentId }) => {
+      asked.push(of('DeferComponentUpdate').ok({ deploymentId, recheckAfterMs: asked.length ? 0 : 100, message: 'not now' }));
+    };
+    await calls.stream({}, () => tell('subscribed'), (m) => {
+      if (m.preUpdateEvent) answer(m.preUpdateEvent);
+      return m.postUpdateEvent;
+    });
+    await Promise.all(asked);
+    equal(asked.length, 2, 'questions');
+  },
 };
 
 // A component that is asked before its configuration changes, which the test does when it reads "asked".
@@ -263,4 +279,4 @@ const cli = {
   },
 };
 
-export const cases = { component, stranger, validator, streamManager, meter, cli };
+export const cases = { component, stranger, updates, validator, streamManager, meter, cli };
