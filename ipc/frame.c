@@ -1,14 +1,9 @@
 #include "frame.h"
 
 #include <string.h>
-#include <zlib.h>
 
 #include "base/mem.h"
-
-static uint32_t crc_of(uint32_t crc, const void *p, size_t n)
-{
-    return (uint32_t)crc32_z(crc, p, n);
-}
+#include "crc.h"
 
 static uint32_t get32(const uint8_t *p)
 {
@@ -167,7 +162,7 @@ static int check_prelude(const uint8_t *p, struct sedge_err *err)
     uint32_t total = get32(p);
     uint32_t headers = get32(p + 4);
 
-    if (crc_of(0, p, 8) != get32(p + 8))
+    if (sedge_crc32(0, p, 8) != get32(p + 8))
         return sedge_err_set(err, SEDGE_E_INVALID, "frame: the checksum of the prelude is wrong");
     if (total < SEDGE_FRAME_MIN || total > SEDGE_FRAME_MAX)
         return sedge_err_set(err, SEDGE_E_LIMIT, "frame: a length of %u is outside %u..%u", total, SEDGE_FRAME_MIN,
@@ -187,7 +182,7 @@ static int finish(const uint8_t *p, struct sedge_frame *f, struct sedge_err *err
     size_t total = get32(p);
     size_t headers = get32(p + 4);
 
-    if (crc_of(0, p, total - 4) != get32(p + total - 4)) return bad_crc(err);
+    if (sedge_crc32(0, p, total - 4) != get32(p + total - 4)) return bad_crc(err);
     if (check_headers(p + SEDGE_FRAME_PRELUDE, headers, err)) return -1;
     f->headers = p + SEDGE_FRAME_PRELUDE;
     f->headers_len = headers;
@@ -205,7 +200,7 @@ static int begin_skip(struct sedge_frame_in *in, size_t total, size_t headers, s
     if (check_headers(p + SEDGE_FRAME_PRELUDE, headers, err)) return -1;
     in->skip_payload_len = total - headers - SEDGE_FRAME_OVERHEAD;
     in->skip_left = in->skip_payload_len + 4;
-    in->skip_crc = crc_of(0, p, in->part.len);
+    in->skip_crc = sedge_crc32(0, p, in->part.len);
     return 0;
 }
 
@@ -218,7 +213,7 @@ static int skip(struct sedge_frame_in *in, struct sedge_frame *f, struct sedge_e
 
     if (in->skip_left > 4) {
         n = in->skip_left - 4 < in->chunk_len ? in->skip_left - 4 : in->chunk_len;
-        in->skip_crc = crc_of(in->skip_crc, in->chunk, n);
+        in->skip_crc = sedge_crc32(in->skip_crc, in->chunk, n);
         take(in, n);
         in->skip_left -= n;
         if (in->skip_left > 4) return 0;
@@ -358,8 +353,8 @@ int sedge_frame_seal_head(struct sedge_buf *out, size_t start, size_t payload_le
     }
     put32(p, (uint32_t)(headers + payload_len + SEDGE_FRAME_OVERHEAD));
     put32(p + 4, (uint32_t)headers);
-    put32(p + 8, crc_of(0, p, 8));
-    *crc = crc_of(0, p, out->len - start);
+    put32(p + 8, sedge_crc32(0, p, 8));
+    *crc = sedge_crc32(0, p, out->len - start);
     return 0;
 }
 
@@ -376,7 +371,7 @@ int sedge_frame_end(struct sedge_buf *out, size_t start, const void *payload, si
     if (sedge_frame_seal_head(out, start, len, &crc, err)) return -1;
     sedge_buf_reserve(out, len + sizeof trailer);
     sedge_buf_add(out, payload, len);
-    sedge_frame_trailer(trailer, crc_of(crc, payload ? payload : "", len));
+    sedge_frame_trailer(trailer, sedge_crc32(crc, payload ? payload : "", len));
     sedge_buf_add(out, trailer, sizeof trailer);
     return 0;
 }

@@ -37,7 +37,7 @@ from local import CA, LocalError, Process, find_program, free_port, wait_until  
 from support.device import Device  # noqa: E402
 
 LOAD, SLOW = "com.bench.Load", "com.bench.Slow"
-SOURCES = ("tests/bench/ipc_load.c", "tests/bench/ipc_peer.c", "ipc/frame.c", "ipc/message.c", "ipc/payload.c",
+SOURCES = ("tests/bench/ipc_load.c", "tests/bench/ipc_peer.c", "ipc/crc.c", "ipc/frame.c", "ipc/message.c", "ipc/payload.c",
            "nucleus/base/buf.c", "nucleus/base/err.c", "nucleus/base/mem.c", "nucleus/base/str.c")
 ACCESS = {"aws.greengrass.ipc.pubsub": {"bench:pubsub:1": {"operations": ["*"], "resources": ["bench/*"]}},
           "aws.greengrass.ipc.mqttproxy": {"bench:mqttproxy:1": {"operations": ["*"], "resources": ["bench/#"]}}}
