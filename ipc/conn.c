@@ -36,6 +36,15 @@ struct sedge_out *sedge_out_new(const void *head, size_t head_len, struct sedge_
     return o;
 }
 
+struct sedge_out *sedge_out_whole(size_t len, uint8_t **data)
+{
+    struct sedge_out *o = sedge_xrealloc(NULL, sizeof *o + len, 1);
+
+    *o = (struct sedge_out){.head_len = len};
+    *data = o->head;
+    return o;
+}
+
 static void free_one(struct sedge_out *o)
 {
     sedge_payload_unref(o->payload);
@@ -257,6 +266,7 @@ void sedge_conn_flush(struct sedge_conn *c)
 
 void sedge_conn_flush_dirty(struct sedge_conn_host *host)
 {
+    host->fresh_bytes = 0;
     while (host->dirty) {
         struct sedge_conn *c = host->dirty;
 
@@ -265,6 +275,15 @@ void sedge_conn_flush_dirty(struct sedge_conn_host *host)
         c->is_dirty = false;
         if (!blocked(c)) sedge_conn_flush(c);
     }
+}
+
+/* While more frames are read: the readers can begin, and the memory of what is written serves again. Closes nothing,
+ * and watches nothing; the end of the turn does. */
+static void write_early(struct sedge_conn_host *host)
+{
+    host->fresh_bytes = 0;
+    for (struct sedge_conn *c = host->dirty; c; c = c->next_dirty)
+        if (c->head && !c->closing && !blocked(c)) (void)write_once(c);
 }
 
 bool sedge_conn_room(struct sedge_conn *c, size_t held_bytes, size_t held_frames, const char *who)
@@ -308,6 +327,7 @@ void sedge_conn_send_take(struct sedge_conn *c, struct sedge_out *o, bool is_eve
     if (!c->head) c->head = o;
     c->queued_bytes += size;
     c->queued_frames++;
+    c->host->fresh_bytes += size;
     if (!is_event) c->answer_bytes += size;
     if (c->is_dirty) return;
     mark_dirty(c);
@@ -326,6 +346,7 @@ static void frames(struct sedge_conn *c, size_t n)
     while (!c->lost && (rc = sedge_frame_in_next(&c->in, &f, &why)) == 1) {
         c->host->frames_in++;
         c->host->on_frame(c, &f);
+        if (c->host->fresh_bytes >= SEDGE_CONN_EARLY_BYTES) write_early(c->host);
     }
     if (rc < 0)
         close_why(c, &why);

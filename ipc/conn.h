@@ -21,6 +21,7 @@
 #define SEDGE_CONN_READ_BYTES    262144u /* one read; the buffer is shared by all connections */
 #define SEDGE_CONN_IOV           384u    /* pieces of one write */
 #define SEDGE_CONN_WRITES_A_TURN 4u
+#define SEDGE_CONN_EARLY_BYTES   65536u /* of all connections: what is written before the turn is over */
 
 struct sedge_conn;
 struct sedge_out; /* a queued frame */
@@ -30,6 +31,7 @@ struct sedge_conn_host {
     uv_loop_t *loop;
     uint8_t *read_buf; /* SEDGE_CONN_READ_BYTES */
     size_t queue_bytes, queue_frames;
+    size_t fresh_bytes;                    /* queued since the last writing */
     struct sedge_conn *dirty, *dirty_tail; /* list through sedge_conn.next_dirty, in the order of the first output */
     uint64_t bytes_in, bytes_out, frames_in, frames_out, events_dropped;
     void (*on_frame)(struct sedge_conn *c, const struct sedge_frame *f);
@@ -62,6 +64,8 @@ void sedge_conn_flush_dirty(struct sedge_conn_host *host);
 
 /* A frame to be written: head (copied), payload (a new reference; may be NULL) and trailer (with a payload only). */
 struct sedge_out *sedge_out_new(const void *head, size_t head_len, struct sedge_payload *p, const uint8_t trailer[4]);
+/* A frame in one piece, to be filled by the caller: *data has room for len bytes. */
+struct sedge_out *sedge_out_whole(size_t len, uint8_t **data);
 void sedge_out_free_list(struct sedge_out *o);
 size_t sedge_out_bytes(const struct sedge_out *o);
 struct sedge_out *sedge_out_chain(struct sedge_out *tail, struct sedge_out *o); /* puts o behind tail, returns o */

@@ -6,8 +6,11 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "crc.h"
 
-#define CONTENT_TYPE "application/json"
+#define CONTENT_TYPE    "application/json"
+#define STREAM_ID_BYTES 4u
+#define CRC_BYTES       4u
 
 /* ---- decoding ---- */
 
@@ -182,14 +185,63 @@ int sedge_message_ping_response(struct sedge_buf *out, const struct sedge_frame 
 }
 
 int sedge_message_head(struct sedge_buf *out, enum sedge_msg_type type, int32_t flags, int32_t stream_id,
-                       const char *shape, const struct sedge_payload *p, uint8_t trailer[4], struct sedge_err *err)
+                       const char *shape, struct sedge_payload *p, uint8_t trailer[4], struct sedge_err *err)
 {
     size_t start = shaped(out, type, flags, stream_id, shape);
     uint32_t crc;
 
     if (sedge_frame_seal_head(out, start, p->len, &crc, err)) return -1;
+    sedge_payload_seal(p);
     sedge_frame_trailer(trailer, (uint32_t)crc32_combine_op(crc, p->crc, p->crc_op));
     return 0;
+}
+
+/* ---- frames alike ---- */
+
+static bool head_is(const struct sedge_head *h, int32_t flags, const char *name, size_t n, const char *suffix, size_t m,
+                    size_t payload_len)
+{
+    return h->frame_len > 0 && h->payload_len == payload_len && h->flags == flags && h->shape_len == n + m &&
+           memcmp(h->shape, name, n) == 0 && memcmp(h->shape + n, suffix, m) == 0;
+}
+
+int sedge_head_set(struct sedge_head *h, int32_t flags, const char *name, const char *suffix, size_t payload_len,
+                   struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf out = SEDGE_BUF_INIT;
+    size_t n = strlen(name);
+    size_t m = strlen(suffix);
+    uint32_t crc;
+
+    if (head_is(h, flags, name, n, suffix, m, payload_len)) return 0;
+    h->frame_len = 0;
+    if (n + m >= sizeof h->shape)
+        return sedge_err_set(err, SEDGE_E_LIMIT, "message: the name of a shape has %zu bytes", n + m);
+    memcpy(h->shape, name, n);
+    memcpy(h->shape + n, suffix, m + 1);
+    (void)shaped(&out, SEDGE_MSG_APPLICATION, flags, 0, h->shape);
+    sedge_assert(out.len <= sizeof h->bytes);
+    if (sedge_frame_seal_head(&out, 0, payload_len, &crc, err)) return -1;
+    memcpy(h->bytes, out.data, out.len);
+    h->len = out.len;
+    h->payload_len = payload_len;
+    h->flags = flags;
+    h->shape_len = n + m;
+    h->crc = sedge_crc32(0, h->bytes, h->len - STREAM_ID_BYTES);
+    h->frame_len = h->len + payload_len + CRC_BYTES;
+    return 0;
+}
+
+void sedge_head_frame(const struct sedge_head *h, int32_t stream_id, const void *payload, uint8_t *out)
+{
+    size_t before = h->len - STREAM_ID_BYTES;
+
+    memcpy(out, h->bytes, before);
+    for (unsigned i = 0; i < STREAM_ID_BYTES; i++)
+        out[before + i] = (uint8_t)((uint32_t)stream_id >> (24 - 8 * i));
+    if (h->payload_len > 0) memcpy(out + h->len, payload, h->payload_len);
+    sedge_frame_trailer(out + h->len + h->payload_len,
+                        sedge_crc32(h->crc, out + before, STREAM_ID_BYTES + h->payload_len));
 }
 
 /* ---- JSON texts ---- */

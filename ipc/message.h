@@ -60,7 +60,32 @@ int sedge_message_ping_response(struct sedge_buf *out, const struct sedge_frame 
 /* Head (prelude and headers) of an application frame whose payload is sent from `p`, and its CRC trailer.
  * `shape` is the full name. */
 int sedge_message_head(struct sedge_buf *out, enum sedge_msg_type type, int32_t flags, int32_t stream_id,
-                       const char *shape, const struct sedge_payload *p, uint8_t trailer[4], struct sedge_err *err);
+                       const char *shape, struct sedge_payload *p, uint8_t trailer[4], struct sedge_err *err);
+
+/*
+ * Frames that differ in their stream and payload alone: the head is built once for a shape and a length.
+ *
+ *   struct sedge_head h = {0};
+ *   if (sedge_head_set(&h, 0, "aws.greengrass#SubscriptionResponseMessage", "", p->len, NULL) == 0)
+ *       sedge_head_frame(&h, stream_id, p->data, out);     // h.frame_len bytes, for each stream
+ *
+ * For short payloads that is cheaper than to share them (sedge_message_head).
+ */
+#define SEDGE_HEAD_SHAPE_MAX 320u
+struct sedge_head {
+    size_t frame_len; /* 0: not set */
+    size_t len, payload_len;
+    int32_t flags;
+    uint32_t crc; /* of what comes before the stream id, which is the last of the head */
+    size_t shape_len;
+    char shape[SEDGE_HEAD_SHAPE_MAX];
+    uint8_t bytes[SEDGE_HEAD_SHAPE_MAX + 160];
+};
+/* The shape's name is `name` and `suffix`. Does nothing when the head is so already. -1 LIMIT: a longer name, or a
+ * payload too large. */
+int sedge_head_set(struct sedge_head *h, int32_t flags, const char *name, const char *suffix, size_t payload_len,
+                   struct sedge_err *err);
+void sedge_head_frame(const struct sedge_head *h, int32_t stream_id, const void *payload, uint8_t *out);
 
 /* JSON of a modelled error in the full form of ipc-wire 7.1. `name` is short ("ResourceNotFoundError"); `extras` is a
  * JSON object text with the modelled extra members, or NULL. */

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "crc.h"
 
 struct sedge_payload *sedge_payload_new(size_t len)
 {
@@ -20,13 +21,14 @@ struct sedge_payload *sedge_payload_copy(const void *data, size_t len)
     struct sedge_payload *p = sedge_payload_new(len);
 
     if (len > 0) memcpy(p->data, data, len);
-    sedge_payload_seal(p);
     return p;
 }
 
 void sedge_payload_seal(struct sedge_payload *p)
 {
-    p->crc = (uint32_t)crc32_z(0, (const unsigned char *)p->data, p->len);
+    if (p->sealed) return;
+    p->sealed = true;
+    p->crc = sedge_crc32(0, p->data, p->len);
     p->crc_op = crc32_combine_gen((z_off_t)p->len);
 }
 

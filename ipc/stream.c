@@ -23,6 +23,7 @@ struct sedge_ipc_stream {
 };
 
 #define SLOTS_MIN 16u
+#define COPY_MAX  512u /* bytes of a payload that are copied for each reader: cheaper than to share them */
 
 /* ---- identity ---- */
 
@@ -195,6 +196,16 @@ static char *bounded(const char *message)
     return sedge_xasprintf("%.*s...", (int)n, message);
 }
 
+/* A frame of the stream in one piece. */
+static struct sedge_out *whole(const struct sedge_ipc_stream *s, const struct sedge_head *h, const char *payload)
+{
+    uint8_t *data;
+    struct sedge_out *o = sedge_out_whole(h->frame_len, &data);
+
+    sedge_head_frame(h, s->id, payload, data);
+    return o;
+}
+
 static void send_error(struct sedge_ipc_stream *s, const char *name, const char *message, const char *extras)
 {
     sedge_auto_buf struct sedge_buf json = SEDGE_BUF_INIT;
@@ -227,6 +238,10 @@ static void send_response(struct sedge_ipc_stream *s, int32_t flags, const char 
 {
     sedge_auto_buf struct sedge_buf shape = SEDGE_BUF_INIT;
 
+    if (len <= COPY_MAX && sedge_head_set(&s->client->srv->answer, flags, s->operation, "Response", len, NULL) == 0) {
+        sedge_conn_send_take(&s->client->conn, whole(s, &s->client->srv->answer, json), false);
+        return;
+    }
     sedge_buf_printf(&shape, "%sResponse", s->operation);
     send_shaped(s, SEDGE_MSG_APPLICATION, flags, shape.data, json, len);
 }
@@ -266,21 +281,37 @@ int sedge_ipc_accept_stream(struct sedge_ipc_stream *s, const char *json)
     return 0;
 }
 
-int sedge_ipc_event(struct sedge_ipc_stream *s, const char *shape, struct sedge_payload *p)
+static struct sedge_out *short_event(struct sedge_ipc_stream *s, const char *shape, const struct sedge_payload *p)
 {
-    struct sedge_buf *head;
-    struct sedge_out *o;
+    struct sedge_head *head = &s->client->srv->event;
+
+    if (sedge_head_set(head, 0, shape, "", p->len, NULL)) return NULL;
+    return whole(s, head, p->data);
+}
+
+/* The subscribers share the payload. */
+static struct sedge_out *long_event(struct sedge_ipc_stream *s, const char *shape, struct sedge_payload *p)
+{
+    struct sedge_buf *head = &s->client->srv->scratch;
     uint8_t trailer[4];
 
-    if (s->state == OVER) return -1;
-    head = &s->client->srv->scratch;
     sedge_buf_clear(head);
     if (sedge_message_head(head, SEDGE_MSG_APPLICATION, 0, s->id, shape, p, trailer, NULL)) {
         sedge_log(SEDGE_WARN, "ipc", "event-dropped", "identity=%s bytes=%zu reason=too-large", s->ident->name, p->len);
-        return 1;
+        return NULL;
     }
+    return sedge_out_new(head->data, head->len, p, trailer);
+}
+
+int sedge_ipc_event(struct sedge_ipc_stream *s, const char *shape, struct sedge_payload *p)
+{
+    struct sedge_out *o;
+
+    if (s->state == OVER) return -1;
     if (!sedge_conn_room(&s->client->conn, s->held_bytes, s->held_frames, s->ident->name)) return 1;
-    o = sedge_out_new(head->data, head->len, p, trailer);
+    o = p->len <= COPY_MAX ? short_event(s, shape, p) : NULL;
+    if (!o) o = long_event(s, shape, p);
+    if (!o) return 1;
     if (s->state == STREAMING) {
         sedge_conn_send_take(&s->client->conn, o, true);
         return 0;

@@ -61,6 +61,7 @@ struct sedge_ipc_server {
     void (*on_closed)(void *arg);
     void *on_closed_arg;
     struct sedge_buf scratch;
+    struct sedge_head answer, event; /* of the last one of its kind */
 };
 
 /* The end of a stream by other hands: on_stream_closed, then the table's reference goes. An `error` (message of a

@@ -553,7 +553,6 @@ static struct sedge_payload *build(const char *head, size_t head_len, const char
     to = put(to, tail, tail_len);
     to = put(to, quoted.data, quoted.len);
     (void)put(to, EVENT_TAIL, LIT_LEN(EVENT_TAIL));
-    sedge_payload_seal(p);
     return p;
 }
 

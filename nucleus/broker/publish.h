@@ -45,7 +45,7 @@ struct sedge_publish {
 
 /* -1 INVALID or LIMIT: not JSON, not an object, a member of the wrong type, malformed base64 (spec ipc-wire 7.3). */
 int sedge_publish_scan(const char *payload, size_t len, struct sedge_publish *out, struct sedge_err *err);
-/* The event of a scanned publish: has_topic and kind must be set. One new reference, sealed. */
+/* The event of a scanned publish: has_topic and kind must be set. One new reference. */
 struct sedge_payload *sedge_publish_event(const struct sedge_publish *p);
 /* The same from parts, for messages of the nucleus itself: `json` is an object text; or bytes. */
 struct sedge_payload *sedge_publish_event_json(const char *topic, const char *json, size_t len);

@@ -164,7 +164,6 @@ static void a_shared_payload_gives_the_frame_that_a_copied_one_gives(void **st)
 
         for (size_t k = 0; k < p->len; k++)
             p->data[k] = (char)(k * 31);
-        sedge_payload_seal(p);
         assert_int_equal(sedge_message_application(&whole, SEDGE_MSG_APPLICATION, 0, 77, "a#B", p->data, p->len, NULL),
                          0);
         assert_int_equal(sedge_message_head(&parts, SEDGE_MSG_APPLICATION, 0, 77, "a#B", p, trailer, NULL), 0);
@@ -173,6 +172,46 @@ static void a_shared_payload_gives_the_frame_that_a_copied_one_gives(void **st)
         compare(&parts, &whole);
         sedge_payload_unref(p);
     }
+}
+
+static void a_head_that_is_built_once_gives_the_frame_of_each_stream(void **st)
+{
+    static const size_t sizes[] = {0, 2, 2, 500, 70000};
+    static uint8_t got[80000];
+    static char payload[70000];
+    struct sedge_head h = {0};
+
+    (void)st;
+    memset(payload, 'p', sizeof payload);
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(sizes); i++) {
+        for (int32_t id = 1; id < INT32_MAX / 300; id *= 300) {
+            sedge_auto_buf struct sedge_buf want = SEDGE_BUF_INIT;
+            struct sedge_buf whole = {(char *)got, 0, sizeof got};
+
+            assert_int_equal(sedge_head_set(&h, SEDGE_MSG_TERMINATE, "a#B", "Response", sizes[i], NULL), 0);
+            sedge_head_frame(&h, id, payload, got);
+            whole.len = h.frame_len;
+            assert_int_equal(sedge_message_application(&want, SEDGE_MSG_APPLICATION, SEDGE_MSG_TERMINATE, id,
+                                                       "a#BResponse", payload, sizes[i], NULL),
+                             0);
+            compare(&whole, &want);
+        }
+    }
+}
+
+static void a_head_for_a_name_that_is_too_long_is_refused(void **st)
+{
+    struct sedge_head h = {0};
+    char name[SEDGE_HEAD_SHAPE_MAX + 1];
+
+    (void)st;
+    memset(name, 'n', sizeof name);
+    name[SEDGE_HEAD_SHAPE_MAX - 1] = 0;
+    assert_int_equal(sedge_head_set(&h, 0, name, "", 2, NULL), 0);
+    assert_int_equal(sedge_head_set(&h, 0, name, "x", 2, NULL), -1);
+    assert_int_equal(h.frame_len, 0);
+    assert_int_equal(sedge_head_set(&h, 0, "a#B", "", SEDGE_FRAME_MAX, NULL), -1);
+    assert_int_equal(h.frame_len, 0);
 }
 
 static void the_accepted_acknowledgement_has_the_71_bytes_of_the_specification(void **st)
@@ -279,6 +318,8 @@ int main(void)
         cmocka_unit_test(every_captured_frame_is_decoded_whole_bytewise_and_glued),
         cmocka_unit_test(every_server_frame_is_encoded_to_the_same_bytes),
         cmocka_unit_test(a_shared_payload_gives_the_frame_that_a_copied_one_gives),
+        cmocka_unit_test(a_head_that_is_built_once_gives_the_frame_of_each_stream),
+        cmocka_unit_test(a_head_for_a_name_that_is_too_long_is_refused),
         cmocka_unit_test(the_accepted_acknowledgement_has_the_71_bytes_of_the_specification),
         cmocka_unit_test(malformed_frames_end_the_stream),
         cmocka_unit_test(a_length_of_four_gigabytes_is_refused_at_the_prelude),
