@@ -161,6 +161,7 @@ void sedge_client_drop_calls(struct sedge_ipc_client *c);
 
 /* ---- client_dispatch.c ---- */
 
+char *sedge_frame_text(const struct sedge_frame *f); /* the payload with a NUL behind */
 struct sedge_item *sedge_item_add(struct sedge_ipc_client *c, enum sedge_item_kind kind, struct sedge_call *k,
                                   const struct sedge_frame *f);
 void sedge_event_add(struct sedge_ipc_client *c, struct sedge_call *k, const struct sedge_frame *f);

@@ -40,6 +40,16 @@ void sedge_items_remove(struct sedge_ipc_client *c, const struct sedge_call *k)
     }
 }
 
+/* All bytes, also behind a NUL that no JSON has, and one more. */
+char *sedge_frame_text(const struct sedge_frame *f)
+{
+    char *text = sedge_xrealloc(NULL, f->payload_len + 1, 1);
+
+    if (f->payload_len > 0) memcpy(text, f->payload, f->payload_len);
+    text[f->payload_len] = '\0';
+    return text;
+}
+
 struct sedge_item *sedge_item_add(struct sedge_ipc_client *c, enum sedge_item_kind kind, struct sedge_call *k,
                                   const struct sedge_frame *f)
 {
@@ -49,7 +59,7 @@ struct sedge_item *sedge_item_add(struct sedge_ipc_client *c, enum sedge_item_ki
     i->call = k;
     if (f) {
         i->size = f->payload_len;
-        i->text = sedge_xstrndup((const char *)f->payload, f->payload_len);
+        i->text = sedge_frame_text(f);
     }
     *c->last = i;
     c->last = &i->next;

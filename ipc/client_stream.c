@@ -86,7 +86,7 @@ void sedge_call_done(struct sedge_ipc_client *c, struct sedge_call *k, const str
     sedge_call_number(c, k, 0);
     if (k->waits) {
         k->err = *err;
-        if (f) k->text = sedge_xstrndup((const char *)f->payload, f->payload_len);
+        if (f) k->text = sedge_frame_text(f);
         return;
     }
     sedge_item_add(c, k->kind == SEDGE_CALL_ASYNC ? SEDGE_ITEM_REPLY : SEDGE_ITEM_END, k, f)->err = *err;
