@@ -60,6 +60,8 @@ extern const struct sedge_command sedge_logs_commands[];
 extern const size_t sedge_logs_ncommands;
 extern const struct sedge_command sedge_recipe_commands[];
 extern const size_t sedge_recipe_ncommands;
+extern const struct sedge_command sedge_secret_commands[];
+extern const size_t sedge_secret_ncommands;
 extern const struct sedge_command sedge_debug_commands[];
 extern const size_t sedge_debug_ncommands;
 

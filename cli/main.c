@@ -15,7 +15,8 @@ static const struct {
 } tables[] = {
     {sedge_component_commands, &sedge_component_ncommands}, {sedge_deployment_commands, &sedge_deployment_ncommands},
     {sedge_logs_commands, &sedge_logs_ncommands},           {sedge_topic_commands, &sedge_topic_ncommands},
-    {sedge_recipe_commands, &sedge_recipe_ncommands},       {sedge_debug_commands, &sedge_debug_ncommands}};
+    {sedge_recipe_commands, &sedge_recipe_ncommands},       {sedge_secret_commands, &sedge_secret_ncommands},
+    {sedge_debug_commands, &sedge_debug_ncommands}};
 
 static void print_commands(FILE *out, const char *group)
 {

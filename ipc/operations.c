@@ -20,6 +20,12 @@
 /* One row: each member is named. */
 #define OP(n, ...) [SEDGE_OP_##n] = {.name = SEDGE_OPERATION_PREFIX #n, __VA_ARGS__}
 
+#define OWN(n, ...)                                                                                                    \
+    [SEDGE_OP_##n] = {.name = SEDGE_OPERATION_OWN_PREFIX #n,                                                           \
+                      .remarks = "Not in the model: its full name is `" SEDGE_OPERATION_OWN_PREFIX #n                  \
+                                 "`, and it is for command-line users alone.",                                         \
+                      __VA_ARGS__}
+
 #define SERVICE   "ServiceError"
 #define DENIED    "UnauthorizedError"
 #define NOT_FOUND "ResourceNotFoundError"
@@ -85,6 +91,11 @@ static const struct sedge_shape shapes[] = {
              REQ("unit", ENUM, .of = "BYTES, BYTES_PER_SECOND, COUNT, COUNT_PER_SECOND, MEGABYTES, SECONDS"),
              REQ("value", DOUBLE, .note = "0 or more"))},
     {"SecretValue", true, MEMBERS(OPT("secretString", STRING), OPT("secretBinary", BLOB))},
+    {"StoredSecret", false,
+     MEMBERS(REQ("name", STRING), REQ("arn", STRING), REQ("createdOn", LONG, .note = "ms since 1970"),
+             REQ("versions", SHAPES, .of = "StoredVersion"))},
+    {"StoredVersion", false,
+     MEMBERS(REQ("versionId", STRING), REQ("labels", STRINGS), REQ("binary", BOOL), REQ("createdOn", LONG))},
     {"CertificateOptions", false, MEMBERS(REQ("certificateType", ENUM, .of = "SERVER"))},
     {"CertificateUpdateEvent", true, MEMBERS(OPT("certificateUpdate", SHAPE, .of = "CertificateUpdate"))},
     {"CertificateUpdate", false,
@@ -270,6 +281,21 @@ static const struct sedge_operation operations[SEDGE_OPERATION_COUNT] = {
                    REQ("resource", STRING, .note = "such as `mqtt:topic:a/b`")),
        .response = MEMBERS(REQ("isAuthorized", BOOL)),
        .errors = NAMES(DENIED, SERVICE, INVALID, "InvalidClientDeviceAuthTokenError")),
+    OWN(SetSecret, .purpose = "Stores a secret, or a new version of one.",
+        .request = MEMBERS(OPT("name", STRING, .note = "or the ARN; required unless `arn` is there"),
+                           OPT("arn", STRING, .note = "default: the configured one of that name, or one of the device"),
+                           OPT("versionId", STRING, .note = "default: a random UUID"),
+                           OPT("labels", STRINGS, .note = "default AWSCURRENT"), OPT("secretString", STRING),
+                           OPT("secretBinary", BLOB, .note = "exactly one of the two")),
+        .response = MEMBERS(REQ("name", STRING), REQ("arn", STRING), REQ("versionId", STRING), REQ("labels", STRINGS)),
+        .errors = NAMES(DENIED, INVALID, CONFLICT, SERVICE)),
+    OWN(ListSecrets, .purpose = "Names, versions and labels of the stored secrets; no values.",
+        .response = MEMBERS(REQ("secrets", SHAPES, .of = "StoredSecret")), .errors = NAMES(DENIED, SERVICE)),
+    OWN(RemoveSecret, .purpose = "Removes a secret, or one version of it.",
+        .request = MEMBERS(REQ("secretId", STRING, .note = "ARN or name"),
+                           OPT("versionId", STRING, .note = "not the current one")),
+        .response = MEMBERS(REQ("name", STRING), REQ("arn", STRING), OPT("versionId", STRING), OPT("labels", STRINGS)),
+        .errors = NAMES(DENIED, INVALID, NOT_FOUND, CONFLICT, SERVICE)),
 };
 
 const struct sedge_operation *sedge_operations(void)
@@ -279,10 +305,8 @@ const struct sedge_operation *sedge_operations(void)
 
 const struct sedge_operation *sedge_operation_find(const char *name)
 {
-    if (!sedge_str_starts(name, SEDGE_OPERATION_PREFIX)) return NULL;
     for (size_t i = 0; i < SEDGE_OPERATION_COUNT; i++)
-        if (strcmp(sedge_operation_short(&operations[i]), name + strlen(SEDGE_OPERATION_PREFIX)) == 0)
-            return &operations[i];
+        if (strcmp(operations[i].name, name) == 0) return &operations[i];
     return NULL;
 }
 
@@ -293,7 +317,7 @@ enum sedge_operation_id sedge_operation_id(const struct sedge_operation *op)
 
 const char *sedge_operation_short(const struct sedge_operation *op)
 {
-    return op->name + strlen(SEDGE_OPERATION_PREFIX);
+    return strchr(op->name, '#') + 1;
 }
 
 const struct sedge_shape *sedge_shapes(size_t *n)

@@ -21,9 +21,10 @@
 #include "base/err.h"
 #include "base/json.h"
 
-#define SEDGE_OPERATION_PREFIX "aws.greengrass#"
+#define SEDGE_OPERATION_PREFIX     "aws.greengrass#"
+#define SEDGE_OPERATION_OWN_PREFIX "sedge#" /* not in the model: for `sedge`, refused to components */
 
-/* In the order of the specification. */
+/* In the order of the specification; at the end those of our own. */
 #define SEDGE_OPERATIONS(X)                                                                                            \
     X(PublishToTopic)                                                                                                  \
     X(SubscribeToTopic)                                                                                                \
@@ -59,7 +60,10 @@
     X(SubscribeToCertificateUpdates)                                                                                   \
     X(VerifyClientDeviceIdentity)                                                                                      \
     X(GetClientDeviceAuthToken)                                                                                        \
-    X(AuthorizeClientDeviceAction)
+    X(AuthorizeClientDeviceAction)                                                                                     \
+    X(SetSecret)                                                                                                       \
+    X(ListSecrets)                                                                                                     \
+    X(RemoveSecret)
 
 #define SEDGE_OPERATION_ENUM(name) SEDGE_OP_##name,
 enum sedge_operation_id { SEDGE_OPERATIONS(SEDGE_OPERATION_ENUM) SEDGE_OPERATION_COUNT };
@@ -107,7 +111,7 @@ struct sedge_shape {
 };
 
 struct sedge_operation {
-    const char *name;     /* full: aws.greengrass#PublishToTopic */
+    const char *name;     /* full: aws.greengrass#PublishToTopic, sedge#SetSecret */
     const char *purpose;  /* one line */
     const char *service;  /* of the policy that guards it; NULL: none */
     const char *resource; /* what is compared with the resources of that policy, in words; NULL with `service` */

@@ -93,6 +93,12 @@ static void groups_changed_cb(const struct sedge_config_event *event, void *user
     if (sedge_cli_tokens_renew(user, &err) != 0) sedge_log(SEDGE_ERROR, "api", "cli-tokens", "%s", err.msg);
 }
 
+static void secrets_changed_cb(const struct sedge_config_event *event, void *user)
+{
+    (void)event;
+    sedge_api_check_secrets(user);
+}
+
 /* ---- life ---- */
 
 static void release(struct sedge_api *api)
@@ -101,6 +107,7 @@ static void release(struct sedge_api *api)
     sedge_config_unwatch(api->cli_watch);
     sedge_config_unwatch(api->access_watch);
     sedge_connection_status_leave(api);
+    sedge_config_unwatch(api->secrets_watch);
     sedge_cli_tokens_release(api);
     sedge_broker_free(api->broker);
     sedge_policy_free(api->policy);
@@ -152,6 +159,10 @@ struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct
     api->cli_watch = sedge_config_watch(
         api->o.config, SEDGE_PATH("services", "aws.greengrass.Cli", "configuration", "AuthorizedPosixGroups"),
         groups_changed_cb, api);
+    api->secrets_watch =
+        sedge_config_watch(api->o.config, SEDGE_PATH("services", "aws.greengrass.SecretManager", "configuration"),
+                           secrets_changed_cb, api);
+    sedge_api_check_secrets(api);
     return api;
 }
 

@@ -33,6 +33,7 @@ struct sedge_deployer;
 struct sedge_mqtt;
 struct sedge_spool;
 struct sedge_shadows;
+struct sedge_secrets;
 
 #define SEDGE_API_CLI_GROUPS_MAX      32  /* AuthorizedPosixGroups */
 #define SEDGE_API_RESERVED_FILES      128 /* of the limit of open files, not for connections; half of a small one */
@@ -48,6 +49,7 @@ struct sedge_api_options {
     struct sedge_mqtt *mqtt;   /* NULL: no cloud configured */
     struct sedge_spool *spool; /* never NULL */
     struct sedge_shadows *shadows;
+    struct sedge_secrets *secrets; /* NULL: cannot be used */
 };
 
 struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct sedge_err *err);

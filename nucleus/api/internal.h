@@ -37,6 +37,7 @@ struct sedge_api {
     size_t ncli;
     struct sedge_config_watch *cli_watch;
     struct sedge_config_watch *access_watch;
+    struct sedge_config_watch *secrets_watch;
     struct sedge_update_sub *updates;     /* updates.c, oldest first */
     struct sedge_validator *validators;   /* validation.c, newest first */
     uint8_t page_key[16];                 /* seals nextToken of ListNamedShadowsForThing */
@@ -86,6 +87,9 @@ void sedge_connection_status_leave(struct sedge_api *api);
 /* Frees what pubsub.c keeps for a connection. */
 void sedge_pubsub_forget(void *slot);
 
+/* secrets.c: logs which configured secrets are not in the store. */
+void sedge_api_check_secrets(struct sedge_api *api);
+
 /* Handlers, one file for each family. */
 void sedge_op_publish(struct sedge_api *api, struct sedge_ipc_stream *s, const char *payload, size_t len);
 void sedge_op_subscribe(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
@@ -115,5 +119,9 @@ void sedge_op_get_shadow(struct sedge_api *api, struct sedge_ipc_stream *s, stru
 void sedge_op_update_shadow(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_delete_shadow(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_list_shadows(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_get_secret(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_set_secret(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_list_secrets(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_remove_secret(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 
 #endif

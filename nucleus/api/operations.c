@@ -42,11 +42,25 @@ static const struct handler handlers[SEDGE_OPERATION_COUNT] = {
     [SEDGE_OP_UpdateThingShadow] = {.handle = sedge_op_update_shadow},
     [SEDGE_OP_DeleteThingShadow] = {.handle = sedge_op_delete_shadow},
     [SEDGE_OP_ListNamedShadowsForThing] = {.handle = sedge_op_list_shadows},
+    [SEDGE_OP_GetSecretValue] = {.handle = sedge_op_get_secret},
+    [SEDGE_OP_SetSecret] = {.handle = sedge_op_set_secret},
+    [SEDGE_OP_ListSecrets] = {.handle = sedge_op_list_secrets},
+    [SEDGE_OP_RemoveSecret] = {.handle = sedge_op_remove_secret},
 };
 
 bool sedge_api_serves(enum sedge_operation_id id)
 {
     return handlers[id].handle || handlers[id].raw;
+}
+
+/* Operations of our own are for command-line users alone. */
+static bool may_call(struct sedge_ipc_stream *s, const struct sedge_operation *op)
+{
+    if (!sedge_str_starts(op->name, SEDGE_OPERATION_OWN_PREFIX)) return true;
+    if (sedge_str_starts(sedge_ipc_stream_identity(s), SEDGE_CLI_IDENTITY)) return true;
+    sedge_api_error(s, "UnauthorizedError", "%s is not authorized to perform %s: it is for command-line users alone",
+                    sedge_ipc_stream_identity(s), op->name);
+    return false;
 }
 
 static void run(struct sedge_api *api, const struct sedge_operation *op, struct sedge_ipc_stream *s,
@@ -78,7 +92,7 @@ void sedge_api_dispatch(struct sedge_api *api, struct sedge_ipc_stream *s, const
         sedge_api_error(s, "ServiceError", "%s is an unsupported operation.", operation);
     else if (!sedge_api_serves(sedge_operation_id(op)))
         sedge_api_error(s, "ServiceError", "Operation %s is not supported by Greengrass", operation);
-    else
+    else if (may_call(s, op))
         run(api, op, s, payload, len);
 }
 

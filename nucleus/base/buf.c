@@ -11,6 +11,12 @@ void sedge_buf_release(struct sedge_buf *b)
     *b = SEDGE_BUF_INIT;
 }
 
+void sedge_buf_wipe(struct sedge_buf *b)
+{
+    sedge_wipe(b->data, b->cap);
+    sedge_buf_release(b);
+}
+
 void sedge_buf_clear(struct sedge_buf *b)
 {
     b->len = 0;

@@ -24,6 +24,7 @@ struct sedge_buf {
 
 void sedge_buf_release(struct sedge_buf *b); /* frees; the buffer is empty and usable afterwards */
 void sedge_buf_clear(struct sedge_buf *b);   /* length 0, memory kept */
+void sedge_buf_wipe(struct sedge_buf *b);    /* overwrites and frees; reserve first, growing leaves copies behind */
 void sedge_buf_reserve(struct sedge_buf *b, size_t extra);
 void sedge_buf_add(struct sedge_buf *b, const void *p, size_t n);
 void sedge_buf_puts(struct sedge_buf *b, const char *s);

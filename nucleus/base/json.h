@@ -49,6 +49,8 @@ char *sedge_json_text_sorted(struct json_object *v);
 typedef int (*sedge_json_order)(const void *a, const void *b); /* compares two keys, each a const char *const * */
 char *sedge_json_text_sorted_by(struct json_object *v, sedge_json_order order);
 struct json_object *sedge_json_copy(struct json_object *v); /* deep copy; numbers keep their text */
+/* Overwrites every text in it, for values that must not stay in memory; the object is of no use afterwards. */
+void sedge_json_wipe(struct json_object *v);
 /* Takes away the room to grow in its objects and arrays: for what is kept for long. */
 void sedge_json_compact(struct json_object *v);
 

@@ -56,6 +56,11 @@ char *sedge_xasprintf(const char *fmt, ...)
     return p;
 }
 
+void sedge_wipe(void *p, size_t n)
+{
+    if (n > 0) explicit_bzero(p, n);
+}
+
 _Noreturn void sedge_bug(const char *file, int line, const char *what)
 {
     (void)fprintf(stderr, "sedge: bug at %s:%d: %s\n", file, line, what);

@@ -24,6 +24,9 @@ char *sedge_xstrdup(const char *s);                   /* NULL gives NULL */
 char *sedge_xstrndup(const char *s, size_t n);
 char *sedge_xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Overwrites what must not stay in memory; never optimised away. */
+void sedge_wipe(void *p, size_t n);
+
 #define SEDGE_NEW(type) ((type *)sedge_xcalloc(1, sizeof(type)))
 
 /* Logs the text to stderr and aborts: for our own mistakes only, never for input. Stays on in release builds. */

@@ -145,6 +145,7 @@ struct sedge_deployer {
 };
 
 #define SEDGE_DOCKER_MANAGER "aws.greengrass.DockerApplicationManager"
+#define SEDGE_SECRET_MANAGER "aws.greengrass.SecretManager"
 /* The built-in components, NULL-terminated: they have no recipe, and deployments never remove them. */
 extern const char *const sedge_builtins[];
 const char *sedge_builtin_version(const char *component);

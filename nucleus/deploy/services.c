@@ -10,12 +10,14 @@
 #define NUCLEUS_COMPATIBLE_VERSION "2.17.0"
 #define DOCKER_COMPATIBLE_VERSION  "2.0.15"
 #define SHADOW_COMPATIBLE_VERSION  "2.3.10"
+#define SECRET_COMPATIBLE_VERSION  "2.1.8"
 
 const char *const sedge_builtins[] = {"aws.greengrass.Nucleus",
                                       "aws.greengrass.Cli",
                                       "aws.greengrass.TokenExchangeService",
                                       SEDGE_DOCKER_MANAGER,
                                       SEDGE_SHADOW_MANAGER,
+                                      SEDGE_SECRET_MANAGER,
                                       "DeploymentService",
                                       "FleetStatusService",
                                       "TelemetryAgent",
@@ -27,6 +29,7 @@ const char *sedge_builtin_version(const char *component)
 {
     if (strcmp(component, SEDGE_DOCKER_MANAGER) == 0) return DOCKER_COMPATIBLE_VERSION;
     if (strcmp(component, SEDGE_SHADOW_MANAGER) == 0) return SHADOW_COMPATIBLE_VERSION;
+    if (strcmp(component, SEDGE_SECRET_MANAGER) == 0) return SECRET_COMPATIBLE_VERSION;
     for (size_t i = 0; sedge_builtins[i]; i++)
         if (strcmp(sedge_builtins[i], component) == 0)
             return sedge_str_starts(component, "aws.") ? NUCLEUS_COMPATIBLE_VERSION : "0.0.0";

@@ -176,6 +176,7 @@ static int open_supervisor(struct sedge_nucleus *n, struct sedge_err *err)
                     {"aws.greengrass.TokenExchangeService", "2.17.0", SEDGE_LC_FINISHED},
                     {"aws.greengrass.DockerApplicationManager", "2.0.15", SEDGE_LC_FINISHED},
                     {SEDGE_SHADOW_MANAGER, "2.3.10", SEDGE_LC_RUNNING},
+                    {"aws.greengrass.SecretManager", "2.1.8", SEDGE_LC_RUNNING},
                     {"aws.greengrass.Nucleus", "2.17.0", SEDGE_LC_FINISHED},
                     {"aws.greengrass.Cli", "2.17.0", SEDGE_LC_RUNNING}};
     struct sedge_supervisor_ops ops = {service_event_cb, sedge_settings_environment};
@@ -346,6 +347,16 @@ static void write_effective(struct sedge_nucleus *n)
         sedge_log(SEDGE_WARN, "main", "effective-config", "%s", err.msg);
 }
 
+/* Without it the device runs, and secrets are answered with an error. */
+static void open_secrets(struct sedge_nucleus *n)
+{
+    sedge_auto_free char *dir = sedge_xasprintf("%s/state", n->root);
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    n->secrets = sedge_secrets_open(&n->loop, dir, &err);
+    if (!n->secrets) sedge_log(SEDGE_ERROR, "main", "secrets", "%s; secrets cannot be used", err.msg);
+}
+
 static int open_api(struct sedge_nucleus *n, struct sedge_err *err)
 {
     struct sedge_api_options o = {.loop = &n->loop,
@@ -356,7 +367,8 @@ static int open_api(struct sedge_nucleus *n, struct sedge_err *err)
                                   .deployer = n->deployer,
                                   .mqtt = n->mqtt,
                                   .spool = n->spool,
-                                  .shadows = n->shadows};
+                                  .shadows = n->shadows,
+                                  .secrets = n->secrets};
 
     n->api = sedge_api_open(&o, err);
     return n->api ? 0 : -1;
@@ -383,6 +395,7 @@ int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *opt
     n->writer = sedge_dbw_new(&n->loop, n->db);
     sedge_config_attach(n->config, n->writer);
     sedge_nucleus_start_shadows(n);
+    open_secrets(n);
     if (open_api(n, err) != 0) return -1;
     mark_restart(n, false);
     watch_signals(n);
@@ -493,6 +506,7 @@ void sedge_nucleus_end(struct sedge_nucleus *n)
 {
     if (n->writer) sedge_dbw_close(n->writer);
     sedge_nucleus_end_shadows(n);
+    sedge_secrets_close(n->secrets);
     if (n->store) sedge_store_close(n->store);
     (void)uv_run(&n->loop, UV_RUN_DEFAULT);
     if (uv_loop_close(&n->loop) != 0) sedge_log(SEDGE_WARN, "main", "shutdown", "a handle was left open");

@@ -27,6 +27,7 @@
 #include "mqtt/spool.h"
 #include "options.h"
 #include "shadow/shadows.h"
+#include "secret/secret.h"
 #include "store/store.h"
 #include "supervisor/supervisor.h"
 
@@ -58,6 +59,7 @@ struct sedge_nucleus {
     struct sedge_shadow_settings shadow_settings; /* in force */
     char *shadow_error;                           /* reported last; NULL: the settings are good */
     struct sedge_shadow_sync *shadow_sync;        /* NULL without a cloud */
+    struct sedge_secrets *secrets;                /* NULL: cannot be opened */
     struct sedge_api *api;
     struct sedge_config_watch *watch, *shadow_watch;
     uv_signal_t term, intr;

@@ -58,13 +58,13 @@ class Device:
 
     # ---- the command line ----
 
-    def cli(self, *words):
+    def cli(self, *words, stdin=None):
         """The finished command; its exit code is in .returncode."""
         return subprocess.run([os.path.join(self.bin, "sedge"), "--ggcRootPath", self.root, *words], capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=60, input=stdin)
 
-    def sedge(self, *words):
-        done = self.cli(*words)
+    def sedge(self, *words, stdin=None):
+        done = self.cli(*words, stdin=stdin)
         assert done.returncode == 0, f"sedge {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 

@@ -14,11 +14,11 @@ TERMINATE = 2
 
 
 class IpcError(Exception):
-    """What the nucleus answered. code: "UnauthorizedError"; message: its text; content: all of its members."""
+    """What the nucleus answered. code: "UnauthorizedError"; message: its text; content: all of its members; flags: of the frame."""
 
-    def __init__(self, code, message, content=None):
+    def __init__(self, code, message, content=None, flags=0):
         super().__init__(f"{code}: {message}")
-        self.code, self.message, self.content = code, message, content or {}
+        self.code, self.message, self.content, self.flags = code, message, content or {}, flags
 
 
 def _header(name, value):
@@ -106,7 +106,8 @@ class Ipc:
 
     def _ask(self, operation, request):
         self.stream += 1
-        self._send(APPLICATION, self.stream, {"operation": f"aws.greengrass#{operation}"}, request)
+        full = operation if "#" in operation else f"aws.greengrass#{operation}"
+        self._send(APPLICATION, self.stream, {"operation": full}, request)
         return self._frame(self.stream)
 
     def call(self, operation, **request):
@@ -123,7 +124,7 @@ def _content(headers, payload):
     content = json.loads(payload or b"{}")
     if headers[":message-type"] == ERROR:
         raise IpcError(headers.get("service-model-type", "").split("#")[-1], content.get("_message", content.get("message")),
-                       content)
+                       content, headers[":message-flags"])
     return content
 
 
