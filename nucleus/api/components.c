@@ -10,19 +10,19 @@ void sedge_op_update_state(struct sedge_api *api, struct sedge_ipc_stream *s, st
 {
     const char *identity = sedge_ipc_stream_identity(s);
     const char *name = sedge_json_str(request, "state", "");
-    enum sedge_lc_state state = SEDGE_LC_ERRORED;
+    bool running = strcmp(name, "RUNNING") == 0;
+    struct sedge_service_info info;
     struct sedge_err err = SEDGE_ERR_INIT;
 
-    if (strcmp(name, "RUNNING") == 0)
-        state = SEDGE_LC_RUNNING;
-    else if (strcmp(name, "ERRORED") != 0) {
-        sedge_api_error(s, "ServiceError", "state must be RUNNING or ERRORED, not \"%s\"", name);
-        return;
-    }
-    if (sedge_supervisor_report(api->o.supervisor, identity, state, &err) == 0)
-        (void)sedge_ipc_respond(s, NULL);
-    else
+    if (sedge_supervisor_get(api->o.supervisor, identity, &info, NULL) != 0)
         sedge_api_not_found(s, "Component", identity, "Component with given name not found");
+    else if (!running && strcmp(name, "ERRORED") != 0)
+        sedge_api_error(s, "ServiceError", "state must be RUNNING or ERRORED, not \"%s\"", name);
+    else if (sedge_supervisor_report(api->o.supervisor, identity, running ? SEDGE_LC_RUNNING : SEDGE_LC_ERRORED,
+                                     &err) != 0)
+        sedge_api_error(s, "ServiceError", "%s", err.msg);
+    else
+        (void)sedge_ipc_respond(s, NULL);
 }
 
 static struct json_object *details(struct sedge_api *api, const struct sedge_service_info *info)

@@ -124,15 +124,25 @@ static void changed_cb(const struct sedge_config_event *event, void *user)
                                sedge_json_text(o)); /* loss of a slow reader is counted there */
 }
 
+/* The root of a component that is known can always be watched: a configuration is made if there is none. */
+static bool may_watch(struct sedge_api *api, struct sedge_path path)
+{
+    struct sedge_path component = {path.v, PATH_PREFIX - 1};
+    sedge_auto_put struct json_object *empty = NULL;
+
+    if (sedge_config_has(api->o.config, path)) return true;
+    if (path.n > PATH_PREFIX || !sedge_config_has(api->o.config, component)) return false;
+    empty = json_object_new_object();
+    return sedge_config_merge(api->o.config, path, empty, sedge_wall_ms(), NULL) == 0;
+}
+
 void sedge_op_subscribe_configuration(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request)
 {
     const char *names[SEDGE_CONFIG_DEPTH_MAX];
     struct sedge_path path = {names, 0};
     struct config_sub *sub;
 
-    if (full_path(s, request, names, &path.n) != 0 ||
-        !(sedge_config_has(api->o.config, path) ||
-          (path.n == PATH_PREFIX && sedge_config_has(api->o.config, (struct sedge_path){names, PATH_PREFIX - 1})))) {
+    if (full_path(s, request, names, &path.n) != 0 || !may_watch(api, path)) {
         key_not_found(s);
         return;
     }

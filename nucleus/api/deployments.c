@@ -61,7 +61,7 @@ void sedge_op_cancel_deployment(struct sedge_api *api, struct sedge_ipc_stream *
     int rc;
 
     if (!id || sedge_api_authorize(api, s, "*", NULL) != 0) return;
-    rc = sedge_deployer_cancel(api->o.deployer, id, &err);
+    rc = sedge_deployer_cancel(api->o.deployer, SEDGE_SOURCE_LOCAL, id, 0, &err);
     if (rc < 0) {
         sedge_api_not_found(s, "LocalDeployment", id, err.msg);
         return;

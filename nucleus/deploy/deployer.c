@@ -387,20 +387,31 @@ static void start_next(struct sedge_deployer *d)
     sedge_journal_save(run, begin_cb);
 }
 
+/* Whether copying from there would copy the store into itself. */
+static bool holds_artifact_store(const struct sedge_deployer *d, const char *folder)
+{
+    sedge_auto_free char *store = sedge_xasprintf("%s/packages/artifacts", d->root);
+    sedge_auto_free char *real = realpath(store, NULL);
+    sedge_auto_free char *given = realpath(folder, NULL);
+    size_t n = given ? strlen(given) : 0;
+
+    if (!given || !sedge_str_starts(real ? real : store, given)) return false;
+    return n == 1 || strchr("/", (real ? real : store)[n]); /* the end counts */
+}
+
 int sedge_deployer_submit_local(struct sedge_deployer *d, struct json_object *request, char id[SEDGE_UUID_LEN + 1],
                                 void (*kept)(void *arg, const struct sedge_err *err), void *arg, struct sedge_err *err)
 {
-    sedge_auto_free char *group = NULL;
     const char *artifacts = sedge_json_str(request, "artifactsDirectoryPath", NULL);
-    sedge_auto_free char *store = sedge_xasprintf("%s/packages/artifacts", d->root);
-    sedge_auto_free char *given = artifacts ? realpath(artifacts, NULL) : NULL;
+    struct sedge_document checked;
 
-    if (given && (strcmp(given, store) == 0 || (sedge_str_starts(store, given) && store[strlen(given)] == '/')))
+    if (artifacts && holds_artifact_store(d, artifacts))
         return sedge_err_set(
             err, SEDGE_E_CONFLICT,
             "Requested artifacts directory path is parent of kernel artifacts directory path. Specify another "
             "path to avoid recursive copy");
-    if (sedge_document_local_group(request, &group, err) != 0) return -1;
+    if (sedge_document_from_local(request, "", 0, NULL, &checked, err) != 0) return -1;
+    sedge_document_release(&checked);
     if (count_waiting(d) >= SEDGE_DEPLOY_QUEUE_MAX)
         return sedge_err_set(err, SEDGE_E_LIMIT, "Deployments queue is full, Please try again later");
     sedge_uuid4(id);
@@ -433,14 +444,14 @@ void sedge_deployer_each_job(struct sedge_deployer *d,
         if (e->source == SEDGE_SOURCE_JOBS && e->phase != SEDGE_PHASE_DONE) fn(e->id, e->execution_number, user);
 }
 
-int sedge_deployer_cancel(struct sedge_deployer *d, const char *id, struct sedge_err *err)
+int sedge_deployer_cancel(struct sedge_deployer *d, enum sedge_source source, const char *id, int64_t execution_number,
+                          struct sedge_err *err)
 {
-    struct sedge_entry *e = d->entries;
+    struct sedge_entry *e = find_entry(d, id, source, execution_number);
 
-    while (e && strcmp(e->id, id) != 0)
-        e = e->next;
     if (!e) return sedge_err_set(err, SEDGE_E_NOT_FOUND, "Cannot find the deployment id provided %s", id);
-    if (e->phase != SEDGE_PHASE_QUEUED) return 0;
+    if (e->phase == SEDGE_PHASE_DONE) return 0;
+    if (e->phase != SEDGE_PHASE_QUEUED) return 1; /* its changes run to the end */
     e->cancel = true;
     if (!d->run || d->run->entry != e) {
         e->phase = SEDGE_PHASE_DONE;

@@ -131,8 +131,10 @@ int sedge_deployer_submit_local(struct sedge_deployer *d, struct json_object *re
  * again. */
 void sedge_deployer_submit_job(struct sedge_deployer *d, const char *job_id, int64_t execution_number,
                                struct json_object *document);
-/* 1 cancelled or going to be, 0 too late (its changes run to the end, or it is finished), -1 NOT_FOUND. */
-int sedge_deployer_cancel(struct sedge_deployer *d, const char *id, struct sedge_err *err);
+/* 1: cancelled, unless it has begun to change components, 0: it is finished, -1 NOT_FOUND. execution_number: of a job;
+ * 0 of a local deployment. */
+int sedge_deployer_cancel(struct sedge_deployer *d, enum sedge_source source, const char *id, int64_t execution_number,
+                          struct sedge_err *err);
 /* Calls fn for each job that is queued or running: what an earlier life left, after load. */
 void sedge_deployer_each_job(struct sedge_deployer *d,
                              void (*fn)(const char *job_id, int64_t execution_number, void *user), void *user);

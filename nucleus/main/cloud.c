@@ -27,8 +27,7 @@ static void cancel_cb(void *env, const char *job_id, int64_t execution_number)
     struct sedge_nucleus *n = env;
     struct sedge_err err = SEDGE_ERR_INIT;
 
-    (void)execution_number;
-    if (sedge_deployer_cancel(n->deployer, job_id, &err) < 0)
+    if (sedge_deployer_cancel(n->deployer, SEDGE_SOURCE_JOBS, job_id, execution_number, &err) < 0)
         sedge_log(SEDGE_INFO, "cloud", "job-cancel", "%s", err.msg);
 }
 
