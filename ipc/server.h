@@ -20,7 +20,9 @@
  * inside a call of the handler on that stream, except through sedge_ipc_server_drop_identity and _close.
  *
  * Order. Requests of a connection start in the order in which they came; what is queued on a stream leaves in order.
- * Output is queued and written at the end of the loop's turn, one sendmsg for all frames of a connection.
+ * Output is queued and written at the end of the loop's turn, or as soon as SEDGE_CONN_EARLY_BYTES have gathered, one
+ * sendmsg for all frames of a connection; the connections in the order in which they got their first frame of the turn,
+ * so that the messages which a publish causes leave before its answer.
  *
  * Slow readers. While a connection has `queue_bytes` or `queue_frames` waiting, further events for it are dropped,
  * counted, and logged once until it has caught up; responses and errors are never dropped. One event may go over the
