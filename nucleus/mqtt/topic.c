@@ -5,6 +5,8 @@
 
 #include "base/str.h"
 
+#define SHARE "$share/"
+
 /* Bytes of a prefix `head` + one level + '/', 0 when it is not there. */
 static size_t prefix_len(const char *topic, const char *head)
 {
@@ -109,11 +111,22 @@ static int check_wildcards(const char *filter, struct sedge_err *err)
     return 0;
 }
 
+/* $share/GROUP/FILTER; prefix_len is 0 without a group. */
+static int check_share(const char *filter, size_t prefix_len, struct sedge_err *err)
+{
+    size_t group = prefix_len ? strcspn(filter, "+#") : 0;
+
+    if (group >= prefix_len && prefix_len && filter[prefix_len]) return 0;
+    return sedge_err_set(err, SEDGE_E_INVALID, "\"%s\" must be $share/GROUP/FILTER, the group without wildcards",
+                         filter);
+}
+
 int sedge_mqtt_filter_check(const char *filter, bool v5, struct sedge_err *err)
 {
-    size_t prefix = v5 ? prefix_len(filter, "$share/") : 0;
+    size_t prefix = v5 ? prefix_len(filter, SHARE) : 0;
 
     if (check_text(filter, err) != 0) return -1;
+    if (v5 && sedge_str_starts(filter, SHARE) && check_share(filter, prefix, err) != 0) return -1;
     if (check_wildcards(filter + prefix, err) != 0) return -1;
     return check_size(filter + prefix, err);
 }
@@ -151,12 +164,12 @@ static bool covers(const char *wide, const char *narrow)
 
 bool sedge_mqtt_filter_matches(const char *filter, const char *topic)
 {
-    return covers(filter + prefix_len(filter, "$share/"), topic);
+    return covers(filter + prefix_len(filter, SHARE), topic);
 }
 
 bool sedge_mqtt_filter_covers(const char *wide, const char *narrow)
 {
     if (strcmp(wide, narrow) == 0) return true;
-    if (sedge_str_starts(wide, "$share/") || sedge_str_starts(narrow, "$share/")) return false;
+    if (sedge_str_starts(wide, SHARE) || sedge_str_starts(narrow, SHARE)) return false;
     return covers(wide, narrow);
 }

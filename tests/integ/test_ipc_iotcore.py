@@ -53,8 +53,8 @@ class RefusingBroker(Broker):
 
     def hear(self, filter_):
         """A watcher of the topic; heard(it) gives the first message as mosquitto_sub prints it."""
-        out = subprocess.Popen(["stdbuf", "-oL", "mosquitto_sub", "-V", "5", "-h", "127.0.0.1", "-p", str(self.plain), "-t", filter_, "-F", "=%t|%q|%C|%R|%F|%p", "-C", "1", "-W", "30",
-                                "-q", "1", "-d"], stdout=subprocess.PIPE, text=True)
+        out = subprocess.Popen(["stdbuf", "-oL", "mosquitto_sub", "-V", "5", "-h", "127.0.0.1", "-p", str(self.plain), "-t", filter_, "-q", "1", "-d",
+                                "-F", "=%t|%q|%C|%R|%F|%p", "-C", "1", "-W", "30"], stdout=subprocess.PIPE, text=True)
         while "SUBACK" not in out.stdout.readline():
             pass
         return out
@@ -319,8 +319,7 @@ def test_shared_subscriptions_are_passed_on(session, broker):
     assert sub.event()["message"]["topicName"] == "1/2/3/4/5/6/7/8"
 
 
-def test_a_message_larger_than_a_frame_is_not_the_end_of_a_subscription(session, broker):
-    """Wildcards at the first level do not match topics that begin with $."""
+def test_wildcards_at_the_first_level_do_not_match_topics_that_begin_with_a_dollar(session, broker):
     two = session("two")
     sub = two.subscribe("SubscribeToIoTCore", topicName="+/first", qos="1")
     broker.say("$x/first", "no")

@@ -73,30 +73,6 @@ def lengths(total, headers):
 # ---- connections that do not talk ----
 
 
-def test_connections_that_say_nothing_or_half_are_closed_by_the_time_out(device, session):
-    """All at once, so that the handshake's time-out is waited for once. The drip goes on until it is closed."""
-    connect = frame({":message-type": CONNECT, ":message-flags": 0, ":stream-id": 0, ":version": "0.1.0"}, b'{"authToken":"x"}')
-    silent, one_byte, half, drip = (Raw(device.socket, 60) for _ in range(4))
-    one_byte.send(connect[:1])
-    half.send(connect[:50])
-    works(session)
-    drip.socket.settimeout(0.2)
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        for byte in connect[:-1]:
-            drip.send(bytes([byte]))
-            try:
-                if drip.socket.recv(1) == b"":
-                    break
-            except TimeoutError:
-                pass
-        else:
-            raise AssertionError("a byte now and then keeps a connection open")
-    for raw in (silent, one_byte, half):
-        ends(raw)
-    works(session)
-    device.wait_log("greengrass", "handshake-timeout", count=4)
-
-
 @pytest.mark.parametrize("data", [
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x00" * 64, b"\xff" * 64, lengths(0xFFFFFFFF, 0), lengths(15, 0), lengths(25165825, 0), lengths(100, 101),
     lengths(100, 50) + b"\x00" * 88,

@@ -14,7 +14,7 @@ def defined(source_dir):
             with open(os.path.join(folder, file), encoding="utf-8") as f:
                 text = f.read()
             names.update(re.findall(r"^def test_(\w+)", text, re.MULTILINE))
-            names.update(re.findall(r"cmocka_unit_test\w*\((\w+)", text))
+            names.update(re.findall(r"\b(?:cmocka_unit_test\w*|T)\((\w+)", text))
     return names
 
 
