@@ -106,6 +106,7 @@ static const char b64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 static void encode64(struct sedge_buf *out, const uint8_t *p, size_t n, const char *alphabet, bool pad)
 {
     sedge_buf_reserve(out, (n + 2) / 3 * 4);
+    sedge_buf_puts(out, ""); /* a terminated text of no bytes, too */
     for (size_t i = 0; i < n; i += 3) {
         uint32_t v = (uint32_t)p[i] << 16;
         size_t left = n - i;
