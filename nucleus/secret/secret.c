@@ -81,7 +81,7 @@ struct sedge_secrets *sedge_secrets_open(uv_loop_t *loop, const char *state_dir,
         sedge_secrets_close(s);
         return NULL;
     }
-    qsort(s->list, s->n, sizeof(struct sedge_secret *), sedge_secret_compare);
+    if (s->n > 0) qsort(s->list, s->n, sizeof(struct sedge_secret *), sedge_secret_compare);
     load_key(s, db);
     s->writer = sedge_dbw_new(loop, db);
     return s;
@@ -146,7 +146,7 @@ static struct sedge_secret *replace(struct sedge_secrets *s, const char *arn, st
         s->list[i] = now;
     else if (old)
         s->list[i] = s->list[--s->n];
-    qsort(s->list, s->n, sizeof(struct sedge_secret *), sedge_secret_compare);
+    if (s->n > 0) qsort(s->list, s->n, sizeof(struct sedge_secret *), sedge_secret_compare);
     return old;
 }
 
