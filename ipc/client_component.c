@@ -137,7 +137,7 @@ static struct sedge_ipc_component **component_list(struct json_object *const *fr
 
     for (size_t i = 0; i < n; i++)
         texts += room_of(from[i]);
-    list = sedge_xcalloc(1, (n + 1) * sizeof *list + n * sizeof *one + texts);
+    list = sedge_xcalloc(1, (n + 1) * sizeof(void *) + n * sizeof *one + texts);
     one = (struct sedge_ipc_component *)(void *)(list + n + 1);
     at = (char *)(one + n);
     for (size_t i = 0; i < n; i++, one++) {
@@ -159,7 +159,7 @@ int sedge_ipc_list_components(struct sedge_ipc_client *c, const char *name, stru
                                                 : sedge_client_ask(c, "ListComponents", NULL, err);
     struct json_object *one = sedge_json_obj(o, "componentDetails"), *all = sedge_json_arr(o, "components");
     size_t n = all ? json_object_array_length(all) : 0;
-    sedge_auto_free struct json_object **v = sedge_xcalloc(n + 1, sizeof *v);
+    sedge_auto_free struct json_object **v = sedge_xcalloc(n + 1, sizeof(void *));
 
     *list = NULL;
     if (!o) return -1;

@@ -79,9 +79,14 @@ int sedge_limit_blob(size_t size, struct sedge_ipc_err *err)
 
 /* ---- members without a tree ---- */
 
+static bool is_space(char ch)
+{
+    return ch == ' ' || ch == '\t' || ch == '\r' || ch == '\n';
+}
+
 static size_t skip_space(struct sedge_text t, size_t at)
 {
-    while (at < t.len && memchr(" \t\r\n", t.p[at], 4))
+    while (at < t.len && is_space(t.p[at]))
         at++;
     return at;
 }
@@ -118,7 +123,7 @@ static size_t skip_value(struct sedge_text t, size_t at)
 
 static struct sedge_text trimmed(struct sedge_text t)
 {
-    while (t.len > 0 && memchr(" \t\r\n", t.p[t.len - 1], 4))
+    while (t.len > 0 && is_space(t.p[t.len - 1]))
         t.len--;
     return t;
 }

@@ -51,7 +51,7 @@ static int connect_retrying(int fd, const struct sockaddr_un *a)
 /* `wait_ms`: how long the queue of the nucleus may be full; 0: not at all; negative: for ever. */
 static int open_socket(struct sedge_ipc_client *c, int wait_ms, struct sedge_ipc_err *err)
 {
-    struct timeval limit = {wait_ms / 1000, wait_ms % 1000 * 1000};
+    struct timeval limit = {wait_ms / 1000, wait_ms % 1000 * 1000L};
     sedge_auto_close int folder = -1;
     struct sockaddr_un a;
 
