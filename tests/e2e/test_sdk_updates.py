@@ -27,7 +27,7 @@ def read(path):
 
 def test_the_sdk_defers_an_update_and_is_told_when_it_is_over(packages, fleet, record_property):
     user = {"runWith": {"posixUser": "root"}} if os.geteuid() == 0 else {}  # the packages may be closed to others
-    fleet.publish(NAME, "1.0.0", f'exec node {os.path.join(packages, "operations.mjs")} updates "$PWD/lines"')
+    fleet.publish(NAME, "1.0.0", f'NOT_SERVED= exec node {os.path.join(packages, "operations.mjs")} updates "$PWD/lines"')
     fleet.publish("com.x.Other", "1.0.0", "exec sleep 100000", configuration={"n": 0})
     device = fleet.device("sdk-1")
     fleet.join("sdk", device)

@@ -1,5 +1,5 @@
-// Operations of the model that the nucleus does not serve, each with a request. The error is the documented one.
-export const notServed = {
+// A request for each operation of the model that the nucleus may not serve; NOT_SERVED, from its table, says which it does not.
+const requests = {
   CreateDebugPassword: {},
   ValidateAuthorizationToken: { token: 'x' },
   PutComponentMetric: { metrics: [{ name: 'n', unit: 'COUNT', value: 1 }] },
@@ -10,3 +10,9 @@ export const notServed = {
   GetClientDeviceAuthToken: { credential: { mqttCredential: { clientId: 'x' } } },
   AuthorizeClientDeviceAction: { clientDeviceAuthToken: 'x', operation: 'mqtt:connect', resource: 'mqtt:clientId:x' },
 };
+
+export const notServed = {};
+for (const operation of process.env.NOT_SERVED.split(' ').filter(Boolean)) {
+  if (!requests[operation]) throw new Error(`not_served.mjs has no request for ${operation}`);
+  notServed[operation] = requests[operation];
+}
