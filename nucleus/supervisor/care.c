@@ -11,7 +11,7 @@
 
 #define LAST_LOOK_MS 100
 
-static void alarm_cb(uv_timer_t *t);
+static void alarm_cb(void *arg);
 
 static uint32_t random32(void)
 {
@@ -23,7 +23,7 @@ static uint32_t random32(void)
 
 static void set_alarm(struct service *s, int64_t ms)
 {
-    if (!s->closed) (void)uv_timer_start(&s->alarm, alarm_cb, ms > 0 ? (uint64_t)ms : 0, 0);
+    service_time(s, &s->alarm, alarm_cb, ms > 0 ? (uint64_t)ms : 0);
 }
 
 /* ---- settings ---- */
@@ -31,7 +31,7 @@ static void set_alarm(struct service *s, int64_t ms)
 /* Said once, not with every deployment that brings the same settings. */
 static void complain(struct service *s, const struct sedge_strv *warnings)
 {
-    char *all = sedge_strv_join(warnings, "\n");
+    char *all = warnings->n > 0 ? sedge_strv_join(warnings, "\n") : NULL;
 
     if (!sedge_str_eq(s->complaints, all)) {
         for (size_t i = 0; i < warnings->n; i++)
@@ -159,9 +159,9 @@ static void start_periodic(struct service *s)
     set_alarm(s, ms);
 }
 
-static void alarm_cb(uv_timer_t *t)
+static void alarm_cb(void *arg)
 {
-    struct service *s = t->data;
+    struct service *s = arg;
 
     if (s->lc.state == SEDGE_LC_RUNNING)
         watch(s);
@@ -173,7 +173,7 @@ static void alarm_cb(uv_timer_t *t)
 void care_moved(struct service *s)
 {
     if (s->closed) return;
-    (void)uv_timer_stop(&s->alarm);
+    sedge_timer_stop(&s->alarm);
     s->suspect = false;
     s->alive = sedge_mono_ms();
     if (s->lc.state == SEDGE_LC_RUNNING) watch(s);

@@ -11,16 +11,16 @@
 
 #define TURNS_MAX 16 /* state changes at a stretch, before others have their turn */
 
-static void timer_cb(uv_timer_t *t);
+static void timer_cb(void *arg);
 
 /* ---- steps ---- */
 
 static void arm(struct service *s, int64_t timeout_s)
 {
     if (timeout_s == SEDGE_STEP_NO_TIMEOUT)
-        (void)uv_timer_stop(&s->timer);
+        sedge_timer_stop(&s->timer);
     else
-        (void)uv_timer_start(&s->timer, timer_cb, (uint64_t)timeout_s * 1000, 0);
+        service_time(s, &s->timer, timer_cb, (uint64_t)timeout_s * 1000);
 }
 
 /* Until the component reports RUNNING its start has a time of its own; the run step's goes on behind it. */
@@ -68,8 +68,8 @@ void service_retime(struct service *s)
     int64_t left = s->run_until - sedge_mono_ms();
 
     if (runs && !s->awaits_report) return; /* the run step's time goes on */
-    (void)uv_timer_stop(&s->timer);
-    if (runs && s->run_until > 0) (void)uv_timer_start(&s->timer, timer_cb, left > 0 ? (uint64_t)left : 0, 0);
+    sedge_timer_stop(&s->timer);
+    if (runs && s->run_until > 0) service_time(s, &s->timer, timer_cb, left > 0 ? (uint64_t)left : 0);
 }
 
 void service_remember_shutdown(struct service *s, struct json_object *lifecycle, const char *version, const char *user)
@@ -137,15 +137,15 @@ static void bootstrap_end(struct service *s, int code, const struct sedge_err *e
     s->bootstrap_over = true;
     s->bootstrap_code = code;
     service_keep_error(&s->bootstrap_err, err);
-    (void)uv_timer_stop(&s->timer);
+    sedge_timer_stop(&s->timer);
     step_cancel(s);
     service_kill(s, bootstrap_gone);
 }
 
 /* The step's time is over. */
-static void timer_cb(uv_timer_t *t)
+static void timer_cb(void *arg)
 {
-    struct service *s = t->data;
+    struct service *s = arg;
     struct sedge_err err = SEDGE_ERR_INIT;
 
     if (s->detached) {

@@ -117,11 +117,11 @@ static void answer(struct service *s, const struct sedge_err *err)
     }
 }
 
-static void look_cb(uv_timer_t *t);
+static void look_cb(void *arg);
 
 static void look_again(struct service *s, uint64_t ms)
 {
-    if (!s->closed) (void)uv_timer_start(&s->freezer, look_cb, ms, 0);
+    service_time(s, &s->freezer, look_cb, ms);
 }
 
 static void thaw(struct service *s, struct sedge_err *err)
@@ -199,9 +199,9 @@ static void look_whether_thawed(struct service *s)
     }
 }
 
-static void look_cb(uv_timer_t *t)
+static void look_cb(void *arg)
 {
-    struct service *s = t->data;
+    struct service *s = arg;
     struct sedge_err ok = SEDGE_ERR_INIT;
 
     switch (s->pause) {
@@ -223,7 +223,7 @@ void service_end_pause(struct service *s)
     struct sedge_err err = SEDGE_ERR_INIT;
 
     if (s->pause == SERVICE_NOT_PAUSED) return;
-    (void)uv_timer_stop(&s->freezer);
+    sedge_timer_stop(&s->freezer);
     s->pause = SERVICE_NOT_PAUSED;
     thaw(s, &err);
     err = SEDGE_ERR_INIT;

@@ -18,20 +18,20 @@ static void after_kill(struct service *s)
 {
     void (*fn)(struct service *) = s->after_kill;
 
-    (void)uv_timer_stop(&s->killer);
+    sedge_timer_stop(&s->killer);
     s->kill_round = 0;
     s->after_kill = NULL;
     if (fn) fn(s);
 }
 
-static void killer_cb(uv_timer_t *t)
+static void killer_cb(void *arg)
 {
-    struct service *s = t->data;
+    struct service *s = arg;
 
     if (++s->kill_round == 2) {
         signal_doomed(s, SEDGE_PROCESS_KILL);
         sedge_cgroups_kill(s->sup->cgroups, s->name); /* the kernel outruns those who fork all the time */
-        (void)uv_timer_start(&s->killer, killer_cb, SEDGE_KILL_GRACE_MS, 0);
+        service_time(s, &s->killer, killer_cb, SEDGE_KILL_GRACE_MS);
         return;
     }
     service_note(s, SEDGE_ERROR, "process-not-stopped",
@@ -51,7 +51,7 @@ void service_kill(struct service *s, void (*after)(struct service *s))
     signal_doomed(s, s->forced ? SEDGE_PROCESS_KILL : SEDGE_PROCESS_TERM);
     if (s->forced) sedge_cgroups_kill(s->sup->cgroups, s->name);
     s->kill_round = s->forced ? 2 : 1;
-    (void)uv_timer_start(&s->killer, killer_cb, SEDGE_KILL_GRACE_MS, 0);
+    service_time(s, &s->killer, killer_cb, SEDGE_KILL_GRACE_MS);
 }
 
 void service_script_gone(struct service *s)
@@ -66,7 +66,7 @@ void service_force(struct service *s)
 
     s->forced = true;
     step_cancel(s);
-    if (!s->closed) (void)uv_timer_stop(&s->timer);
+    sedge_timer_stop(&s->timer);
     if (!sedge_lc_is_settled(&s->lc)) {
         sedge_lc_force(&s->lc);
         service_moved(s, old);

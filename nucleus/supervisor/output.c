@@ -137,10 +137,7 @@ static void flush(struct sedge_output *o)
         sedge_logfile_write(o->file, o->batch.data, o->batch.len);
     if (o->console) (void)fflush(stdout);
     o->allowance -= (int64_t)o->batch.len;
-    if (o->batch.cap > 4096)
-        sedge_buf_release(&o->batch); /* quiet components keep no memory */
-    else
-        sedge_buf_clear(&o->batch);
+    sedge_buf_release(&o->batch); /* quiet components keep no memory */
 }
 
 static void format(struct sedge_output *o, enum sedge_level level, const char *thread, const char *event,

@@ -14,17 +14,22 @@
 #include "base/buf.h"
 #include "base/files.h"
 #include "base/mem.h"
+#include "simple.h"
+#include "timer.h"
 
 #define NOTE_MAX        4096u
 #define ARGS_MAX        64
+#define READS_A_TURN    8 /* of one stream, while there is more */
 #define REAP_AGAIN_MS   1
 #define REAP_SLOWEST_MS 1000
-#define NFDS            4 /* stdin, stdout, stderr, control */
+#define PLAIN_SHELL     "sh" /* another one was chosen for a reason */
+#define NFDS            4    /* stdin, stdout, stderr, control */
 
 enum { OUT, ERR, NSTREAMS };
 
-struct stream {
-    uv_pipe_t pipe;
+struct stream { /* uv_poll_t: much smaller than uv_pipe_t */
+    uv_poll_t poll;
+    int fd;
     struct sedge_process *p;
     size_t budget;
     uint64_t since; /* loop time from which the budget counts */
@@ -32,11 +37,12 @@ struct stream {
 };
 
 struct sedge_process {
-    uv_pipe_t control;
+    uv_poll_t control;
+    int control_fd;
     struct stream streams[NSTREAMS];
-    uv_timer_t tick;  /* waiting streams are read again */
-    uv_timer_t drain; /* the pipes have had their time */
-    uv_timer_t reaper;
+    struct sedge_timer tick;  /* waiting streams are read again */
+    struct sedge_timer drain; /* the pipes have had their time */
+    struct sedge_timer reaper;
     uint64_t reap_ms;
     int stdin_fd; /* held open, never written */
     struct sedge_buf notes;
@@ -74,43 +80,38 @@ static void go_on(struct stream *st)
 
 static void close_all(struct sedge_process *p)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&p->control,
-                              (uv_handle_t *)&p->streams[OUT].pipe,
-                              (uv_handle_t *)&p->streams[ERR].pipe,
-                              (uv_handle_t *)&p->tick,
-                              (uv_handle_t *)&p->drain,
-                              (uv_handle_t *)&p->reaper};
+    uv_handle_t *handles[] = {(uv_handle_t *)&p->control, (uv_handle_t *)&p->streams[OUT].poll,
+                              (uv_handle_t *)&p->streams[ERR].poll};
+    int fds[] = {p->stdin_fd, p->control_fd, p->streams[OUT].fd, p->streams[ERR].fd};
 
     if (p->closing) return;
     p->closing = true;
     for (int i = 0; i < NSTREAMS; i++)
         go_on(&p->streams[i]);
-    if (p->stdin_fd >= 0) (void)close(p->stdin_fd); /* a pipe: nothing to learn from the result */
+    sedge_timer_stop(&p->tick);
+    sedge_timer_stop(&p->drain);
+    sedge_timer_stop(&p->reaper);
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(handles); i++)
         uv_close(handles[i], closed_cb);
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(fds); i++)
+        (void)close(fds[i]); /* pipes: nothing to learn from the result */
 }
 
 /* ---- reading ---- */
 
-static void tick_cb(uv_timer_t *t);
+static void tick_cb(void *arg);
 
-static void alloc_chunk(const struct sedge_process *p, size_t n, uv_buf_t *buf)
+/* What has come, at most n bytes, into the buffer that serves all: it is handed over at once. 0: the end. -1: nothing
+ * now. */
+static ssize_t read_chunk(const struct sedge_process *p, int fd, size_t n)
 {
-    *buf = uv_buf_init(p->reader->chunk, (unsigned)n); /* read and handed over at once: one buffer serves all */
-}
+    ssize_t got;
 
-static void alloc_cb(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
-{
-    (void)suggested;
-    alloc_chunk(h->data, SEDGE_PROCESS_CHUNK, buf);
-}
-
-static void alloc_stream_cb(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
-{
-    const struct stream *st = (const struct stream *)h;
-
-    (void)suggested;
-    alloc_chunk(st->p, st->cheap ? SEDGE_PROCESS_CHUNK : SEDGE_PROCESS_CHUNK_SMALL, buf);
+    do {
+        got = read(fd, p->reader->chunk, n);
+    } while (got < 0 && errno == EINTR);
+    if (got >= 0) return got;
+    return errno == EAGAIN ? -1 : 0;
 }
 
 /* What is left for each when this one goes on beside those that wait. */
@@ -127,17 +128,17 @@ static void let_wait(struct stream *st)
     struct sedge_process *p = st->p;
     uint64_t ms;
 
-    (void)uv_read_stop((uv_stream_t *)&st->pipe);
+    (void)uv_poll_stop(&st->poll);
     st->waiting = true;
     p->reader->waiting++;
     ms = (uint64_t)SEDGE_PROCESS_TICK_MS * share(st) * p->reader->waiting / SEDGE_PROCESS_READ_BUDGET;
     if (ms < SEDGE_PROCESS_TICK_MS) ms = SEDGE_PROCESS_TICK_MS;
-    if (!uv_is_active((uv_handle_t *)&p->tick)) (void)uv_timer_start(&p->tick, tick_cb, ms, 0);
+    if (!sedge_timer_runs(&p->tick)) sedge_timer_start(&p->tick, p->control.loop, tick_cb, p, ms);
 }
 
 static void spend(struct stream *st, size_t n, size_t work)
 {
-    uint64_t now = uv_now(st->pipe.loop);
+    uint64_t now = uv_now(st->poll.loop);
     size_t cost = work > n ? work : n;
 
     st->cheap = work <= n;
@@ -149,43 +150,59 @@ static void spend(struct stream *st, size_t n, size_t work)
     if (st->budget == 0) let_wait(st);
 }
 
-static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+static void stream_end(struct stream *st)
 {
-    struct stream *st = (struct stream *)s;
     struct sedge_process *p = st->p;
 
-    if (n > 0) {
-        spend(st, (size_t)n, p->cbs.output(p, st == &p->streams[ERR], buf->base, (size_t)n, p->user));
-        return;
-    }
-    if (n == 0) return;
-    (void)uv_read_stop(s);
+    (void)uv_poll_stop(&st->poll);
     st->ended = true;
     (void)p->cbs.output(p, st == &p->streams[ERR], "", 0, p->user);
     check(p);
 }
 
-static void tick_cb(uv_timer_t *t)
+static void readable_cb(uv_poll_t *poll, int status, int events)
 {
-    struct sedge_process *p = t->data;
+    struct stream *st = (struct stream *)poll;
+    struct sedge_process *p = st->p;
+
+    (void)status; /* read tells */
+    (void)events;
+    for (int i = 0; i < READS_A_TURN && !st->waiting; i++) {
+        size_t size = st->cheap ? SEDGE_PROCESS_CHUNK : SEDGE_PROCESS_CHUNK_SMALL;
+        ssize_t n = read_chunk(p, st->fd, size);
+        if (n == 0) stream_end(st);
+        if (n <= 0) return;
+        spend(st, (size_t)n, p->cbs.output(p, st == &p->streams[ERR], p->reader->chunk, (size_t)n, p->user));
+        if ((size_t)n < size || p->closing) return;
+    }
+}
+
+static void tick_cb(void *arg)
+{
+    struct sedge_process *p = arg;
 
     for (int i = 0; i < NSTREAMS; i++) {
         struct stream *st = &p->streams[i];
         if (!st->waiting) continue;
         go_on(st);
         st->since = 0; /* a new budget */
-        if (!p->closing) (void)uv_read_start((uv_stream_t *)&st->pipe, alloc_stream_cb, read_cb);
+        if (!p->closing) (void)uv_poll_start(&st->poll, UV_READABLE, readable_cb);
     }
 }
 
 /* ---- the end ---- */
 
-static void drain_cb(uv_timer_t *t)
+static void drain_cb(void *arg)
 {
-    struct sedge_process *p = t->data;
+    struct sedge_process *p = arg;
 
     p->drained = true;
     check(p);
+}
+
+static void start_drain(struct sedge_process *p, uint64_t ms)
+{
+    sedge_timer_start(&p->drain, p->control.loop, drain_cb, p, ms);
 }
 
 static void check(struct sedge_process *p)
@@ -206,7 +223,7 @@ static void has_exited(struct sedge_process *p, int code, int signal, bool core)
     if (p->has_exit) return;
     p->has_exit = true;
     p->exit = (struct sedge_process_exit){.code = code, .signal = signal, .core = core};
-    if (p->drain_ms >= 0) (void)uv_timer_start(&p->drain, drain_cb, (uint64_t)p->drain_ms, 0);
+    if (p->drain_ms >= 0) start_drain(p, (uint64_t)p->drain_ms);
 }
 
 static void monitor_exited(struct sedge_process *p, int status)
@@ -216,7 +233,7 @@ static void monitor_exited(struct sedge_process *p, int status)
     p->monitor_gone = true;
     p->lost = signal != 0;
     if (!p->has_exit) has_exited(p, signal ? -1 : WEXITSTATUS(status), signal, false);
-    (void)uv_timer_start(&p->drain, drain_cb, SEDGE_PROCESS_LAST_MS, 0);
+    start_drain(p, SEDGE_PROCESS_LAST_MS);
     check(p);
 }
 
@@ -232,9 +249,9 @@ static bool is_reaped(struct sedge_process *p, int *status)
 }
 
 /* A process closes its descriptors a moment before it can be waited for. */
-static void reap_cb(uv_timer_t *t)
+static void reap_cb(void *arg)
 {
-    struct sedge_process *p = t->data;
+    struct sedge_process *p = arg;
     int status;
 
     if (is_reaped(p, &status)) {
@@ -242,7 +259,7 @@ static void reap_cb(uv_timer_t *t)
         return;
     }
     p->reap_ms = p->reap_ms < REAP_SLOWEST_MS ? p->reap_ms * 2 : p->reap_ms;
-    (void)uv_timer_start(t, reap_cb, p->reap_ms, 0);
+    sedge_timer_start(&p->reaper, p->control.loop, reap_cb, p, p->reap_ms);
 }
 
 static void reap(struct sedge_process *p)
@@ -253,7 +270,7 @@ static void reap(struct sedge_process *p)
         (void)sched_yield(); /* mostly it needs just this processor */
         if (!is_reaped(p, &status)) {
             p->reap_ms = REAP_AGAIN_MS;
-            (void)uv_timer_start(&p->reaper, reap_cb, p->reap_ms, 0);
+            sedge_timer_start(&p->reaper, p->control.loop, reap_cb, p, p->reap_ms);
             return;
         }
     }
@@ -292,26 +309,31 @@ static void note(struct sedge_process *p, const char *line)
  * child it was: with hundreds of components the end of one costs as much as with one. */
 static void control_end(struct sedge_process *p)
 {
-    (void)uv_read_stop((uv_stream_t *)&p->control);
+    (void)uv_poll_stop(&p->control);
     reap(p);
 }
 
-static void control_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+static void control_cb(uv_poll_t *poll, int status, int events)
 {
-    struct sedge_process *p = s->data;
+    struct sedge_process *p = poll->data;
+    ssize_t n = read_chunk(p, p->control_fd, SEDGE_PROCESS_CHUNK);
     char *nl;
 
-    if (n < 0 || p->notes.len > NOTE_MAX) {
+    (void)status;
+    (void)events;
+    if (n < 0) return;
+    if (n == 0 || p->notes.len > NOTE_MAX) {
         control_end(p);
         return;
     }
-    sedge_buf_add(&p->notes, buf->base, (size_t)n);
+    sedge_buf_add(&p->notes, p->reader->chunk, (size_t)n);
     while (p->notes.len > 0 && (nl = memchr(p->notes.data, '\n', p->notes.len))) {
         size_t len = (size_t)(nl - p->notes.data);
         *nl = '\0';
         note(p, p->notes.data);
         sedge_buf_drop_front(&p->notes, len + 1);
     }
+    if (p->notes.len == 0) sedge_buf_release(&p->notes);
 }
 
 /* ---- spawning ---- */
@@ -371,24 +393,18 @@ static struct sedge_process *new_process(uv_loop_t *loop, const struct fds *f)
     struct sedge_process *p = SEDGE_NEW(struct sedge_process);
 
     p->stdin_fd = f->ours[0];
-    (void)uv_pipe_init(loop, &p->control, 0);
-    (void)uv_pipe_open(&p->control, f->ours[3]);
+    p->control_fd = f->ours[3];
+    (void)uv_poll_init(loop, &p->control, p->control_fd);
     p->control.data = p;
     for (int i = 0; i < NSTREAMS; i++) {
         struct stream *st = &p->streams[i];
         st->p = p;
         st->budget = SEDGE_PROCESS_READ_BUDGET;
-        (void)uv_pipe_init(loop, &st->pipe, 0);
-        (void)uv_pipe_open(&st->pipe, f->ours[i + 1]);
-        st->pipe.data = p;
+        st->fd = f->ours[i + 1];
+        (void)uv_poll_init(loop, &st->poll, st->fd);
+        st->poll.data = p;
     }
-    (void)uv_timer_init(loop, &p->tick);
-    (void)uv_timer_init(loop, &p->drain);
-    (void)uv_timer_init(loop, &p->reaper);
-    p->tick.data = p;
-    p->drain.data = p;
-    p->reaper.data = p;
-    p->nopen = 6;
+    p->nopen = 3;
     return p;
 }
 
@@ -432,6 +448,24 @@ static void files_arg(struct args *a)
     arg(a, number);
 }
 
+/* A plain command is tried without the shell first. */
+static void plain_args(struct args *a, const struct sedge_process_spec *spec)
+{
+    sedge_auto_strv struct sedge_strv words = {NULL, 0};
+    char number[32];
+
+    if (strcmp(spec->shell, PLAIN_SHELL) != 0 || !sedge_simple_words(spec->script, &words)) {
+        arg(a, "--");
+        return;
+    }
+    (void)snprintf(number, sizeof(number), "%zu", words.n);
+    arg(a, "-s");
+    arg(a, number);
+    arg(a, "--");
+    for (size_t i = 0; i < words.n; i++)
+        arg(a, words.v[i]);
+}
+
 static void make_args(struct args *a, const struct sedge_process_spec *spec)
 {
     arg(a, "sedge-exec");
@@ -444,7 +478,7 @@ static void make_args(struct args *a, const struct sedge_process_spec *spec)
     }
     files_arg(a);
     if (spec->privileged) arg(a, "-p");
-    arg(a, "--");
+    plain_args(a, spec);
     arg(a, spec->shell);
     arg(a, "-c");
     arg(a, spec->script);
@@ -500,9 +534,9 @@ static int spawn(struct sedge_process *p, const struct sedge_process_spec *spec,
 
 static void start_reading(struct sedge_process *p)
 {
-    (void)uv_read_start((uv_stream_t *)&p->control, alloc_cb, control_cb);
+    (void)uv_poll_start(&p->control, UV_READABLE, control_cb);
     for (int i = 0; i < NSTREAMS; i++)
-        (void)uv_read_start((uv_stream_t *)&p->streams[i].pipe, alloc_stream_cb, read_cb);
+        (void)uv_poll_start(&p->streams[i].poll, UV_READABLE, readable_cb);
 }
 
 struct sedge_process *sedge_process_spawn(uv_loop_t *loop, const struct sedge_process_spec *spec,
@@ -533,11 +567,10 @@ struct sedge_process *sedge_process_spawn(uv_loop_t *loop, const struct sedge_pr
 void sedge_process_signal(struct sedge_process *p, enum sedge_process_signal which)
 {
     char byte = (char)which;
-    uv_os_fd_t fd;
 
-    if (!p || p->closing || uv_fileno((uv_handle_t *)&p->control, &fd) != 0) return;
+    if (!p || p->closing) return;
     /* room for thousands of these; without a reader the monitor is gone, and with it the reason to write */
-    (void)send(fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)send(p->control_fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 pid_t sedge_process_pid(const struct sedge_process *p)

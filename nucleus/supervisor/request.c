@@ -329,12 +329,12 @@ static void bootstrapped(void *arg, int code, const struct sedge_err *err)
 }
 
 /* From the loop and not from inside the caller, since an absent step is done at once. */
-static void bootstrap_cb(uv_timer_t *t)
+static void bootstrap_cb(void *arg)
 {
-    struct service *s = t->data;
+    struct service *s = arg;
 
     if (s->sup->sweeping) /* what an earlier life left is killed by its control group, which is ours, too */
-        (void)uv_timer_start(t, bootstrap_cb, SWEEP_POLL_MS, 0);
+        service_time(s, &s->timer, bootstrap_cb, SWEEP_POLL_MS);
     else
         service_begin_bootstrap(s);
 }
@@ -350,5 +350,5 @@ void sedge_supervisor_bootstrap(struct sedge_supervisor *sup, const struct sedge
     s->bootstrapped = bootstrapped;
     s->bootstrap_arg = b;
     append(&sup->detached, s);
-    (void)uv_timer_start(&s->timer, bootstrap_cb, 0, 0);
+    service_time(s, &s->timer, bootstrap_cb, 0);
 }

@@ -64,9 +64,14 @@ void service_unref(struct service *s)
     if (--s->refs == 0) destroy(s);
 }
 
-static void timer_closed_cb(uv_handle_t *h)
+static void closed_cb(void *arg)
 {
-    service_unref(h->data);
+    service_unref(arg);
+}
+
+void service_time(struct service *s, struct sedge_timer *t, void (*fn)(void *service), uint64_t ms)
+{
+    if (!s->closed) sedge_timer_start(t, s->sup->loop, fn, s, ms);
 }
 
 void service_close(struct service *s)
@@ -74,10 +79,11 @@ void service_close(struct service *s)
     if (s->closed) return;
     service_end_pause(s);
     s->closed = true;
-    uv_close((uv_handle_t *)&s->timer, timer_closed_cb);
-    uv_close((uv_handle_t *)&s->killer, timer_closed_cb);
-    uv_close((uv_handle_t *)&s->freezer, timer_closed_cb);
-    uv_close((uv_handle_t *)&s->alarm, timer_closed_cb);
+    sedge_timer_stop(&s->timer);
+    sedge_timer_stop(&s->killer);
+    sedge_timer_stop(&s->freezer);
+    sedge_timer_stop(&s->alarm);
+    sedge_timer_start(&s->last, s->sup->loop, closed_cb, s, 0); /* the caller still has it */
 }
 
 void service_assign(struct service *s, const struct sedge_service_spec *spec)
@@ -126,15 +132,7 @@ struct service *service_new(struct sedge_supervisor *sup, const struct sedge_ser
     sedge_lc_init(&s->lc);
     s->since = sedge_mono_ms();
     s->output = sedge_output_new(s->name, &sup->log, sup->logs);
-    (void)uv_timer_init(sup->loop, &s->timer);
-    (void)uv_timer_init(sup->loop, &s->killer);
-    (void)uv_timer_init(sup->loop, &s->alarm);
-    (void)uv_timer_init(sup->loop, &s->freezer);
-    s->timer.data = s;
-    s->killer.data = s;
-    s->alarm.data = s;
-    s->freezer.data = s;
-    s->refs = 4;
+    s->refs = 1; /* until it is closed */
     service_assign(s, spec);
     service_new_token(s);
     return s;

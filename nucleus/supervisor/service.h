@@ -16,6 +16,7 @@
 #include "prepare.h"
 #include "process.h"
 #include "supervisor.h"
+#include "timer.h"
 
 #define SERVICE_TOKEN_LEN 32 /* 128 bits as hexadecimal digits */
 
@@ -64,7 +65,6 @@ struct script { /* a process of a service, running or being killed */
     struct sedge_err *launch; /* why it could not be executed; NULL: it could */
     bool doomed;              /* has been told to end */
     char token[SERVICE_TOKEN_LEN + 1];
-    uv_work_t sweep;
 };
 
 struct failure { /* the way into ERRORED or BROKEN */
@@ -111,9 +111,10 @@ struct service {
     char token[SERVICE_TOKEN_LEN + 1];
     struct sedge_output *output;
     struct script *scripts;
-    unsigned gen;      /* of the step under way: what comes from an older one is only noted */
-    uv_timer_t timer;  /* the step's time */
-    uv_timer_t killer; /* TERM, then KILL */
+    unsigned gen;              /* of the step under way: what comes from an older one is only noted */
+    struct sedge_timer timer;  /* the step's time */
+    struct sedge_timer killer; /* TERM, then KILL */
+    struct sedge_timer last;   /* closed: the table's reference goes */
     int kill_round;
     bool forced; /* no grace: KILL at once */
     void (*after_kill)(struct service *s);
@@ -130,8 +131,8 @@ struct service {
     int64_t oom_kills;        /* known of its control group */
     enum service_pause pause;
     struct pause_waiter *pause_waiters;
-    uv_timer_t freezer;  /* looks whether it is frozen or thawed */
-    int64_t pause_until; /* of the try under way, sedge_mono_ms() */
+    struct sedge_timer freezer; /* looks whether it is frozen or thawed */
+    int64_t pause_until;        /* of the try under way, sedge_mono_ms() */
     int looks, thaw_tries;
     struct sedge_err *thaw_err;             /* of the try under way; NULL: none */
     bool gathering, limits_due, freeze_due; /* work items of group.c */
@@ -141,7 +142,7 @@ struct service {
     struct sedge_extension extension;
     struct sedge_periodic periodic;
     char *complaints;                          /* about these settings, said already */
-    uv_timer_t alarm;                          /* end of a pause, watchdog, or periodic start: as the state is */
+    struct sedge_timer alarm;                  /* end of a pause, watchdog, or periodic start: as the state is */
     int64_t retry_at;                          /* monotonic; 0: no pause */
     int64_t errors[SEDGE_LC_ERRORS_TO_BROKEN]; /* with a back-off: when they were, newest first; 0: none */
     char *shown_reason;
@@ -221,6 +222,8 @@ void service_event_reason(struct service *s, enum sedge_lc_event event, enum sed
 void service_moved(struct service *s, enum sedge_lc_state old);
 /* Closes timers; the memory goes when nothing refers to it any more. */
 void service_close(struct service *s);
+/* Starts one of its timers; not once it is closed. */
+void service_time(struct service *s, struct sedge_timer *t, void (*fn)(void *service), uint64_t ms);
 void service_unref(struct service *s);
 /* Replaces *at by a copy of the error, by NULL for SEDGE_OK. */
 void service_keep_error(struct sedge_err **at, const struct sedge_err *err);

@@ -221,9 +221,14 @@ static void forget_script(struct script *sc)
     service_unref(s);
 }
 
+struct sweep {
+    uv_work_t work;
+    struct script *sc;
+};
+
 static void sweep_cb(uv_work_t *w)
 {
-    const struct script *sc = w->data;
+    const struct script *sc = ((const struct sweep *)w)->sc;
 
     sweep_script(sc->token, sc->s->name, sc->s->sup->cgroups);
 }
@@ -231,20 +236,23 @@ static void sweep_cb(uv_work_t *w)
 static void swept_cb(uv_work_t *w, int status)
 {
     (void)status;
-    forget_script(w->data);
+    forget_script(((struct sweep *)w)->sc);
+    free(w);
 }
 
 static void on_gone(struct sedge_process *p, void *user)
 {
     struct script *sc = user;
+    struct sweep *sw;
 
     sc->process = NULL;
     if (!sedge_process_lost_monitor(p)) {
         forget_script(sc);
         return;
     }
-    sc->sweep.data = sc; /* it counts as running until its children are found and killed */
-    (void)uv_queue_work(sc->s->sup->loop, &sc->sweep, sweep_cb, swept_cb);
+    sw = SEDGE_NEW(struct sweep); /* it counts as running until its children are found and killed */
+    sw->sc = sc;
+    (void)uv_queue_work(sc->s->sup->loop, &sw->work, sweep_cb, swept_cb);
 }
 
 static const struct sedge_process_cbs process_cbs = {on_started, on_output, on_note, on_ended, on_gone};

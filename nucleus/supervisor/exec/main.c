@@ -1,7 +1,11 @@
 /*
  * sedge-exec - runs one script of a component, and stays until nothing of it is left.
  *
- *   sedge-exec [-d DIR] [-u UID -g GID [-G GID,GID...]] [-c CGROUP-DIR]... [-n FILES] [-p] -- PROGRAM ARGUMENT...
+ *   sedge-exec [-d DIR] [-u UID -g GID [-G GID,GID...]] [-c CGROUP-DIR]... [-n FILES] [-p] [-s N] -- PROGRAM
+ * ARGUMENT...
+ *
+ * -s: the first N arguments are a command of their own, to be executed instead if that can be done: what the rest, a
+ * shell, would come to in the end.
  *
  * Started by the nucleus for every script, with file descriptor 3 a socket to it. It makes itself the reaper of all
  * that will be below it, forks, and in the child sets session, control groups, folder, groups, user and (without -p)
@@ -37,6 +41,7 @@
 #define CONTROL_FD      3
 #define CGROUPS_MAX     8
 #define GROUPS_MAX      256
+#define PLAIN_MAX       24
 #define TABLE_MAX       32768 /* processes looked at: the default of kernel.pid_max */
 #define ORPHAN_GRACE_MS 1000  /* between TERM and KILL when the nucleus has died */
 #define KILL_AGAIN_MS   20    /* KILL is repeated, since a process may fork while the others are killed */
@@ -54,6 +59,7 @@ struct options {
     gid_t gid;
     gid_t groups[GROUPS_MAX];
     size_t ngroups;
+    char *plain[PLAIN_MAX + 1]; /* the command of -s; [0] NULL: none */
     char **command;
 };
 
@@ -109,11 +115,18 @@ static void parse_groups(struct options *o, char *list)
         if (o->ngroups < GROUPS_MAX) o->groups[o->ngroups++] = (gid_t)number(g);
 }
 
+static int keep_plain(struct options *o, char **argv, size_t n)
+{
+    if (n > PLAIN_MAX) return -1;
+    memcpy(o->plain, argv, n * sizeof(*argv));
+    return 0;
+}
+
 static int parse_options(int argc, char **argv, struct options *o)
 {
-    int c;
+    int c, plain = 0;
 
-    while ((c = getopt(argc, argv, "+d:u:g:G:c:n:p")) != -1) {
+    while ((c = getopt(argc, argv, "+d:u:g:G:c:n:ps:")) != -1) {
         switch (c) {
         case 'd':
             o->dir = optarg;
@@ -137,12 +150,16 @@ static int parse_options(int argc, char **argv, struct options *o)
         case 'p':
             o->privileged = true;
             break;
+        case 's':
+            plain = (int)number(optarg);
+            break;
         default:
             return -1;
         }
     }
-    o->command = argv + optind;
-    return o->command[0] ? 0 : -1;
+    if (plain < 0 || plain >= argc - optind) return -1;
+    o->command = argv + optind + plain;
+    return plain == 0 || keep_plain(o, argv + optind, (size_t)plain) == 0 ? 0 : -1;
 }
 
 /* ---- the child ---- */
@@ -174,6 +191,14 @@ static void set_files(const struct options *o)
     (void)setrlimit(RLIMIT_NOFILE, &r); /* lower than the hard one: nothing to refuse */
 }
 
+/* Returns when it cannot be done. */
+static void execute_plain(const struct options *o)
+{
+    static char pwd[512] = "PWD="; /* the one thing that shells put into the environment */
+
+    if (getenv("PATH") && getcwd(pwd + 4, sizeof(pwd) - 4) && putenv(pwd) == 0) (void)execvp(o->plain[0], o->plain);
+}
+
 static _Noreturn void become_script(const struct options *o, pid_t monitor)
 {
     sigset_t none;
@@ -194,6 +219,7 @@ static _Noreturn void become_script(const struct options *o, pid_t monitor)
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
+    if (o->plain[0]) execute_plain(o);
     (void)execvp(o->command[0], o->command);
     cannot("cannot execute", o->command[0]);
 }
@@ -431,9 +457,10 @@ static void obey(struct monitor *m)
 
 static int wait_ms(const struct monitor *m)
 {
-    int64_t left = m->kill_at - now_ms();
+    int64_t left;
 
     if (m->kill_at == 0) return -1;
+    left = m->kill_at - now_ms();
     return left > 0 ? (int)left : 0;
 }
 
