@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CACHE_KEPT (32 * 1024) /* bytes */
+
 struct sedge_db {
     sqlite3 *h;
     char *path;
@@ -206,11 +208,20 @@ static void run_batch(struct sedge_db *db, struct submission *first)
     }
 }
 
+void sedge_db_release_cache(struct sedge_db *db)
+{
+    int used = 0, highest = 0;
+
+    if (sqlite3_db_status(db->h, SQLITE_DBSTATUS_CACHE_USED, &used, &highest, 0) == SQLITE_OK && used > CACHE_KEPT)
+        (void)sqlite3_db_release_memory(db->h); /* always SQLITE_OK */
+}
+
 static void work_cb(uv_work_t *req)
 {
     struct sedge_dbw *w = req->data;
 
     run_batch(w->db, w->batch.first);
+    sedge_db_release_cache(w->db);
 }
 
 static void finish_batch(struct sedge_dbw *w)

@@ -32,6 +32,8 @@ struct sedge_dbw;
  * set to `version`; a newer user_version than `version` is refused (CONFLICT). A damaged file is CORRUPT. */
 struct sedge_db *sedge_db_open(const char *path, const char *schema, int version, struct sedge_err *err);
 void sedge_db_close(struct sedge_db *db);
+/* Gives the memory of a large cache back, after much was read or written. The writer does it after each batch. */
+void sedge_db_release_cache(struct sedge_db *db);
 sqlite3 *sedge_db_handle(struct sedge_db *db);
 int sedge_db_exec(struct sedge_db *db, const char *sql, struct sedge_err *err);
 sqlite3_stmt *sedge_db_prepare(struct sedge_db *db, const char *sql, struct sedge_err *err);

@@ -292,6 +292,7 @@ int sedge_config_load(struct sedge_config *cfg, struct sedge_db *db, struct sedg
     }
     cfg->loading = false;
     (void)sqlite3_finalize(q); /* repeats the result of the last step */
+    sedge_db_release_cache(db);
     return rc < 0 ? -1 : rows;
 }
 

@@ -132,7 +132,7 @@ static void dump_node(const struct sedge_node *n, struct json_object *path, stru
     sedge_json_add_i64(line, "TS", n->ts);
     (void)json_object_object_add(line, "TP", json_object_get(path));
     sedge_json_add_str(line, "W", n->leaf ? "changed" : "interiorAdded");
-    (void)json_object_object_add(line, "V", json_object_get(n->value));
+    (void)json_object_object_add(line, "V", n->leaf ? json_object_get(n->value) : NULL);
     sedge_buf_puts(out, sedge_json_text(line));
     sedge_buf_putc(out, '\n');
     (void)json_object_put(line);

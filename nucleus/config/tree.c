@@ -8,6 +8,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#define FIRST_CHILDREN 3 /* as many as the smallest piece of the heap holds */
+
 static uint32_t hash_name(const char *s)
 {
     uint32_t h = 2166136261u;
@@ -34,12 +36,21 @@ void sedge_tree_init(struct sedge_tree *t)
     *t = (struct sedge_tree){.root = new_node("")};
 }
 
-static void free_node(struct sedge_node *n)
+static void free_node(struct sedge_node *n);
+
+static void free_content(struct sedge_node *n)
 {
     for (size_t i = 0; i < n->nchildren; i++)
         free_node(n->child[i]);
-    free(n->child);
-    (void)json_object_put(n->value);
+    if (n->leaf)
+        (void)json_object_put(n->value);
+    else
+        free(n->child);
+}
+
+static void free_node(struct sedge_node *n)
+{
+    free_content(n);
     free(n);
 }
 
@@ -153,7 +164,7 @@ static struct sedge_node *add_child(struct sedge_tree *t, struct sedge_node *par
     n->parent = parent;
     n->ts = ts;
     if (parent->nchildren == parent->cap) {
-        parent->cap = parent->cap ? parent->cap * 2 : 4;
+        parent->cap = parent->cap ? parent->cap * 2 : FIRST_CHILDREN;
         parent->child = sedge_xrealloc(parent->child, parent->cap, sizeof(struct sedge_node *));
     }
     parent->child[parent->nchildren++] = n;
@@ -174,13 +185,10 @@ static size_t count_below(const struct sedge_node *n)
 static void hollow(struct sedge_tree *t, struct sedge_node *n)
 {
     t->nnodes -= count_below(n);
-    for (size_t i = 0; i < n->nchildren; i++)
-        free_node(n->child[i]);
-    free(n->child);
+    free_content(n);
     n->child = NULL;
     n->nchildren = n->cap = 0;
-    (void)json_object_put(n->value);
-    n->value = NULL;
+    n->leaf = false;
 }
 
 void sedge_tree_remove(struct sedge_tree *t, struct sedge_node *n)
@@ -214,7 +222,6 @@ struct sedge_node *sedge_tree_make(struct sedge_tree *t, struct sedge_node *pare
     if (n) {
         tell(t, n, SEDGE_NODE_REMOVED);
         hollow(t, n);
-        n->leaf = false;
         n->ts = ts;
     } else {
         n = add_child(t, parent, name, ts);

@@ -11,8 +11,10 @@
 
 struct sedge_node { /* a device has thousands of them */
     struct sedge_node *parent;
-    struct sedge_node **child;
-    struct json_object *value;
+    union {
+        struct sedge_node **child; /* of a container */
+        struct json_object *value; /* of a leaf */
+    };
     int64_t ts; /* a container's counts while it has no children */
     uint32_t nchildren, cap;
     uint32_t hash; /* of the name without case: most comparisons end here */
