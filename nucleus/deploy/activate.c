@@ -285,6 +285,7 @@ void sedge_run_apply(struct sedge_run *run)
         return;
     }
     sedge_run_phase(run, "APPLYING", NULL);
+    sedge_run_release_packages(run);
     collect_broken(run);
     run->since_mono = sedge_mono_ms();
     (void)json_object_put(e->snapshot);
@@ -293,6 +294,8 @@ void sedge_run_apply(struct sedge_run *run)
         sedge_run_fail_early(run);
         return;
     }
+    (void)json_object_put(run->services);
+    run->services = NULL;
     e->phase = SEDGE_PHASE_APPLIED;
     sedge_journal_save(run, applied_cb);
 }

@@ -203,13 +203,21 @@ static void free_run(struct sedge_run *run)
     free(run);
 }
 
-static void keep_versions_of(struct json_object *services, struct sedge_store_keep *keep)
+static void keep_version(struct sedge_config *config, const char *name, const char *key, struct sedge_store_keep *keep)
 {
-    json_object_object_foreach (services, name, service) {
-        if (sedge_json_str(service, "version", NULL))
-            sedge_store_keep_add(keep, name, sedge_json_str(service, "version", NULL));
-        if (sedge_json_str(service, "previousVersion", NULL))
-            sedge_store_keep_add(keep, name, sedge_json_str(service, "previousVersion", NULL));
+    const char *version = sedge_config_str(config, SEDGE_PATH("services", name, key), NULL);
+
+    if (version) sedge_store_keep_add(keep, name, version);
+}
+
+static void keep_versions_of_services(struct sedge_config *config, struct sedge_store_keep *keep)
+{
+    sedge_auto_strv struct sedge_strv names = {NULL, 0};
+
+    sedge_config_children(config, SEDGE_PATH("services"), &names);
+    for (size_t i = 0; i < names.n; i++) {
+        keep_version(config, names.v[i], "version", keep);
+        keep_version(config, names.v[i], "previousVersion", keep);
     }
 }
 
@@ -238,11 +246,10 @@ static void cleaned_up_cb(uv_work_t *req, int status)
 /* spec/deployment.md 22: versions that neither run, ran before, nor were resolved by a failed deployment go. */
 static void clean_up(struct sedge_run *run, bool succeeded)
 {
-    sedge_auto_put struct json_object *services = sedge_config_get_object(run->d->o.config, SEDGE_PATH("services"));
     struct clean_up *c = SEDGE_NEW(struct clean_up);
 
     c->store = run->d->o.store;
-    if (services) keep_versions_of(services, &c->keep);
+    keep_versions_of_services(run->d->o.config, &c->keep);
     for (size_t i = 0; !succeeded && i < run->resolution.n; i++)
         sedge_store_keep_add(&c->keep, run->resolution.choices[i].component, run->resolution.choices[i].version);
     c->work.data = c;

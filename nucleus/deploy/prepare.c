@@ -427,7 +427,7 @@ void sedge_run_prepare(struct sedge_run *run)
     sedge_run_work(run, import_work, imported);
 }
 
-void sedge_run_release_prepared(struct sedge_run *run)
+void sedge_run_release_packages(struct sedge_run *run)
 {
     while (run->packages) {
         struct sedge_package *p = run->packages;
@@ -439,6 +439,11 @@ void sedge_run_release_prepared(struct sedge_run *run)
         free(p->remote_name);
         free(p);
     }
+}
+
+void sedge_run_release_prepared(struct sedge_run *run)
+{
+    sedge_run_release_packages(run);
     while (run->listings) {
         struct sedge_listing *l = run->listings;
         run->listings = l->next;

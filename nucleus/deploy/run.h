@@ -180,6 +180,8 @@ void sedge_run_work(struct sedge_run *run, void (*work)(struct sedge_run *run), 
 /* prepare.c: from the request to the plan, changing nothing but the component store. Ends in sedge_run_apply. */
 void sedge_run_prepare(struct sedge_run *run);
 void sedge_run_release_prepared(struct sedge_run *run);
+/* The recipes: no longer needed once the plan is made. What is allocated for good then lies dense in their place. */
+void sedge_run_release_packages(struct sedge_run *run);
 /* groups.c */
 void sedge_run_collect_roots(struct sedge_run *run);
 void sedge_groups_commit(struct sedge_run *run);
