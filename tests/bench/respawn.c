@@ -1,50 +1,40 @@
 /*
  * respawn - the small programs behind the respawn figures of tests/bench/lifecycle.py.
  *
- *   respawn listen FIFO FILE        a script says with `echo b >FIFO` that it has begun and with `echo e >FIFO` that it
- *                                   ends: notes both, with the time
- *   respawn loop COMMAND            the least that any supervisor does: fork, execute sh -c COMMAND, wait, again
+ *   respawn life FILE MS       a life that fails: notes its beginning in FILE, sleeps for MS milliseconds if that is
+ * not 0, notes its end, exits with 1 respawn loop COMMAND       the least that any supervisor does: fork, execute sh -c
+ * COMMAND, wait, again
  *
- * FILE gets a line for each, like "b 123456789", in nanoseconds of the monotonic clock. What lies between an e and the
- * next b is the time to start again: death, the supervisor, the new process, its shell. Two that came in one read have
- * no time of their own: they are noted with 0.
+ * A note is a line like "b 123456789" or "e 123456789", in nanoseconds of the monotonic clock. What lies between an e
+ * and the next b is the time to start again: death, the supervisor, the new process, its shell, and this program.
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static long long now_ns(void)
+static int note(int fd, char what)
 {
     struct timespec t;
+    char line[64];
+    int n;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (long long)t.tv_sec * 1000000000LL + t.tv_nsec;
+    n = snprintf(line, sizeof(line), "%c %lld\n", what, (long long)t.tv_sec * 1000000000LL + t.tv_nsec);
+    return write(fd, line, (size_t)n) == n ? 0 : -1;
 }
 
-static int note(FILE *out, const char *text, ssize_t n)
+static int live(const char *file, long ms)
 {
-    long long now = n > 2 ? 0 : now_ns(); /* a letter and a line's end */
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    int fd = open(file, O_WRONLY | O_APPEND | O_CLOEXEC);
 
-    for (ssize_t i = 0; i < n; i++)
-        if (text[i] != '\n' && fprintf(out, "%c %lld\n", text[i], now) < 0) return -1;
-    return fflush(out);
-}
-
-static int listen_to(const char *fifo, const char *file)
-{
-    int fd = open(fifo, O_RDWR | O_CLOEXEC); /* for writing, too: it never ends */
-    FILE *out = fopen(file, "ae");
-    char text[256];
-    ssize_t n;
-
-    if (fd < 0 || !out) return 2;
-    do {
-        n = read(fd, text, sizeof(text));
-    } while (n > 0 && note(out, text, n) == 0);
-    return 2;
+    if (fd < 0 || note(fd, 'b') != 0) return 2;
+    if (ms > 0) (void)nanosleep(&t, NULL);
+    return note(fd, 'e') == 0 ? 1 : 2;
 }
 
 static int loop(char *command)
@@ -61,8 +51,8 @@ static int loop(char *command)
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], "listen") == 0) return listen_to(argv[2], argv[3]);
+    if (argc == 4 && strcmp(argv[1], "life") == 0) return live(argv[2], strtol(argv[3], NULL, 10));
     if (argc == 3 && strcmp(argv[1], "loop") == 0) return loop(argv[2]);
-    (void)fputs("usage: respawn listen FIFO FILE | respawn loop COMMAND\n", stderr);
+    (void)fputs("usage: respawn life FILE MS | respawn loop COMMAND\n", stderr);
     return 100;
 }
