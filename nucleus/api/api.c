@@ -108,6 +108,7 @@ static void release(struct sedge_api *api)
     sedge_config_unwatch(api->access_watch);
     sedge_connection_status_leave(api);
     sedge_config_unwatch(api->secrets_watch);
+    sedge_metric_logs_free(api->metric_logs);
     sedge_cli_tokens_release(api);
     sedge_broker_free(api->broker);
     sedge_policy_free(api->policy);

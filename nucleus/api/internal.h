@@ -38,6 +38,7 @@ struct sedge_api {
     struct sedge_config_watch *cli_watch;
     struct sedge_config_watch *access_watch;
     struct sedge_config_watch *secrets_watch;
+    struct sedge_metric_log *metric_logs; /* helpers.c */
     struct sedge_update_sub *updates;     /* updates.c, oldest first */
     struct sedge_validator *validators;   /* validation.c, newest first */
     uint8_t page_key[16];                 /* seals nextToken of ListNamedShadowsForThing */
@@ -87,6 +88,10 @@ void sedge_connection_status_leave(struct sedge_api *api);
 /* Frees what pubsub.c keeps for a connection. */
 void sedge_pubsub_forget(void *slot);
 
+/* helpers.c; NULL is fine. */
+struct sedge_metric_log;
+void sedge_metric_logs_free(struct sedge_metric_log *l);
+
 /* secrets.c: logs which configured secrets are not in the store. */
 void sedge_api_check_secrets(struct sedge_api *api);
 
@@ -119,6 +124,9 @@ void sedge_op_get_shadow(struct sedge_api *api, struct sedge_ipc_stream *s, stru
 void sedge_op_update_shadow(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_delete_shadow(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_list_shadows(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_debug_password(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_validate_token(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+void sedge_op_put_metric(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_get_secret(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_set_secret(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
 void sedge_op_list_secrets(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);

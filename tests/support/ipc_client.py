@@ -110,11 +110,11 @@ class Ipc:
         self._send(APPLICATION, self.stream, {"operation": full}, request)
         return self._frame(self.stream)
 
-    def call(self, operation, **request):
+    def call(self, operation, /, **request):
         """The answer as an object; IpcError for an error."""
         return self._ask(operation, request)
 
-    def subscribe(self, operation, **request):
+    def subscribe(self, operation, /, **request):
         """The events of a streaming operation; IpcError when it is refused."""
         self._ask(operation, request)
         return Events(self, self.stream)
