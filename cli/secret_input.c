@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,16 @@ void sedge_secret_cut_newline(struct sedge_buf *value)
     if (value->data) value->data[value->len] = 0;
 }
 
+/* Signals are blocked but while this waits: none is missed between two reads. */
+static ssize_t read_char(char *c)
+{
+    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+    sigset_t none;
+
+    (void)sigemptyset(&none);
+    return ppoll(&p, 1, NULL, &none) < 0 ? -1 : read(STDIN_FILENO, c, 1);
+}
+
 /* One line, without its newline. */
 static int read_line(struct sedge_buf *out, struct sedge_err *err)
 {
@@ -50,7 +61,7 @@ static int read_line(struct sedge_buf *out, struct sedge_err *err)
     char c = 0;
 
     sedge_buf_reserve(out, LINE_MAX_BYTES);
-    while (out->len < LINE_MAX_BYTES && (n = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n')
+    while (out->len < LINE_MAX_BYTES && (n = read_char(&c)) == 1 && c != '\n')
         out->data[out->len++] = c;
     out->data[out->len] = 0;
     if (n == 1 && c == '\n') return 0;
@@ -94,11 +105,14 @@ int sedge_secret_prompt(const char *name, struct sedge_buf *out, struct sedge_er
     struct sigaction old[SEDGE_ARRAY_LEN(interrupts)];
     const struct sigaction mine = {.sa_handler = interrupted};
     struct termios normal, silent;
+    sigset_t all, before;
     int rc;
 
     if (tcgetattr(STDIN_FILENO, &normal) != 0) return sedge_err_sys(err, errno, "the terminal");
     silent = normal;
     silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_BLOCK, &all, &before);
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(interrupts); i++)
         (void)sigaction(interrupts[i], &mine, &old[i]); /* these always can be handled */
     rc = tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0 ? ask_twice(name, out, err)
@@ -106,5 +120,6 @@ int sedge_secret_prompt(const char *name, struct sedge_buf *out, struct sedge_er
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &normal); /* nothing can be done about a failure */
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(interrupts); i++)
         (void)sigaction(interrupts[i], &old[i], NULL);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
