@@ -129,7 +129,7 @@ static int publish(struct component *c, const char *text, struct sedge_err *err)
 
     if (c->set.topic[0] == 0) return 0;
     if (sedge_ipc_publish_iot_core(c->ipc, c->set.topic, 1, text, strlen(text), &e) == 0) return 0;
-    if (is_over(&e)) return from_ipc(err, &e, "publish");
+    if (is_over(&e)) return from_ipc(err, &e, "the connection to the nucleus has ended");
     if (strcmp(e.name, "UnauthorizedError") == 0)
         complaint = sedge_xasprintf(
             "publishing on \"%s\" is not allowed (UnauthorizedError): list the topic under accessControl, "
