@@ -115,7 +115,7 @@ def test_reports_while_an_error_is_handled_are_ignored(device):
 def test_other_words_than_running_and_errored_are_answered_with_an_error(device):
     device.expect("rep.Unknown", STARTED)
     device.wait_log("rep.Unknown", "shell-runner-start", 30)
-    answers(device, "rep.Unknown", *(f"{word} InvalidArgumentsError" for word in ("FINISHED", "STOPPING", "running")))
+    answers(device, "rep.Unknown", *(f"{word} ServiceError" for word in ("FINISHED", "STOPPING", "running")))
 
 
 def test_a_caller_that_is_no_component_is_not_found(device, bin_dir):
