@@ -85,12 +85,6 @@ def answer(ipc, deployment, ms=0, **more):
     assert ipc.call("DeferComponentUpdate", deploymentId=deployment, recheckAfterMs=ms, **more) == {}
 
 
-def fails(code, message, ipc, operation, **request):
-    with pytest.raises(IpcError) as failure:
-        ipc.call(operation, **request)
-    assert (failure.value.code, failure.value.message) == (code, message)
-
-
 LATE = "Time limit to respond to PreComponentUpdateEvent exceeded"
 
 
@@ -146,22 +140,22 @@ def test_no_answer_in_time_is_a_consent_and_a_late_answer_is_refused(updates, ea
     deployment = told(ears)
     updates.ends("SUCCEEDED")
     assert ears.next() == {"postUpdateEvent": {"deploymentId": deployment}}
-    fails("ServiceError", LATE, ear, "DeferComponentUpdate", deploymentId=deployment, recheckAfterMs=1000)
+    ear.fails("ServiceError", LATE, "DeferComponentUpdate", deploymentId=deployment, recheckAfterMs=1000)
 
 
 def test_an_answer_counts_once_and_only_from_a_subscriber_about_this_deployment(updates, ear, eye):
-    fails("InvalidArgumentsError", "Component is not subscribed to component update events", ear, "DeferComponentUpdate")
+    ear.fails("InvalidArgumentsError", "Component is not subscribed to component update events", "DeferComponentUpdate")
     ears, eyes = listen(ear), listen(eye)
-    fails("InvalidArgumentsError", "Cannot defer the update, the deployment ID provided was null", ear, "DeferComponentUpdate", recheckAfterMs=1)
-    fails("ServiceError", LATE, ear, "DeferComponentUpdate", deploymentId="nothing pends", recheckAfterMs=1)
+    ear.fails("InvalidArgumentsError", "Cannot defer the update, the deployment ID provided was null", "DeferComponentUpdate", recheckAfterMs=1)
+    ear.fails("ServiceError", LATE, "DeferComponentUpdate", deploymentId="nothing pends", recheckAfterMs=1)
     updates.deploy(timeoutInSeconds=100)
     deployment = told(ears)
     told(eyes)
-    fails("ServiceError", LATE, ear, "DeferComponentUpdate", deploymentId=deployment + "x", recheckAfterMs=1)
+    ear.fails("ServiceError", LATE, "DeferComponentUpdate", deploymentId=deployment + "x", recheckAfterMs=1)
     answer(ear, deployment)
-    fails("ServiceError", LATE, ear, "DeferComponentUpdate", deploymentId=deployment, recheckAfterMs=1)
+    ear.fails("ServiceError", LATE, "DeferComponentUpdate", deploymentId=deployment, recheckAfterMs=1)
     eyes.close()
-    fails("InvalidArgumentsError", "Component is not subscribed to component update events", eye, "DeferComponentUpdate", deploymentId=deployment)
+    eye.fails("InvalidArgumentsError", "Component is not subscribed to component update events", "DeferComponentUpdate", deploymentId=deployment)
     listen(eye)
     answer(eye, deployment, -5)
     updates.ends("SUCCEEDED")
@@ -234,7 +228,7 @@ def test_a_deployment_that_is_cancelled_while_it_asks_is_over_and_changes_nothin
     updates.fleet.site.cloud("deploy", "cancel", f"group:{GROUP}", "--force")
     assert ears.next() == {"postUpdateEvent": {"deploymentId": deployment}}
     assert updates.configuration() == before
-    fails("ServiceError", LATE, ear, "DeferComponentUpdate", deploymentId=deployment)
+    ear.fails("ServiceError", LATE, "DeferComponentUpdate", deploymentId=deployment)
 
 
 def test_what_components_write_while_a_deployment_waits_is_kept(updates, ear):
@@ -273,8 +267,8 @@ def test_a_validator_that_does_not_answer_in_time_fails_the_deployment(updates):
         updates.deploy(judge_s=1, action="SKIP_NOTIFY_COMPONENTS")
         question = questions.next()["validateConfigurationUpdateEvent"]
         updates.ends("FAILED")
-        fails("InvalidArgumentsError", "Validation request either timed out or was never made", target, "SendConfigurationValidityReport",
-              configurationValidityReport={"status": "ACCEPTED", "deploymentId": question["deploymentId"]})
+        target.fails("InvalidArgumentsError", "Validation request either timed out or was never made", "SendConfigurationValidityReport",
+                     configurationValidityReport={"status": "ACCEPTED", "deploymentId": question["deploymentId"]})
     shown = updates.fleet.show(GROUP, updates.revision)
     assert "FAILED_NO_STATE_CHANGE" in shown and "No answer within 1 s" in shown and TARGET in shown
     assert updates.configuration() != {"n": updates.number}

@@ -2,7 +2,6 @@
 7.1 to 7.4). What they do to components is in test_lifecycle_reports.py and test_lifecycle_requests.py."""
 import pytest
 
-from support.ipc_client import IpcError
 from support.lifecycle import FOREVER, watched_device
 
 STATES = ("NEW", "INSTALLED", "STARTING", "RUNNING", "STOPPING", "ERRORED", "BROKEN", "FINISHED")
@@ -34,25 +33,16 @@ def boss(device):
         yield ipc
 
 
-def fails(code, message, ipc, operation, **request):
-    with pytest.raises(IpcError) as failure:
-        ipc.call(operation, **request)
-    assert failure.value.code == code
-    if message:
-        assert failure.value.message == message
-    return failure.value
-
-
 def test_a_caller_that_is_no_component_cannot_report_a_state_whatever_it_says(cli):
     for request in ({}, {"state": "RUNNING"}, {"state": "SLEEPING"}):
-        error = fails("ResourceNotFoundError", "Component with given name not found", cli, "UpdateState", **request)
+        error = cli.fails("ResourceNotFoundError", "Component with given name not found", "UpdateState", **request)
         assert error.content["resourceType"] == "Component"
         assert error.content["resourceName"].startswith("greengrass-cli#")
 
 
 def test_a_report_without_a_known_state_is_refused(boss):
     for request in ({}, {"state": None}, {"state": "running"}, {"state": "FINISHED"}):
-        fails("ServiceError", None, boss, "UpdateState", **request)
+        boss.fails("ServiceError", None, "UpdateState", **request)
     assert boss.call("UpdateState", state="RUNNING") == {}
 
 
@@ -77,22 +67,22 @@ def test_all_components_are_listed_with_configuration_and_without_main(cli):
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_without_a_name_the_arguments_are_invalid_before_the_policy_is_asked(boss, operation):
     for request in ({}, {"componentName": ""}, {"componentName": None}):
-        fails("InvalidArgumentsError", "Component name cannot be empty", boss, operation, **request)
+        boss.fails("InvalidArgumentsError", "Component name cannot be empty", operation, **request)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_policy_is_asked_before_the_component_is_looked_for(boss, operation):
     for name in ("com.x.Broken", "nowhere"):
-        fails("UnauthorizedError", f"Principal com.x.Boss is not authorized to perform aws.greengrass.Cli:aws.greengrass#{operation} on resource "
-              f"{name}", boss, operation, componentName=name)
-    fails("UnauthorizedError", None, boss, "ListComponents")
+        boss.fails("UnauthorizedError", "Principal com.x.Boss is not authorized to perform aws.greengrass.Cli:"
+                   f"aws.greengrass#{operation} on resource {name}", operation, componentName=name)
+    boss.fails("UnauthorizedError", None, "ListComponents")
 
 
 @pytest.mark.parametrize("operation, code", [("GetComponentDetails", "ResourceNotFoundError"), ("RestartComponent", "ComponentNotFoundError"),
                                              ("StopComponent", "ComponentNotFoundError")])
 def test_an_unknown_component_is_not_found(boss, cli, operation, code):
     for ipc in (boss, cli):
-        fails(code, "Component with name gone not found in Greengrass", ipc, operation, componentName="gone")
+        ipc.fails(code, "Component with name gone not found in Greengrass", operation, componentName="gone")
 
 
 def test_a_policy_lets_a_component_stop_and_restart_another(device, boss):

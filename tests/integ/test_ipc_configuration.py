@@ -64,17 +64,8 @@ def value(ipc, *path, **more):
     return ipc.call("GetConfiguration", keyPath=list(path), **more)["value"]
 
 
-def fails(code, message, ipc, operation, **request):
-    with pytest.raises(IpcError) as failure:
-        ipc.call(operation, **request)
-    assert failure.value.code == code
-    if message:
-        assert failure.value.message == message
-    return failure.value
-
-
 def not_found(ipc, operation="GetConfiguration", **request):
-    error = fails("ResourceNotFoundError", "Key not found", ipc, operation, **request)
+    error = ipc.fails("ResourceNotFoundError", "Key not found", operation, **request)
     assert not {"resourceType", "resourceName"} & set(error.content)
 
 
@@ -128,14 +119,14 @@ def test_every_component_may_read_and_watch_every_other(reader, tree):
 # ---- UpdateConfiguration ----
 
 def test_an_update_is_checked_in_this_order(device, reader):
-    fails("InvalidArgumentsError", "Timestamp is required", reader, "UpdateConfiguration", keyPath=["accessControl"])
-    fails("InvalidArgumentsError", "ValueToMerge is required", reader, "UpdateConfiguration", keyPath=["accessControl"], timestamp=1)
-    fails("InvalidArgumentsError", "ValueToMerge is required", reader, "UpdateConfiguration", timestamp=1, valueToMerge=None)
+    reader.fails("InvalidArgumentsError", "Timestamp is required", "UpdateConfiguration", keyPath=["accessControl"])
+    reader.fails("InvalidArgumentsError", "ValueToMerge is required", "UpdateConfiguration", keyPath=["accessControl"], timestamp=1)
+    reader.fails("InvalidArgumentsError", "ValueToMerge is required", "UpdateConfiguration", timestamp=1, valueToMerge=None)
     denied = "Config update is not allowed for following fields [accessControl]"
     with device.cli_ipc() as cli:
         for path, content in ((["accessControl"], {"k": 1}), (["ACCESScontrol", "x"], {}), ([], {"accesscontrol": {}}), (None, {"accessControl": 1})):
             for ipc in (reader, cli):
-                fails("InvalidArgumentsError", denied, ipc, "UpdateConfiguration", keyPath=path, timestamp=time.time(), valueToMerge=content)
+                ipc.fails("InvalidArgumentsError", denied, "UpdateConfiguration", keyPath=path, timestamp=time.time(), valueToMerge=content)
         with pytest.raises(IpcError, match="InvalidArgumentsError: Component config not found for component greengrass-cli#"):
             cli.call("UpdateConfiguration", timestamp=time.time(), valueToMerge={"k": 1})
     reader.call("UpdateConfiguration", keyPath=["deep"], timestamp=time.time(), valueToMerge={"accessControl": 1})
@@ -166,8 +157,8 @@ def test_keys_of_an_update_ignore_case_and_the_first_spelling_stays(tree):
 def test_a_path_that_does_not_exist_is_made_at_the_current_time_and_is_never_in_conflict(tree):
     tree.merge({"k": 1}, -10**6, path=["new", "path"])
     assert tree.get("new", "path") == {"k": 1}
-    fails("FailedUpdateConditionCheckError", STALE, tree.ipc, "UpdateConfiguration", keyPath=[tree.name, "new", "path"], timestamp=tree.t - 1,
-          valueToMerge={"k": 2})
+    tree.ipc.fails("FailedUpdateConditionCheckError", STALE, "UpdateConfiguration", keyPath=[tree.name, "new", "path"], timestamp=tree.t - 1,
+                   valueToMerge={"k": 2})
 
 
 def test_below_a_leaf_there_can_be_no_container(tree):
@@ -189,16 +180,16 @@ def test_kinds_are_replaced_and_new_keys_have_the_time_of_the_update(tree):
     assert tree.get() == {"leaf": {"k": 2}, "box": 2, "fresh": {"k": 3}, "void": {}}
     for path in (["fresh"], ["void"], ["leaf"]):
         tree.merge({"k": 4}, 5, path=path)  # equal times are no conflict
-        fails("FailedUpdateConditionCheckError", STALE, tree.ipc, "UpdateConfiguration", keyPath=[tree.name, *path],
-              timestamp=tree.t + 4.9, valueToMerge={"k": 5})
+        tree.ipc.fails("FailedUpdateConditionCheckError", STALE, "UpdateConfiguration", keyPath=[tree.name, *path],
+                       timestamp=tree.t + 4.9, valueToMerge={"k": 5})
 
 
 def test_any_newer_node_below_the_container_is_a_time_conflict_and_nothing_changes(tree):
     tree.merge({"a": {"old": 1}, "b": 1})
     tree.merge({"new": 1}, 100, path=["a"])
     for path, content in (([], {}), ([], {"b": 2, "c": 3}), (["a"], {"old": 2})):
-        fails("FailedUpdateConditionCheckError", STALE, tree.ipc, "UpdateConfiguration", keyPath=[tree.name, *path],
-              timestamp=tree.t + 99.999, valueToMerge=content)
+        tree.ipc.fails("FailedUpdateConditionCheckError", STALE, "UpdateConfiguration", keyPath=[tree.name, *path],
+                       timestamp=tree.t + 99.999, valueToMerge=content)
     assert tree.get() == {"a": {"old": 1, "new": 1}, "b": 1}
     tree.merge({"b": 2}, 100)
     assert tree.get("b") == {"b": 2}
@@ -207,7 +198,7 @@ def test_any_newer_node_below_the_container_is_a_time_conflict_and_nothing_chang
 def test_the_same_value_again_raises_its_time(tree):
     tree.merge({"k": 1})
     tree.merge({"k": 1}, 50)
-    fails("FailedUpdateConditionCheckError", STALE, tree.ipc, "UpdateConfiguration", keyPath=[tree.name], timestamp=tree.t + 49, valueToMerge={"k": 2})
+    tree.ipc.fails("FailedUpdateConditionCheckError", STALE, "UpdateConfiguration", keyPath=[tree.name], timestamp=tree.t + 49, valueToMerge={"k": 2})
 
 
 def test_times_are_rounded_to_milliseconds(tree):

@@ -10,7 +10,6 @@ import pytest
 
 from local import wait_until
 from support.device import Device
-from support.ipc_client import IpcError
 
 FOREVER = "exec sleep 100000"
 GATED = {"startup": {"Timeout": 1000, "Script": "until [ -e gate ]; do sleep 0.05; done"}}
@@ -48,15 +47,6 @@ def nobody(device):
         yield ipc
 
 
-def fails(code, message, ipc, operation, **request):
-    with pytest.raises(IpcError) as failure:
-        ipc.call(operation, **request)
-    assert failure.value.code == code
-    if message:
-        assert failure.value.message == message
-    return failure.value
-
-
 def create(ipc, **request):
     answer = ipc.call("CreateLocalDeployment", **request)
     assert list(answer) == ["deploymentId"] and UUID.fullmatch(answer["deploymentId"])
@@ -85,13 +75,13 @@ def test_a_request_to_deploy_is_checked_in_this_order(device, cli, nobody):
     store = os.path.join(device.root, "packages", "artifacts")
     recursive = ("Requested artifacts directory path is parent of kernel artifacts directory path. Specify another path to avoid recursive "
                  "copy")
-    fails("UnauthorizedError", None, nobody, "CreateLocalDeployment", artifactsDirectoryPath=store, groupName="a:b")
+    nobody.fails("UnauthorizedError", None, "CreateLocalDeployment", artifactsDirectoryPath=store, groupName="a:b")
     link = os.path.join(device.folder, "link")
     os.symlink(device.root, link)
     for path in (store, os.path.dirname(store), device.root, "/", store + "/../artifacts/", link):
-        fails("InvalidArtifactsDirectoryPathError", recursive, cli, "CreateLocalDeployment", artifactsDirectoryPath=path, groupName="a:b")
-    fails("InvalidArgumentsError", "Thing group name cannot contain colon characters", cli, "CreateLocalDeployment", groupName="a:b")
-    fails("InvalidArgumentsError", None, cli, "CreateLocalDeployment", rootComponentVersionsToAdd={"a": 1})
+        cli.fails("InvalidArtifactsDirectoryPathError", recursive, "CreateLocalDeployment", artifactsDirectoryPath=path, groupName="a:b")
+    cli.fails("InvalidArgumentsError", "Thing group name cannot contain colon characters", "CreateLocalDeployment", groupName="a:b")
+    cli.fails("InvalidArgumentsError", None, "CreateLocalDeployment", rootComponentVersionsToAdd={"a": 1})
 
 
 def test_a_folder_that_only_begins_like_the_store_is_none_of_its_parents(device, cli):
@@ -149,9 +139,9 @@ def test_the_policy_for_a_failure_is_to_do_nothing_unless_rollback_is_asked_for(
 def test_a_cancel_is_checked_in_this_order(cli, nobody):
     for ipc in (cli, nobody):
         for request in ({"deploymentId": "nonsense"}, {"deploymentId": ""}, {}):
-            fails("InvalidArgumentsError", FORMAT, ipc, "CancelLocalDeployment", **request)
-    fails("UnauthorizedError", None, nobody, "CancelLocalDeployment", deploymentId=UNKNOWN)
-    error = fails("ResourceNotFoundError", f"Cannot find the deployment id provided {UNKNOWN}", cli, "CancelLocalDeployment", deploymentId=UNKNOWN)
+            ipc.fails("InvalidArgumentsError", FORMAT, "CancelLocalDeployment", **request)
+    nobody.fails("UnauthorizedError", None, "CancelLocalDeployment", deploymentId=UNKNOWN)
+    error = cli.fails("ResourceNotFoundError", f"Cannot find the deployment id provided {UNKNOWN}", "CancelLocalDeployment", deploymentId=UNKNOWN)
     assert (error.content["resourceType"], error.content["resourceName"]) == ("LocalDeployment", UNKNOWN)
 
 
@@ -177,10 +167,10 @@ def test_a_deployment_that_waits_is_dropped_and_one_that_has_begun_to_change_com
 def test_a_question_for_a_status_is_checked_in_this_order(cli, nobody):
     for ipc in (cli, nobody):
         for request in ({"deploymentId": "nonsense"}, {}):
-            fails("InvalidArgumentsError", FORMAT, ipc, "GetLocalDeploymentStatus", **request)
-    fails("UnauthorizedError", f"Principal nobody is not authorized to perform aws.greengrass.Cli:aws.greengrass#GetLocalDeploymentStatus on resource "
-          f"{UNKNOWN}", nobody, "GetLocalDeploymentStatus", deploymentId=UNKNOWN)
-    error = fails("ResourceNotFoundError", "Cannot find deployment", cli, "GetLocalDeploymentStatus", deploymentId=UNKNOWN)
+            ipc.fails("InvalidArgumentsError", FORMAT, "GetLocalDeploymentStatus", **request)
+    nobody.fails("UnauthorizedError", "Principal nobody is not authorized to perform aws.greengrass.Cli:"
+                 f"aws.greengrass#GetLocalDeploymentStatus on resource {UNKNOWN}", "GetLocalDeploymentStatus", deploymentId=UNKNOWN)
+    error = cli.fails("ResourceNotFoundError", "Cannot find deployment", "GetLocalDeploymentStatus", deploymentId=UNKNOWN)
     assert (error.content["resourceType"], error.content["resourceName"]) == ("LocalDeployment", UNKNOWN)
 
 
@@ -214,7 +204,7 @@ def test_the_list_has_all_deployments_without_details(device, cli, nobody):
     assert list(answer) == ["localDeployments"]
     assert [d["deploymentId"] for d in answer["localDeployments"]][-2:] == ids
     assert all(set(d) == {"deploymentId", "status", "createdOn"} for d in answer["localDeployments"])
-    fails("UnauthorizedError", None, nobody, "ListLocalDeployments")
+    nobody.fails("UnauthorizedError", None, "ListLocalDeployments")
 
 
 def test_a_component_with_a_policy_may_deploy_and_ask(device):

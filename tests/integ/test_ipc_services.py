@@ -9,7 +9,7 @@ import time
 import pytest
 
 from support.device import Device
-from support.ipc_client import TERMINATE, IpcError
+from support.ipc_client import TERMINATE
 
 METRICS = {"aws.greengrass.ipc.componentmetric": {"m:1": {"operations": ["aws.greengrass#PutComponentMetric"], "resources": ["m*"]}}}
 CLI = {"aws.greengrass.Cli": {"c:1": {"operations": ["aws.greengrass#CreateDebugPassword"], "resources": ["*"]}}}
@@ -28,13 +28,6 @@ def device(bin_dir):
     yield device
     device.stop()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def fails(ipc, code, message, operation, /, **request):
-    with pytest.raises(IpcError) as failure:
-        ipc.call(operation, **request)
-    assert (failure.value.code, failure.value.message) == (code, message)
-    return failure.value
 
 
 # ---- debug passwords ----
@@ -58,8 +51,8 @@ def test_the_command_prints_it(device):
 
 def test_a_component_without_the_right_gets_none(device):
     with device.ipc("stranger") as ipc:
-        fails(ipc, "UnauthorizedError", "Principal stranger is not authorized to perform aws.greengrass.Cli:"
-              "aws.greengrass#CreateDebugPassword on resource *", "CreateDebugPassword")
+        ipc.fails("UnauthorizedError", "Principal stranger is not authorized to perform aws.greengrass.Cli:"
+                  "aws.greengrass#CreateDebugPassword on resource *", "CreateDebugPassword")
 
 
 def test_a_debug_password_is_in_no_file(device):
@@ -84,16 +77,16 @@ def test_more_debug_passwords_than_are_kept_can_be_made(device):
 def test_the_stream_manager_may_ask_whether_a_token_is_known(device):
     with device.ipc("aws.greengrass.StreamManager") as ipc:
         assert ipc.call("ValidateAuthorizationToken", token=device.token("stranger")) == {"isValid": True}
-        fails(ipc, "InvalidTokenError", "Authentication token not found", "ValidateAuthorizationToken", token="unknown")
-        fails(ipc, "InvalidTokenError", "Authentication token not found", "ValidateAuthorizationToken", token="")
-        fails(ipc, "InvalidTokenError", "Invalid authentication token", "ValidateAuthorizationToken")
+        ipc.fails("InvalidTokenError", "Authentication token not found", "ValidateAuthorizationToken", token="unknown")
+        ipc.fails("InvalidTokenError", "Authentication token not found", "ValidateAuthorizationToken", token="")
+        ipc.fails("InvalidTokenError", "Invalid authentication token", "ValidateAuthorizationToken")
 
 
 def test_nobody_else_may(device):
     for name in ("stranger", "aws.meter"):
         with device.ipc(name) as ipc:
-            fails(ipc, "UnauthorizedError", f"{name} is not authorized to perform aws.greengrass#ValidateAuthorizationToken",
-                  "ValidateAuthorizationToken", token=device.token(name))
+            ipc.fails("UnauthorizedError", f"{name} is not authorized to perform aws.greengrass#ValidateAuthorizationToken",
+                      "ValidateAuthorizationToken", token=device.token(name))
 
 
 # ---- metrics ----
@@ -126,23 +119,23 @@ def test_faults_of_metrics_are_answered_in_the_order_of_the_original_and_nothing
     before = written(device, "aws.meter")
     with device.ipc("aws.meter") as ipc:
         for metrics in ({}, {"metrics": []}):
-            fails(ipc, "InvalidArgumentsError", "Null or Empty list of metrics found in PutComponentMetricRequest",
-                  "PutComponentMetric", **metrics)
+            ipc.fails("InvalidArgumentsError", "Null or Empty list of metrics found in PutComponentMetricRequest",
+                      "PutComponentMetric", **metrics)
         for wrong in (metric(""), metric("m" * 33), metric(unit=""), metric(value=-0.1), {"name": "m", "unit": "COUNT"}):
-            fails(ipc, "InvalidArgumentsError", bad, "PutComponentMetric", metrics=[metric(), metric(denied), wrong])
-        fails(ipc, "UnauthorizedError", "Principal aws.meter is not authorized to perform aws.greengrass.ipc.componentmetric:"
-              "aws.greengrass#PutComponentMetric on resource other", "PutComponentMetric",
-              metrics=[metric(unit="PARSECS"), metric(denied)])
-        fails(ipc, "InvalidArgumentsError", "Invalid telemetry unit: No matching TelemetryUnit type found", "PutComponentMetric",
-              metrics=[metric(), metric(unit="PARSECS")])
+            ipc.fails("InvalidArgumentsError", bad, "PutComponentMetric", metrics=[metric(), metric(denied), wrong])
+        ipc.fails("UnauthorizedError", "Principal aws.meter is not authorized to perform aws.greengrass.ipc.componentmetric:"
+                  "aws.greengrass#PutComponentMetric on resource other", "PutComponentMetric",
+                  metrics=[metric(unit="PARSECS"), metric(denied)])
+        ipc.fails("InvalidArgumentsError", "Invalid telemetry unit: No matching TelemetryUnit type found", "PutComponentMetric",
+                  metrics=[metric(), metric(unit="PARSECS")])
         ipc.call("PutComponentMetric", metrics=[metric("m" * 32)])
     assert len(written(device, "aws.meter")) == len(before) + 1
 
 
 def test_only_components_whose_name_begins_with_aws_have_metrics(device):
     with device.ipc("stranger") as ipc:
-        fails(ipc, "UnauthorizedError", "Principal stranger is not authorized to perform aws.greengrass.ipc.componentmetric:"
-              "aws.greengrass#PutComponentMetric ", "PutComponentMetric")
+        ipc.fails("UnauthorizedError", "Principal stranger is not authorized to perform aws.greengrass.ipc.componentmetric:"
+                  "aws.greengrass#PutComponentMetric ", "PutComponentMetric")
     with device.ipc("aws.greengrass.StreamManager") as ipc:  # needs no policy
         assert ipc.call("PutComponentMetric", metrics=[metric("anything")]) == {}
 
@@ -157,6 +150,6 @@ def test_without_the_client_device_component_its_operations_are_not_supported(de
                                    ("AuthorizeClientDeviceAction", {"clientDeviceAuthToken": "x", "operation": "mqtt:connect",
                                                                     "resource": "mqtt:clientId:x"})):
             for members in (request, {}):
-                error = fails(ipc, "ServiceError", f"Operation aws.greengrass#{operation} is not supported by Greengrass",
-                              operation, **members)
+                error = ipc.fails("ServiceError", f"Operation aws.greengrass#{operation} is not supported by Greengrass",
+                                  operation, **members)
                 assert error.flags & TERMINATE

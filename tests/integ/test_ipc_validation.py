@@ -11,6 +11,7 @@ from support.ipc_client import IpcError
 
 FOREVER = "exec sleep 100000"
 NEVER = "Validation request either timed out or was never made"
+REPORT = "SendConfigurationValidityReport"
 
 
 class Judged(Device):
@@ -66,13 +67,7 @@ def asked(events):
 
 
 def report(ipc, deployment, status="ACCEPTED", **more):
-    return ipc.call("SendConfigurationValidityReport", configurationValidityReport={"status": status, "deploymentId": deployment, **more})
-
-
-def fails(code, message, ipc, **request):
-    with pytest.raises(IpcError) as failure:
-        ipc.call("SendConfigurationValidityReport", **request)
-    assert (failure.value.code, failure.value.message) == (code, message)
+    return ipc.call(REPORT, configurationValidityReport={"status": status, "deploymentId": deployment, **more})
 
 
 def failed(status, *words):
@@ -153,20 +148,20 @@ def test_without_an_open_stream_nobody_is_asked(device, a):
 
 def test_a_report_is_checked_in_this_order(device, a):
     events = validate(a)
-    fails("ServiceError", "configurationValidityReport is missing", a)
+    a.fails("ServiceError", "configurationValidityReport is missing", REPORT)
     missing = "Cannot accept configuration validity report, the deployment ID provided was null"
-    fails("InvalidArgumentsError", missing, a, configurationValidityReport={"status": "MAYBE"})
-    fails("InvalidArgumentsError", NEVER, a, configurationValidityReport={"status": "ACCEPTED", "deploymentId": "x"})
+    a.fails("InvalidArgumentsError", missing, REPORT, configurationValidityReport={"status": "MAYBE"})
+    a.fails("InvalidArgumentsError", NEVER, REPORT, configurationValidityReport={"status": "ACCEPTED", "deploymentId": "x"})
     deployment = device.set(wait=False, a=80)
     question, _ = asked(events)
-    fails("InvalidArgumentsError", NEVER, a, configurationValidityReport={"status": "ACCEPTED", "deploymentId": "x"})
+    a.fails("InvalidArgumentsError", NEVER, REPORT, configurationValidityReport={"status": "ACCEPTED", "deploymentId": "x"})
     for status in ({}, {"status": "MAYBE"}):
         with pytest.raises(IpcError, match="InvalidArgumentsError: status must be"):
-            a.call("SendConfigurationValidityReport", configurationValidityReport={"deploymentId": question, **status})
+            a.call(REPORT, configurationValidityReport={"deploymentId": question, **status})
     with device.ipc("b") as stranger:
-        fails("InvalidArgumentsError", NEVER, stranger, configurationValidityReport={"status": "ACCEPTED", "deploymentId": question})
+        stranger.fails("InvalidArgumentsError", NEVER, REPORT, configurationValidityReport={"status": "ACCEPTED", "deploymentId": question})
     report(a, question)
-    fails("InvalidArgumentsError", NEVER, a, configurationValidityReport={"status": "REJECTED", "deploymentId": question})
+    a.fails("InvalidArgumentsError", NEVER, REPORT, configurationValidityReport={"status": "REJECTED", "deploymentId": question})
     assert device.wait(deployment)["status"] == "SUCCEEDED"
 
 
@@ -190,7 +185,7 @@ def test_a_deployment_can_be_cancelled_while_components_judge_it(device, a):
     device.sedge("deployment", "cancel", "-i", deployment)
     assert device.wait(deployment)["status"] == "CANCELED"
     assert "k" not in device.configuration("a")
-    fails("InvalidArgumentsError", NEVER, a, configurationValidityReport={"status": "ACCEPTED", "deploymentId": question})
+    a.fails("InvalidArgumentsError", NEVER, REPORT, configurationValidityReport={"status": "ACCEPTED", "deploymentId": question})
 
 
 def test_a_component_whose_version_changes_is_not_asked(device, a):

@@ -13,7 +13,7 @@ import pytest
 
 from local import wait_until
 from support.device import Device
-from support.ipc_client import Ipc, IpcError
+from support.ipc_client import Ipc
 from support.lifecycle import cli_environment
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cloud/db-AbCdEf"
@@ -64,13 +64,6 @@ def put(device, name, value, *words):
     return json.loads(device.sedge("secret", "set", name, "--json", *words, stdin=value))
 
 
-def fails(ipc, code, message, operation, **request):
-    with pytest.raises(IpcError) as failure:
-        ipc.call(operation, **request)
-    assert (failure.value.code, failure.value.message) == (code, message)
-    return failure.value
-
-
 def text(ipc, secret, **request):
     return ipc.call("GetSecretValue", secretId=secret, **request)["secretValue"]["secretString"]
 
@@ -115,16 +108,16 @@ def test_errors_are_those_of_the_original_in_its_order(device, reader, name):
     put(device, name, "value", "--version-id", "v1")
     unknown = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:nobody-knows"
     both = {"versionId": "v1", "versionStage": "AWSCURRENT"}
-    fails(reader, "ServiceError", "SecretId absent in the request", "GetSecretValue")
-    fails(reader, "ServiceError", "SecretId absent in the request", "GetSecretValue", secretId="", **both)
-    error = fails(reader, "ResourceNotFoundError", "Secret not configured nothing", "GetSecretValue", secretId="nothing", **both)
+    reader.fails("ServiceError", "SecretId absent in the request", "GetSecretValue")
+    reader.fails("ServiceError", "SecretId absent in the request", "GetSecretValue", secretId="", **both)
+    error = reader.fails("ResourceNotFoundError", "Secret not configured nothing", "GetSecretValue", secretId="nothing", **both)
     assert error.content["resourceType"] == "secret"
-    fails(reader, "ServiceError", "Both versionId and Stage are set in the request", "GetSecretValue", secretId=name, **both)
-    fails(reader, "ResourceNotFoundError", f"Version Id v2 not found for secret {name}", "GetSecretValue", secretId=name,
-          versionId="v2")
-    fails(reader, "ResourceNotFoundError", f"Version stage red not found for secret {name}", "GetSecretValue", secretId=name,
-          versionStage="red")
-    fails(reader, "ResourceNotFoundError", f"Secret not found {unknown}", "GetSecretValue", secretId=unknown)
+    reader.fails("ServiceError", "Both versionId and Stage are set in the request", "GetSecretValue", secretId=name, **both)
+    reader.fails("ResourceNotFoundError", f"Version Id v2 not found for secret {name}", "GetSecretValue", secretId=name,
+                 versionId="v2")
+    reader.fails("ResourceNotFoundError", f"Version stage red not found for secret {name}", "GetSecretValue", secretId=name,
+                 versionStage="red")
+    reader.fails("ResourceNotFoundError", f"Secret not found {unknown}", "GetSecretValue", secretId=unknown)
 
 
 def test_a_secret_is_authorized_by_its_arn_also_when_it_is_asked_for_by_name(device, name):
@@ -133,22 +126,20 @@ def test_a_secret_is_authorized_by_its_arn_also_when_it_is_asked_for_by_name(dev
     with connect(device, "narrow") as ipc:
         for secret in (name, stored["arn"], ABSENT):
             arn = stored["arn"] if secret == name else secret
-            fails(ipc, "UnauthorizedError", "Principal narrow is not authorized to perform aws.greengrass.SecretManager:"
-                  f"aws.greengrass#GetSecretValue on resource {arn}", "GetSecretValue", secretId=secret, versionId="a",
-                  versionStage="b")
+            ipc.fails("UnauthorizedError", "Principal narrow is not authorized to perform aws.greengrass.SecretManager:"
+                      f"aws.greengrass#GetSecretValue on resource {arn}", "GetSecretValue", secretId=secret, versionId="a",
+                      versionStage="b")
         assert text(ipc, f"mine-{name}") == text(ipc, mine["arn"]) == "mine"
 
 
 def test_command_line_users_have_no_right_to_values(device, name):
     put(device, name, "value")
     with Ipc(os.path.join(device.root, "ipc.socket"), cli_environment(device)["SVCUID"]) as ipc:
-        with pytest.raises(IpcError) as failure:
-            ipc.call("GetSecretValue", secretId=name)
-        assert failure.value.code == "UnauthorizedError"
+        ipc.fails("UnauthorizedError", None, "GetSecretValue", secretId=name)
 
 
 def test_the_configured_arn_resolves_a_name_and_is_the_default_of_a_new_secret(device, reader):
-    fails(reader, "ResourceNotFoundError", "Secret not found absent", "GetSecretValue", secretId="absent")
+    reader.fails("ResourceNotFoundError", "Secret not found absent", "GetSecretValue", secretId="absent")
     assert f"{ABSENT} is in cloudSecrets of aws.greengrass.SecretManager and not in the store" in device.log()
     assert put(device, "cloud/db", "from the cloud once")["arn"] == ARN
     assert text(reader, "cloud/db") == text(reader, ARN) == "from the cloud once"
@@ -184,11 +175,11 @@ def test_a_removed_secret_is_gone(device, reader, name):
     put(device, name, "one", "--version-id", "v1")
     put(device, name, "two", "--version-id", "v2")
     device.sedge("secret", "remove", name, "--version-id", "v1")
-    fails(reader, "ResourceNotFoundError", f"Version Id v1 not found for secret {name}", "GetSecretValue", secretId=name,
-          versionId="v1")
+    reader.fails("ResourceNotFoundError", f"Version Id v1 not found for secret {name}", "GetSecretValue", secretId=name,
+                 versionId="v1")
     assert "is the current one" in device.cli("secret", "remove", name, "--version-id", "v2").stderr
     device.sedge("secret", "remove", name)
-    fails(reader, "ResourceNotFoundError", f"Secret not configured {name}", "GetSecretValue", secretId=name)
+    reader.fails("ResourceNotFoundError", f"Secret not configured {name}", "GetSecretValue", secretId=name)
     assert f"there is no secret {name}" in device.cli("secret", "remove", name).stderr
 
 
@@ -254,11 +245,9 @@ def test_what_was_typed_differently_or_broken_off_is_not_stored(device, name):
 def test_components_have_no_right_to_administration(device, reader, name):
     for operation, request in (("sedge#SetSecret", {"name": name, "secretString": "x"}), ("sedge#ListSecrets", {}),
                                ("sedge#RemoveSecret", {"secretId": name})):
-        with pytest.raises(IpcError) as failure:
-            reader.call(operation, **request)
-        assert failure.value.code == "UnauthorizedError" and "command-line users" in failure.value.message
-    fails(reader, "ServiceError", "aws.greengrass#SetSecret is an unsupported operation.", "aws.greengrass#SetSecret")
-    fails(reader, "ServiceError", "sedge#GetSecretValue is an unsupported operation.", "sedge#GetSecretValue")
+        assert "command-line users" in reader.fails("UnauthorizedError", None, operation, **request).message
+    reader.fails("ServiceError", "aws.greengrass#SetSecret is an unsupported operation.", "aws.greengrass#SetSecret")
+    reader.fails("ServiceError", "sedge#GetSecretValue is an unsupported operation.", "sedge#GetSecretValue")
 
 
 # ---- on disk ----
@@ -334,9 +323,7 @@ def test_with_another_key_a_secret_is_refused_by_name_until_it_is_set_anew(devic
     device.start()
     assert "not the key that they were encrypted with" in device.log()
     with connect(device, "reader") as ipc:
-        with pytest.raises(IpcError) as failure:
-            ipc.call("GetSecretValue", secretId=name)
-        assert failure.value.code == "ServiceError" and stored["arn"] in failure.value.message
+        assert stored["arn"] in ipc.fails("ServiceError", None, "GetSecretValue", secretId=name).message
         put(device, name, "new value")
         assert text(ipc, name) == "new value"
     device.stop()

@@ -11,7 +11,6 @@ import pytest
 
 from local import wait_until
 from support.device import Device
-from support.ipc_client import Ipc, IpcError
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run components as other users")
 WHO = "echo who $(id -u) $(id -g) $(id -G) $HOME $USER; exec sleep 100000"
@@ -229,12 +228,8 @@ def test_without_root_pausing_is_an_error_that_says_what_it_needs(humble):
     policy = {"aws.greengrass.ipc.lifecycle": {"p:1": {"operations": ["aws.greengrass#PauseComponent"], "resources": ["*"]}}}
     humble.recipe("boss", "1.0.0", "exec sleep 100000", configuration={"accessControl": policy})
     humble.deploy_ok("boss=1.0.0")
-    with open(f"/proc/{humble.pid('boss')}/environ", "rb") as f:
-        token = next(entry[7:].decode() for entry in f.read().split(b"\0") if entry.startswith(b"SVCUID="))
-    with Ipc(os.path.join(humble.root, "ipc.socket"), token) as ipc:
-        with pytest.raises(IpcError) as failure:
-            ipc.call("PauseComponent", componentName="boss")
-    assert failure.value.code == "ServiceError"
-    assert failure.value.message.startswith("Failed to pause component boss due to : ")
-    assert "root" in failure.value.message
+    with humble.ipc("boss") as ipc:
+        error = ipc.fails("ServiceError", None, "PauseComponent", componentName="boss")
+    assert error.message.startswith("Failed to pause component boss due to : ")
+    assert "root" in error.message
     assert humble.state("boss") == "RUNNING"

@@ -114,6 +114,15 @@ class Ipc:
         """The answer as an object; IpcError for an error."""
         return self._ask(operation, request)
 
+    def fails(self, code, message, operation, /, **request):
+        """The IpcError that the call must give, with this code and this message (None: any)."""
+        try:
+            answer = self.call(operation, **request)
+        except IpcError as error:
+            assert error.code == code and message in (None, error.message), f"{error}; expected {code}: {message}"
+            return error
+        raise AssertionError(f"{operation} was answered with {answer}; expected {code}: {message}")
+
     def subscribe(self, operation, /, **request):
         """The events of a streaming operation; IpcError when it is refused."""
         self._ask(operation, request)
