@@ -17,9 +17,8 @@
 static bool is_private(const char *assignment)
 {
     static const char *const names[] = {
-        "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "NOTIFY_SOCKET=",
-        "WATCHDOG_USEC=",     "WATCHDOG_PID=",          "LISTEN_FDS=",        "LISTEN_PID=",
-        "LISTEN_FDNAMES="};
+        "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "NOTIFY_SOCKET=", "GLIBC_TUNABLES=",
+        "WATCHDOG_USEC=",     "WATCHDOG_PID=",          "LISTEN_FDS=",        "LISTEN_PID=",    "LISTEN_FDNAMES="};
 
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(names); i++)
         if (sedge_str_starts(assignment, names[i])) return true;

@@ -4,7 +4,8 @@
     tests/bench/lifecycle.py [BUILD] [--components N] [--depth N] [--runs N] [--lives N] [--idle SECONDS]
                              [--only start,respawn] [--json] [--check]
 
-BUILD is a build folder, by default build/release: figures of a debug build say nothing. Everything is made
+BUILD is a build folder, by default build/release: figures of a debug build say nothing. The nucleus has the environment
+of its systemd unit. Everything is made
 in a folder for temporary files; cc compiles respawn.c. --check: exit 1 if a goal is missed.
 
 start     N components whose script is "exec sleep infinity", in chains of --depth, deployed together; medians of --runs
@@ -35,12 +36,19 @@ for folder in ("packaging", "tests"):
 from local import LocalError, wait_until  # noqa: E402
 from support.device import ENDED, Device  # noqa: E402
 
+UNIT = os.path.join(SOURCE, "packaging", "units", "sedge-nucleus.service")
 LOG_LINE = re.compile(r"^(\S+Z) \[\w+\] \(\S+\) (\w+): ([\w-]+)\. (.*)$", re.M)
 PAUSE_MS = 1100
 WARM_UP = 3
 
 
 # ---- one nucleus ----
+
+def unit_environment():
+    """What the nucleus finds in its environment when systemd starts it."""
+    with open(UNIT, encoding="utf-8") as f:
+        return dict(re.findall(r"^Environment=(\w+)=(.*)$", f.read(), re.M))
+
 
 def monitors(pid):
     """The sedge-exec processes of a nucleus."""
@@ -347,6 +355,7 @@ PARTS = {"start": measure_start, "respawn": measure_respawn}
 def rows(folder, options):
     """(what, value, unit, goal or None)"""
     bin_dir = os.path.join(os.path.abspath(options.build), "bin")
+    os.environ.update(unit_environment())
     for name in options.only.split(","):
         place = os.path.join(folder, name)
         os.makedirs(place)
