@@ -16,15 +16,15 @@ static uint32_t by_table(uint32_t crc, const uint8_t *p, size_t n)
  * along and each is multiplied by x to the power of the distance, modulo the polynomial. All in the reflected order of
  * bits that CRC-32 uses; each constant is x^n mod P, reflected.
  */
-#define BLOCK      16u
+#define BLOCK      ((size_t)16)
 #define FOLD_MIN   64u           /* bytes */
-#define X_544      0x154442bd4ll /* four blocks on: low half */
-#define X_480      0x1c6e41596ll /* four blocks on: high half */
-#define X_160      0x1751997d0ll /* one block on: low half */
-#define X_96       0x0ccaa009ell /* one block on: high half */
-#define X_64       0x163cd6124ll
-#define POLYNOMIAL 0x1db710641ll
-#define QUOTIENT   0x1f7011641ll /* x^64 / P */
+#define X_544      0x154442bd4LL /* four blocks on: low half */
+#define X_480      0x1c6e41596LL /* four blocks on: high half */
+#define X_160      0x1751997d0LL /* one block on: low half */
+#define X_96       0x0ccaa009eLL /* one block on: high half */
+#define X_64       0x163cd6124LL
+#define POLYNOMIAL 0x1db710641LL
+#define QUOTIENT   0x1f7011641LL /* x^64 / P */
 
 #define HARDWARE __attribute__((target("pclmul,sse4.1")))
 
@@ -64,13 +64,13 @@ static HARDWARE uint32_t by_folding(uint32_t crc, const uint8_t *p, size_t n)
     const __m128i one_block = _mm_set_epi64x(X_96, X_160);
     __m128i x[4];
 
-    for (unsigned i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         x[i] = load(p + i * BLOCK);
     x[0] = _mm_xor_si128(x[0], _mm_cvtsi32_si128((int)~crc));
     for (p += FOLD_MIN, n -= FOLD_MIN; n >= FOLD_MIN; p += FOLD_MIN, n -= FOLD_MIN)
-        for (unsigned i = 0; i < 4; i++)
+        for (size_t i = 0; i < 4; i++)
             x[i] = fold(x[i], four_blocks, load(p + i * BLOCK));
-    for (unsigned i = 1; i < 4; i++)
+    for (size_t i = 1; i < 4; i++)
         x[0] = fold(x[0], one_block, x[i]);
     for (; n >= BLOCK; p += BLOCK, n -= BLOCK)
         x[0] = fold(x[0], one_block, load(p));

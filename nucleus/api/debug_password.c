@@ -10,7 +10,7 @@
 
 #define USER        "debug"
 #define RANDOM_LEN  32
-#define LIFETIME_MS (8 * 3600 * 1000LL)
+#define LIFETIME_MS (8LL * 3600 * 1000)
 #define PASSWORDS   SEDGE_PATH("_debugPassword", USER) /* private: neither stored nor shown */
 
 static void remove_password(struct sedge_api *api, const char *password)

@@ -127,7 +127,7 @@ static void answer_value(struct reading *r, const char *data, size_t len)
     (void)json_object_object_add(o, "secretValue", value_object(data, len, r->binary));
     text = sedge_json_text(o);
     (void)sedge_ipc_respond(r->stream, text); /* a stream that is over by now needs no answer */
-    sedge_wipe((void *)(uintptr_t)text, strlen(text));
+    sedge_wipe_text(text, strlen(text));
     sedge_json_wipe(o);
 }
 

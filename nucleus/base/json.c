@@ -291,7 +291,7 @@ static void compact_object(struct json_object *v)
 void sedge_json_wipe(struct json_object *v)
 {
     if (json_object_is_type(v, json_type_string))
-        sedge_wipe((void *)(uintptr_t)json_object_get_string(v), (size_t)json_object_get_string_len(v));
+        sedge_wipe_text(json_object_get_string(v), (size_t)json_object_get_string_len(v));
     for (size_t i = 0; json_object_is_type(v, json_type_array) && i < json_object_array_length(v); i++)
         sedge_json_wipe(json_object_array_get_idx(v, i));
     if (!json_object_is_type(v, json_type_object)) return;

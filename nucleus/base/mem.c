@@ -61,6 +61,14 @@ void sedge_wipe(void *p, size_t n)
     if (n > 0) explicit_bzero(p, n);
 }
 
+void sedge_wipe_text(const char *text, size_t n)
+{
+    void *p;
+
+    memcpy(&p, &text, sizeof(p));
+    sedge_wipe(p, n);
+}
+
 _Noreturn void sedge_bug(const char *file, int line, const char *what)
 {
     (void)fprintf(stderr, "sedge: bug at %s:%d: %s\n", file, line, what);

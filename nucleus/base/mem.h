@@ -26,6 +26,7 @@ char *sedge_xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2))
 
 /* Overwrites what must not stay in memory; never optimised away. */
 void sedge_wipe(void *p, size_t n);
+void sedge_wipe_text(const char *text, size_t n); /* of an object that hands it out as constant, such as of json-c */
 
 #define SEDGE_NEW(type) ((type *)sedge_xcalloc(1, sizeof(type)))
 

@@ -56,7 +56,7 @@ static enum kind kind_of(const char *name)
 
 static void open_load(struct load *l, char **argv)
 {
-    *l = (struct load){.nsubs = (unsigned)atoi(argv[2])};
+    *l = (struct load){.nsubs = (unsigned)strtoul(argv[2], NULL, 10)};
     if (l->nsubs > SUBS_MAX) die("more than %u subscribers", SUBS_MAX);
     for (unsigned i = 0; i < l->nsubs; i++) {
         peer_open(&l->subs[i], argv[1]);
@@ -79,9 +79,11 @@ static int by_value(const void *a, const void *b)
 
 static void print_times(const char *name, uint64_t *ns, size_t n)
 {
+    size_t p50 = n / 2, p99 = n - 1 - n / 100;
+
     qsort(ns, n, sizeof *ns, by_value);
-    (void)printf("\"%s_p50\":%.2f,\"%s_p99\":%.2f,\"%s_max\":%.1f,", name, (double)ns[n / 2] / 1e3, name,
-                 (double)ns[n - 1 - n / 100] / 1e3, name, (double)ns[n - 1] / 1e3);
+    (void)printf("\"%s_p50\":%.2f,\"%s_p99\":%.2f,\"%s_max\":%.1f,", name, (double)ns[p50] / 1e3, name,
+                 (double)ns[p99] / 1e3, name, (double)ns[n - 1] / 1e3);
 }
 
 static void latency(struct load *l, uint64_t count)
@@ -243,9 +245,9 @@ int main(int argc, char **argv)
         (argv[1][0] == 'l' ? latency : flood)(&l, strtoull(argv[6], NULL, 10));
         return 0;
     }
-    if (argc == 4 && strcmp(argv[1], "relay") == 0) relay(argv[2], (unsigned)atoi(argv[3]));
+    if (argc == 4 && strcmp(argv[1], "relay") == 0) relay(argv[2], (unsigned)strtol(argv[3], NULL, 10));
     if (argc == 5 && strcmp(argv[1], "hold") == 0) {
-        hold(argv[2], (unsigned)atoi(argv[3]), argv[4]);
+        hold(argv[2], (unsigned)strtol(argv[3], NULL, 10), argv[4]);
         return 0;
     }
     (void)fputs("usage: ipc_load relay PATH SUBS | latency|flood PUB SUB SUBS OP COUNT | hold PUB CONNECTIONS TOPIC\n",
