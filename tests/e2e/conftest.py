@@ -1,29 +1,18 @@
 """A device for each test: the nucleus is up in milliseconds, so nothing is shared that could get in the way. Object store,
 broker and cloud side are shared by all tests: they take seconds."""
 import os
-import shutil
-import tempfile
 
 import pytest
 
 from local.site import Site
-from support.device import Device
+from support.device import temporary_device
 from support.fleet import Fleet
 
 
 @pytest.fixture
-def device_folder():
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    os.chmod(folder, 0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def stopped_device(device_folder, bin_dir):
-    device = Device(device_folder, bin_dir)
-    yield device
-    device.stop()
+def stopped_device(bin_dir):
+    with temporary_device(bin_dir, start=False) as device:
+        yield device
 
 
 @pytest.fixture
@@ -49,7 +38,7 @@ def site(session_dir, bin_dir, swift):
 
 
 @pytest.fixture
-def fleet(site, device_folder, bin_dir):
-    fleet = Fleet(site, device_folder, bin_dir)
+def fleet(site, tmp_root, bin_dir):
+    fleet = Fleet(site, tmp_root, bin_dir)
     yield fleet
     fleet.stop()

@@ -1,13 +1,12 @@
 """Components are asked before a deployment of the cloud changes anything, and told after it (ipc-operations.md 6.2, 6.3; deployment.md 13)."""
 import json
 import os
-import shutil
-import tempfile
 
 import pytest
 
 from local import wait_until
 from support.fleet import Fleet
+from support.folder import temporary_folder
 from support.ipc_client import IpcError
 
 FOREVER = "exec sleep 100000"
@@ -46,14 +45,12 @@ class Updates:
 
 @pytest.fixture(scope="module")
 def updates(site, bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    os.chmod(folder, 0o755)
-    fleet = Fleet(site, folder, bin_dir)
-    try:
-        yield Updates(fleet)
-    finally:
-        fleet.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        fleet = Fleet(site, folder, bin_dir)
+        try:
+            yield Updates(fleet)
+        finally:
+            fleet.stop()
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ LONG = {"initial": 3000, "max": 3000}  # a pause that no test waits for
 
 
 @pytest.fixture
-def report(device_folder, bin_dir):
+def report(tmp_root, bin_dir):
     """A program that calls UpdateState, where the components' user can run it."""
-    path = os.path.join(device_folder, "report_state")
+    path = os.path.join(tmp_root, "report_state")
     shutil.copy(os.path.join(os.path.dirname(bin_dir), "tests", "report_state"), path)
     os.chmod(path, 0o755)
     return path

@@ -1,11 +1,10 @@
 """Deployments that restart the nucleus: bootstrap steps, parameters of the nucleus, and the way back."""
 import os
-import shutil
-import tempfile
 
 import pytest
 
 from local import wait_until
+from support.device import temporary_device
 from support.machine import Machine
 
 NUCLEUS = "aws.greengrass.Nucleus"
@@ -13,11 +12,8 @@ NUCLEUS = "aws.greengrass.Nucleus"
 
 @pytest.fixture(scope="module")
 def shared(bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdb", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    machine = Machine(folder, bin_dir).start()
-    yield machine
-    machine.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir, kind=Machine) as machine:
+        yield machine
 
 
 @pytest.fixture

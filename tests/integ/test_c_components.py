@@ -3,11 +3,11 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 
 import pytest
 
 from support.device import Device
+from support.folder import temporary_folder
 
 SECONDS = 30  # ample for a loaded machine
 
@@ -21,10 +21,8 @@ def sanitizer(build):
 
 @pytest.fixture(scope="module")
 def folder():
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    os.chmod(folder, 0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,12 @@
 import json
 import os
 import re
-import shutil
 import stat
-import tempfile
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.device import Device, temporary_device
 
 NUCLEUS = "aws.greengrass.Nucleus"
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -44,16 +42,10 @@ def read(path):
 
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Logged(folder, bin_dir)
-    try:
-        device.start()
+    with temporary_device(bin_dir, kind=Logged) as device:
         device.recipe(TICK, "1.0.0", {"Run": {"Script": "while :; do echo tick; echo tock >&2; sleep 0.1; done"}})
         device.deploy_ok(f"{TICK}=1.0.0")
         yield device
-    finally:
-        device.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def set_logging(device, logging=None, reset=()):

@@ -1,12 +1,10 @@
 """The environment of scripts (recipe.md 12.1, 12.2, 12.4) as a component sees it, variable by variable and source by source."""
 import os
-import shutil
-import tempfile
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.device import Device, temporary_device
 
 NAME = "com.example.Env"
 CONFIG = """
@@ -33,21 +31,18 @@ DUMP = "env -0 > env.%s.new && mv env.%s.new env.%s"
 
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Device(folder, bin_dir)
-    config = device.write("config.yaml", CONFIG % folder)
-    device.start("--init-config", config, env={
-        "BY_NUCLEUS": "nucleus", "BY_ROOT": "nucleus", "BY_LIFECYCLE": "nucleus", "BY_STEP": "nucleus", "PATH": "/nowhere:/usr/bin",
-        "NOTIFY_SOCKET": "", "SVCUID": "not this one", "AWS_SECRET_ACCESS_KEY": "the nucleus' own"})
-    steps = {step: DUMP.replace("%s", step) for step in ("install", "shutdown", "uninstall")}
-    device.recipe(NAME, "1.2.3", {
-        "Setenv": {"BY_LIFECYCLE": "lifecycle", "BY_STEP": "lifecycle", "LITERAL": "$HOME {work:path}"}, **steps,
-        "run": {"Script": DUMP.replace("%s", "run") + "; readlink /proc/self/fd/0; timeout 1 cat; echo stdin=$?; stat -c mode=%a .;"
-                          " pwd; exec sleep 100000", "Setenv": {"BY_STEP": "step"}}})
-    device.deploy_ok(f"{NAME}=1.2.3")
-    yield device
-    device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir, start=False) as device:
+        config = device.write("config.yaml", CONFIG % device.folder)
+        device.start("--init-config", config, env={
+            "BY_NUCLEUS": "nucleus", "BY_ROOT": "nucleus", "BY_LIFECYCLE": "nucleus", "BY_STEP": "nucleus", "PATH": "/nowhere:/usr/bin",
+            "NOTIFY_SOCKET": "", "SVCUID": "not this one", "AWS_SECRET_ACCESS_KEY": "the nucleus' own"})
+        steps = {step: DUMP.replace("%s", step) for step in ("install", "shutdown", "uninstall")}
+        device.recipe(NAME, "1.2.3", {
+            "Setenv": {"BY_LIFECYCLE": "lifecycle", "BY_STEP": "lifecycle", "LITERAL": "$HOME {work:path}"}, **steps,
+            "run": {"Script": DUMP.replace("%s", "run") + "; readlink /proc/self/fd/0; timeout 1 cat; echo stdin=$?; stat -c mode=%a .;"
+                              " pwd; exec sleep 100000", "Setenv": {"BY_STEP": "step"}}})
+        device.deploy_ok(f"{NAME}=1.2.3")
+        yield device
 
 
 def env(device, step="run"):
@@ -149,7 +144,6 @@ exec sleep 100000"""
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["in the root folder", "elsewhere"])
 def test_a_socket_path_of_108_bytes_or_more_is_given_relative_to_the_work_folder(bin_dir, tmp_root, elsewhere):
-    os.chmod(tmp_root, 0o755)
     deep = os.path.join(tmp_root, *["d" * 40] * 3)
     os.makedirs(deep)
     device = Device(tmp_root if elsewhere else deep, bin_dir)

@@ -26,21 +26,7 @@ def device(bin_dir):
         device.recipe("none", "1.0.0", KEEP_TOKEN)
         device.recipe("goes", "1.0.0", KEEP_TOKEN, configuration=control())
         device.deploy_ok("one=1.0.0", "none=1.0.0", "goes=1.0.0")
-        device.socket = os.path.join(device.root, "ipc.socket")
         yield device
-
-
-@pytest.fixture
-def session(device):
-    opened = []
-
-    def connect(component):
-        opened.append(Session(device.socket, token_of(device, component)))
-        return opened[-1]
-
-    yield connect
-    for s in opened:
-        s.close()
 
 
 def cli_tokens(device):

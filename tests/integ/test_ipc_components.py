@@ -2,6 +2,7 @@
 7.1 to 7.4). What they do to components is in test_lifecycle_reports.py and test_lifecycle_requests.py."""
 import pytest
 
+from support.fixtures import connection_of
 from support.lifecycle import FOREVER, watched_device
 
 STATES = ("NEW", "INSTALLED", "STARTING", "RUNNING", "STOPPING", "ERRORED", "BROKEN", "FINISHED")
@@ -21,16 +22,7 @@ def device(bin_dir):
         yield device
 
 
-@pytest.fixture
-def cli(device):
-    with device.cli_ipc() as ipc:
-        yield ipc
-
-
-@pytest.fixture
-def boss(device):
-    with device.ipc("com.x.Boss") as ipc:
-        yield ipc
+boss = connection_of("com.x.Boss")
 
 
 def test_a_caller_that_is_no_component_cannot_report_a_state_whatever_it_says(cli):

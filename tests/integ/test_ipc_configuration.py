@@ -1,13 +1,11 @@
 """GetConfiguration, UpdateConfiguration, SubscribeToConfigurationUpdate (ipc-operations.md 5.1 to 5.4): connections as
 components of a real nucleus."""
-import os
-import shutil
-import tempfile
 import time
 
 import pytest
 
-from support.device import Device
+from support.device import temporary_device
+from support.fixtures import connection_of
 from support.ipc_client import IpcError
 
 FOREVER = "exec sleep 100000"
@@ -20,20 +18,14 @@ STALE = "Proposed timestamp is older than the config's latest modified timestamp
 
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Device(folder, bin_dir).start()
-    device.recipe("com.x.Reader", "1.0.0", FOREVER, configuration=DEFAULTS)
-    device.recipe("com.x.Writer", "1.0.0", FOREVER)
-    device.deploy_ok("com.x.Reader=1.0.0", "com.x.Writer=1.0.0")
-    yield device
-    device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir) as device:
+        device.recipe("com.x.Reader", "1.0.0", FOREVER, configuration=DEFAULTS)
+        device.recipe("com.x.Writer", "1.0.0", FOREVER)
+        device.deploy_ok("com.x.Reader=1.0.0", "com.x.Writer=1.0.0")
+        yield device
 
 
-@pytest.fixture
-def reader(device):
-    with device.ipc("com.x.Reader") as ipc:
-        yield ipc
+reader = connection_of("com.x.Reader")
 
 
 class Tree:

@@ -2,14 +2,13 @@
 (ipc-operations.md 7.5 to 7.8). What deployments do is in tests/e2e."""
 import os
 import re
-import shutil
-import tempfile
 import time
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.device import temporary_device
+from support.fixtures import connection_of
 
 FOREVER = "exec sleep 100000"
 GATED = {"startup": {"Timeout": 1000, "Script": "until [ -e gate ]; do sleep 0.05; done"}}
@@ -22,29 +21,17 @@ POLICY = {"aws.greengrass.Cli": {"p": {"operations": [f"aws.greengrass#{o}" for 
 
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Device(folder, bin_dir).start()
-    for name in ("a", "b"):
-        device.recipe(name, "1.0.0", FOREVER, configuration={"n": 0, "list": [1]})
-    device.recipe("gated", "1.0.0", GATED)
-    device.recipe("boss", "1.0.0", FOREVER, configuration={"accessControl": POLICY})
-    device.recipe("nobody", "1.0.0", FOREVER)
-    device.deploy_ok("boss=1.0.0", "nobody=1.0.0")
-    yield device
-    device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir) as device:
+        for name in ("a", "b"):
+            device.recipe(name, "1.0.0", FOREVER, configuration={"n": 0, "list": [1]})
+        device.recipe("gated", "1.0.0", GATED)
+        device.recipe("boss", "1.0.0", FOREVER, configuration={"accessControl": POLICY})
+        device.recipe("nobody", "1.0.0", FOREVER)
+        device.deploy_ok("boss=1.0.0", "nobody=1.0.0")
+        yield device
 
 
-@pytest.fixture
-def cli(device):
-    with device.cli_ipc() as ipc:
-        yield ipc
-
-
-@pytest.fixture
-def nobody(device):
-    with device.ipc("nobody") as ipc:
-        yield ipc
+nobody = connection_of("nobody")
 
 
 def create(ipc, **request):

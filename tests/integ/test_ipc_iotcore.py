@@ -97,22 +97,8 @@ def device(bin_dir, broker):
         device.recipe("narrow", "1.0.0", KEEP_TOKEN, configuration=control(["dt/+/x"]))
         device.recipe("none", "1.0.0", KEEP_TOKEN)
         device.deploy_ok("one=1.0.0", "two=1.0.0", "narrow=1.0.0", "none=1.0.0")
-        device.socket = os.path.join(device.root, "ipc.socket")
         device.wait_log("greengrass", "mqtt-connected", 20)
         yield device
-
-
-@pytest.fixture
-def session(device):
-    opened = []
-
-    def connect(component):
-        opened.append(Session(device.socket, token_of(device, component)))
-        return opened[-1]
-
-    yield connect
-    for s in opened:
-        s.close()
 
 
 def full(topic="t", **more):
@@ -383,7 +369,7 @@ def test_a_device_without_cloud_says_so(bin_dir, tmp_root):
     try:
         device.recipe("one", "1.0.0", KEEP_TOKEN, configuration=control(["*"]))
         device.deploy_ok("one=1.0.0")
-        with Session(os.path.join(device.root, "ipc.socket"), token_of(device, "one")) as one:
+        with Session(device.socket, token_of(device, "one")) as one:
             assert one.refusal("PublishToIoTCore", **full("a/+", payload=blob(b"x" * 200000))) == (
                 SERVICE, "Publish to topic a/+ failed: Cannot publish because device is configured to run offline")
             code, text = one.refusal("SubscribeToIoTCore", topicName="t", qos="1")

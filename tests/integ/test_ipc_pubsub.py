@@ -1,12 +1,11 @@
 """ipc-operations.md 3 on a real nucleus: local publish and subscribe, as components meet them."""
 import base64
 import json
-import os
 import threading
 
 import pytest
 
-from support.ipc_raw import KEEP_TOKEN, Session, json_message, token_of
+from support.ipc_raw import KEEP_TOKEN, json_message
 from support.lifecycle import watched_device
 
 PUBSUB = "aws.greengrass.ipc.pubsub"
@@ -38,22 +37,7 @@ def device(bin_dir):
         device.recipe("narrow", "1.0.0", KEEP_TOKEN, configuration=control(PUBLISH, SUBSCRIBE, resources=["only/this"]))
         device.recipe("none", "1.0.0", KEEP_TOKEN)
         device.deploy_ok("one=1.0.0", "two=1.0.0", "narrow=1.0.0", "none=1.0.0")
-        device.socket = os.path.join(device.root, "ipc.socket")
         yield device
-
-
-@pytest.fixture
-def session(device):
-    """session("one") is a connection of component one."""
-    opened = []
-
-    def connect(component):
-        opened.append(Session(device.socket, token_of(device, component)))
-        return opened[-1]
-
-    yield connect
-    for s in opened:
-        s.close()
 
 
 def publish(s, topic, message):

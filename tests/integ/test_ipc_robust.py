@@ -26,7 +26,6 @@ def start(device, *names):
     for name in names:
         device.recipe(name, "1.0.0", KEEP_TOKEN, configuration=EVERYTHING)
     device.deploy_ok(*(f"{name}=1.0.0" for name in names))
-    device.socket = os.path.join(device.root, "ipc.socket")
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +37,6 @@ def device(bin_dir):
         start(device, "one", "two")
         yield device
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-@pytest.fixture
-def session(device):
-    with contextlib.ExitStack() as stack:
-        yield lambda name: stack.enter_context(Session(device.socket, token_of(device, name), 60))
 
 
 def publish(s, topic, message):

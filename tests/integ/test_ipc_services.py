@@ -2,13 +2,11 @@
 import json
 import os
 import re
-import shutil
-import tempfile
 import time
 
 import pytest
 
-from support.device import Device
+from support.device import temporary_device
 from support.ipc_client import TERMINATE
 
 METRICS = {"aws.greengrass.ipc.componentmetric": {"m:1": {"operations": ["aws.greengrass#PutComponentMetric"], "resources": ["m*"]}}}
@@ -18,16 +16,13 @@ SLEEP = "exec sleep 100000"
 
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Device(folder, bin_dir).start()
-    device.recipe("aws.greengrass.StreamManager", "2.1.0", SLEEP)
-    device.recipe("aws.meter", "1.0.0", SLEEP, configuration={"accessControl": METRICS})
-    device.recipe("stranger", "1.0.0", SLEEP, configuration={"accessControl": METRICS})
-    device.recipe("console", "1.0.0", SLEEP, configuration={"accessControl": CLI})
-    device.deploy_ok("aws.greengrass.StreamManager=2.1.0", "aws.meter=1.0.0", "stranger=1.0.0", "console=1.0.0")
-    yield device
-    device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir) as device:
+        device.recipe("aws.greengrass.StreamManager", "2.1.0", SLEEP)
+        device.recipe("aws.meter", "1.0.0", SLEEP, configuration={"accessControl": METRICS})
+        device.recipe("stranger", "1.0.0", SLEEP, configuration={"accessControl": METRICS})
+        device.recipe("console", "1.0.0", SLEEP, configuration={"accessControl": CLI})
+        device.deploy_ok("aws.greengrass.StreamManager=2.1.0", "aws.meter=1.0.0", "stranger=1.0.0", "console=1.0.0")
+        yield device
 
 
 # ---- debug passwords ----

@@ -1,12 +1,10 @@
 """SubscribeToValidateConfigurationUpdates and SendConfigurationValidityReport (ipc-operations.md 5.5, 5.6; deployment.md 14):
 connections as components of a real nucleus, local deployments."""
-import os
-import shutil
-import tempfile
 
 import pytest
 
-from support.device import ENDED, Device
+from support.device import ENDED, Device, temporary_device
+from support.fixtures import connection_of
 from support.ipc_client import IpcError
 
 FOREVER = "exec sleep 100000"
@@ -31,27 +29,16 @@ class Judged(Device):
 
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Judged(folder, bin_dir).start()
-    for name in ("a", "b"):
-        for version in ("1.0.0", "1.1.0"):
-            device.recipe(name, version, FOREVER, configuration={"n": 0, "list": [1, {"x": 2}], "_secret": 1, "inner": {"_p": 1, "q": None}})
-    device.deploy_ok("a=1.0.0", "b=1.0.0")
-    yield device
-    device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir, kind=Judged) as device:
+        for name in ("a", "b"):
+            for version in ("1.0.0", "1.1.0"):
+                device.recipe(name, version, FOREVER, configuration={"n": 0, "list": [1, {"x": 2}], "_secret": 1, "inner": {"_p": 1, "q": None}})
+        device.deploy_ok("a=1.0.0", "b=1.0.0")
+        yield device
 
 
-@pytest.fixture
-def a(device):
-    with device.ipc("a") as ipc:
-        yield ipc
-
-
-@pytest.fixture
-def b(device):
-    with device.ipc("b") as ipc:
-        yield ipc
+a = connection_of("a")
+b = connection_of("b")
 
 
 def validate(ipc):

@@ -24,7 +24,6 @@ def device(bin_dir):
     with watched_device(bin_dir) as device:
         device.recipe("one", "1.0.0", KEEP_TOKEN, configuration={**EVERYTHING, "n": 7})
         device.deploy_ok("one=1.0.0")
-        device.socket = os.path.join(device.root, "ipc.socket")
         yield device
 
 

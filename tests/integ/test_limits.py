@@ -3,13 +3,11 @@ version that it does not have are tested in tests/unit/base/test_cgroup.c."""
 import glob
 import json
 import os
-import shutil
-import tempfile
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.device import Device, temporary_device
 from support.namespace import NO_CGROUPS, programs_in_namespace
 
 MOUNT = "/sys/fs/cgroup"
@@ -34,19 +32,13 @@ def has_controllers():
 needs_controllers = pytest.mark.skipif(not has_controllers(), reason="limits need root and the controllers memory and cpu")
 
 
-def make_device(bin_dir):
-    return Device(tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp")), bin_dir)
-
-
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    device = make_device(bin_dir).start()
-    for name in ("app", "other", "hog"):
-        device.recipe(name, "1.0.0", HOG if name == "hog" else IDLE)
-    device.recipe("app", "1.1.0", "sleep 100000 & setsid sleep 100000 & echo up; wait")
-    yield device
-    device.stop()
-    shutil.rmtree(device.folder, ignore_errors=True)
+    with temporary_device(bin_dir) as device:
+        for name in ("app", "other", "hog"):
+            device.recipe(name, "1.0.0", HOG if name == "hog" else IDLE)
+        device.recipe("app", "1.1.0", "sleep 100000 & setsid sleep 100000 & echo up; wait")
+        yield device
 
 
 def group(device, kind, name):

@@ -1,14 +1,13 @@
 """PauseComponent and ResumeComponent (lifecycle.md 13, ipc-operations.md 6.4), by frames on the socket, on a real nucleus."""
 import os
-import shutil
 import signal
-import tempfile
 import time
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.device import temporary_device
+from support.fixtures import connection_of
 
 POLICY = {"aws.greengrass.ipc.lifecycle": {"p:1": {
     "operations": ["aws.greengrass#PauseComponent", "aws.greengrass#ResumeComponent"],
@@ -30,22 +29,16 @@ def children(pid):
 
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Device(folder, bin_dir).start()
-    device.recipe("boss", "1.0.0", "exec sleep 100000", configuration={"accessControl": POLICY})
-    device.recipe("nobody", "1.0.0", "exec sleep 100000")
-    device.recipe("ticker", "1.0.0", {"run": TICKER % device.root, "shutdown": "echo shutdown script"})
-    device.recipe("done", "1.0.0", "true")
-    device.deploy_ok("boss=1.0.0", "nobody=1.0.0", "ticker=1.0.0", "done=1.0.0")
-    yield device
-    device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir) as device:
+        device.recipe("boss", "1.0.0", "exec sleep 100000", configuration={"accessControl": POLICY})
+        device.recipe("nobody", "1.0.0", "exec sleep 100000")
+        device.recipe("ticker", "1.0.0", {"run": TICKER % device.root, "shutdown": "echo shutdown script"})
+        device.recipe("done", "1.0.0", "true")
+        device.deploy_ok("boss=1.0.0", "nobody=1.0.0", "ticker=1.0.0", "done=1.0.0")
+        yield device
 
 
-@pytest.fixture
-def boss(device):
-    with device.ipc("boss") as ipc:
-        yield ipc
+boss = connection_of("boss")
 
 
 def size(device, file):

@@ -1,14 +1,12 @@
 """Nothing is left running (lifecycle.md 8; design: cgroup kill, or the subreaper where there is none): with the control groups
 of this machine, and without any."""
 import os
-import shutil
 import signal
-import tempfile
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.device import temporary_device
 from support.namespace import NO_CGROUPS, programs_in_namespace
 
 # each line leaves something that does not want to go; all have the marker in their command line
@@ -33,18 +31,16 @@ while :; do sleep 1; done # {marker} script"""
 
 @pytest.fixture(scope="module", params=["control groups", "no control groups"])
 def device(request, bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    if request.param == "no control groups" and os.geteuid() == 0:  # without root there are none anyway
-        bin_dir = programs_in_namespace(bin_dir, folder, NO_CGROUPS)
-        if not bin_dir:
-            pytest.skip("needs mount namespaces")
-    device = Device(folder, bin_dir).start()
-    device.recipe("stubborn", "1.0.0", STUBBORN.format(marker=device.root))
-    device.recipe("quiet", "1.0.0", QUIET.format(marker=f"quiet {device.root}"))
-    device.deploy_ok("quiet=1.0.0")
-    yield device
-    device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir, start=False) as device:
+        if request.param == "no control groups" and os.geteuid() == 0:  # without root there are none anyway
+            device.bin = programs_in_namespace(bin_dir, device.folder, NO_CGROUPS)
+            if not device.bin:
+                pytest.skip("needs mount namespaces")
+        device.start()
+        device.recipe("stubborn", "1.0.0", STUBBORN.format(marker=device.root))
+        device.recipe("quiet", "1.0.0", QUIET.format(marker=f"quiet {device.root}"))
+        device.deploy_ok("quiet=1.0.0")
+        yield device
 
 
 def helper_of(device, name):

@@ -3,19 +3,18 @@ import contextlib
 import datetime
 import json
 import os
-import shutil
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import zlib
 
 import pytest
 
 import sedge_ipc
-from support.device import Device
+from support.device import temporary_device
+from support.folder import temporary_folder
 from support.ipc_client import frame
 
 SECONDS = 30  # ample for a loaded machine
@@ -50,19 +49,16 @@ print("the client is closed", flush=True)
 
 @pytest.fixture(scope="module")
 def device(bin_dir, source_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Device(folder, bin_dir).start()
-    with open(os.path.join(source_dir, "python", "sedge_ipc.py"), encoding="utf-8") as module:
-        device.artifact("py.App", "1.0.0", "sedge_ipc.py", module.read())
-    device.artifact("py.App", "1.0.0", "app.py", APP)
-    device.recipe("py.App", "1.0.0", "exec /usr/bin/python3 {artifacts:path}/app.py",
-                  configuration={"accessControl": POLICY, "interval": 5, "port": {"port": 1}, "deep": {"er": [1, None]}},
-                  artifacts=[{"URI": "s3://BUCKET/app.py"}, {"URI": "s3://BUCKET/sedge_ipc.py"}])
-    device.deploy_ok("py.App=1.0.0")
-    device.wait_log("py.App", "interval is 5", SECONDS)
-    yield device
-    device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir) as device:
+        with open(os.path.join(source_dir, "python", "sedge_ipc.py"), encoding="utf-8") as module:
+            device.artifact("py.App", "1.0.0", "sedge_ipc.py", module.read())
+        device.artifact("py.App", "1.0.0", "app.py", APP)
+        device.recipe("py.App", "1.0.0", "exec /usr/bin/python3 {artifacts:path}/app.py",
+                      configuration={"accessControl": POLICY, "interval": 5, "port": {"port": 1}, "deep": {"er": [1, None]}},
+                      artifacts=[{"URI": "s3://BUCKET/app.py"}, {"URI": "s3://BUCKET/sedge_ipc.py"}])
+        device.deploy_ok("py.App=1.0.0")
+        device.wait_log("py.App", "interval is 5", SECONDS)
+        yield device
 
 
 @pytest.fixture
@@ -204,9 +200,7 @@ def test_a_bad_request_is_an_exception_before_anything_is_sent(ipc):
 def test_times_are_seconds_or_datetime(device):
     device.recipe("py.Clock", "1.0.0", "exec sleep 100000", configuration={"a": 1})
     device.deploy_ok("py.Clock=1.0.0")
-    with open(f"/proc/{device.pid('py.Clock')}/environ", "rb") as environ:
-        token = [line[7:].decode() for line in environ.read().split(b"\0") if line.startswith(b"SVCUID=")][0]
-    with sedge_ipc.Client(os.path.join(device.root, "ipc.socket"), token) as ipc:
+    with sedge_ipc.Client(device.socket, device.token("py.Clock")) as ipc:
         with pytest.raises(sedge_ipc.RemoteError) as caught:
             ipc.update_configuration({"a": 2}, timestamp=datetime.datetime(2001, 1, 1, tzinfo=datetime.timezone.utc))
         assert caught.value.name == "FailedUpdateConditionCheckError"
@@ -253,7 +247,7 @@ def test_in_a_shell_events_are_lines_of_json(device, ipc):
 
 def test_a_wrong_token_is_refused(device):
     with pytest.raises(sedge_ipc.RefusedError, match="token"):
-        sedge_ipc.Client(os.path.join(device.root, "ipc.socket"), "nonsense")
+        sedge_ipc.Client(device.socket, "nonsense")
 
 
 def test_where_no_nucleus_runs_it_says_so(tmp_path, monkeypatch):
@@ -278,8 +272,6 @@ def answer(payload, kind=0, flags=2, stream=1, **more):
 @contextlib.contextmanager
 def peer(*pieces, close=True):
     """A socket that takes one connection, answers the handshake, reads one request, sends the pieces and closes."""
-    folder = tempfile.mkdtemp(prefix="sdg")
-    path = os.path.join(folder, "s")
     release = threading.Event()
 
     def serve():
@@ -293,7 +285,8 @@ def peer(*pieces, close=True):
             if not close:
                 release.wait(60)
 
-    with socket.socket(socket.AF_UNIX) as server:
+    with temporary_folder() as folder, socket.socket(socket.AF_UNIX) as server:
+        path = os.path.join(folder, "s")
         server.bind(path)
         server.listen(1)
         thread = threading.Thread(target=serve)
@@ -305,7 +298,6 @@ def peer(*pieces, close=True):
             release.set()
             client.close()
             thread.join()
-            shutil.rmtree(folder)
 
 
 def prelude(total, headers):

@@ -2,22 +2,19 @@
 import os
 import shutil
 import sqlite3
-import tempfile
 
 import pytest
 
 from local import wait_until
+from support.device import temporary_device
 from support.machine import Machine
 
 
 @pytest.fixture
 def own(bin_dir):
     """A device for a test that kills its nucleus, or starts it in another way."""
-    folder = tempfile.mkdtemp(prefix="sdb", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    machine = Machine(folder, bin_dir)
-    yield machine
-    machine.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir, start=False, kind=Machine) as machine:
+        yield machine
 
 
 # ---- killed, stopped, replaced ----
@@ -90,14 +87,13 @@ def test_starts_that_fail_before_the_deployment_is_looked_at_count_too(own):
     deployment = own.create("app=1.0.0")
     own.wait_noted("new")
     own.kill()
-    socket = os.path.join(own.root, "ipc.socket")
-    os.remove(socket)
-    os.makedirs(os.path.join(socket, "in-the-way"))
+    os.remove(own.socket)
+    os.makedirs(os.path.join(own.socket, "in-the-way"))
     for _ in range(3):
         own.start(wait=False)
         wait_until(lambda: not own.process.running(), 30, "the nucleus to give up")
         assert own.process.popen.returncode != 0
-    shutil.rmtree(socket)
+    shutil.rmtree(own.socket)
     own.start()
     assert own.wait(deployment)["deploymentStatusDetails"]["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
     assert "app" not in own.components() and own.noted() == ["new"]

@@ -4,17 +4,14 @@ import json
 import os
 import pty
 import select
-import shutil
 import subprocess
-import tempfile
 import uuid
 
 import pytest
 
 from local import wait_until
-from support.device import Device
-from support.ipc_client import Ipc
-from support.lifecycle import cli_environment
+from support.device import temporary_device
+from support.fixtures import connection_of
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cloud/db-AbCdEf"
 ABSENT = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:absent-AbCdEf"
@@ -29,29 +26,19 @@ def policy(*resources):
 
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Device(folder, bin_dir).start()
-    # as in the AWS documentation: the component depends on the secret manager, which has its secrets configured
-    manager = {"aws.greengrass.SecretManager": {"VersionRequirement": "^2.0.0", "DependencyType": "HARD"}}
-    device.recipe("reader", "1.0.0", "exec sleep 100000", ComponentDependencies=manager,
-                  configuration={"accessControl": policy("arn:aws:secretsmanager:*")})
-    device.recipe("narrow", "1.0.0", "exec sleep 100000", configuration={"accessControl": policy(f"{LOCAL}mine-*")})
-    device.deploy_ok("reader=1.0.0", "narrow=1.0.0", "aws.greengrass.SecretManager=2.1.8",
-                     update={"aws.greengrass.SecretManager": {"MERGE": {"cloudSecrets": [
-                         {"arn": ARN, "labels": ["blue"]}, {"arn": ABSENT}]}}})
-    yield device
-    device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir) as device:
+        # as in the AWS documentation: the component depends on the secret manager, which has its secrets configured
+        manager = {"aws.greengrass.SecretManager": {"VersionRequirement": "^2.0.0", "DependencyType": "HARD"}}
+        device.recipe("reader", "1.0.0", "exec sleep 100000", ComponentDependencies=manager,
+                      configuration={"accessControl": policy("arn:aws:secretsmanager:*")})
+        device.recipe("narrow", "1.0.0", "exec sleep 100000", configuration={"accessControl": policy(f"{LOCAL}mine-*")})
+        device.deploy_ok("reader=1.0.0", "narrow=1.0.0", "aws.greengrass.SecretManager=2.1.8",
+                         update={"aws.greengrass.SecretManager": {"MERGE": {"cloudSecrets": [
+                             {"arn": ARN, "labels": ["blue"]}, {"arn": ABSENT}]}}})
+        yield device
 
 
-def connect(device, name):
-    return Ipc(os.path.join(device.root, "ipc.socket"), device.token(name))
-
-
-@pytest.fixture
-def reader(device):
-    with connect(device, "reader") as ipc:
-        yield ipc
+reader = connection_of("reader")
 
 
 @pytest.fixture
@@ -123,7 +110,7 @@ def test_errors_are_those_of_the_original_in_its_order(device, reader, name):
 def test_a_secret_is_authorized_by_its_arn_also_when_it_is_asked_for_by_name(device, name):
     stored = put(device, name, "value")
     mine = put(device, f"mine-{name}", "mine")
-    with connect(device, "narrow") as ipc:
+    with device.ipc("narrow") as ipc:
         for secret in (name, stored["arn"], ABSENT):
             arn = stored["arn"] if secret == name else secret
             ipc.fails("UnauthorizedError", "Principal narrow is not authorized to perform aws.greengrass.SecretManager:"
@@ -134,7 +121,7 @@ def test_a_secret_is_authorized_by_its_arn_also_when_it_is_asked_for_by_name(dev
 
 def test_command_line_users_have_no_right_to_values(device, name):
     put(device, name, "value")
-    with Ipc(os.path.join(device.root, "ipc.socket"), cli_environment(device)["SVCUID"]) as ipc:
+    with device.cli_ipc() as ipc:
         ipc.fails("UnauthorizedError", None, "GetSecretValue", secretId=name)
 
 
@@ -285,7 +272,7 @@ def test_a_wider_mode_of_the_key_is_put_right_at_the_start(device, name):
     device.restart()
     assert os.stat(key).st_mode & 0o7777 == 0o600
     assert "had mode 0644, now 0600" in device.log()
-    with connect(device, "reader") as ipc:
+    with device.ipc("reader") as ipc:
         assert text(ipc, name) == "value"
 
 
@@ -307,7 +294,7 @@ def test_a_secret_that_was_stored_survives_a_kill_at_any_moment(device, name):
             one.stderr.close()
         device.start()
     assert stored
-    with connect(device, "reader") as ipc:
+    with device.ipc("reader") as ipc:
         for secret, value in stored.items():
             assert text(ipc, secret) == value
 
@@ -322,14 +309,14 @@ def test_with_another_key_a_secret_is_refused_by_name_until_it_is_set_anew(devic
     os.chmod(key, 0o600)
     device.start()
     assert "not the key that they were encrypted with" in device.log()
-    with connect(device, "reader") as ipc:
+    with device.ipc("reader") as ipc:
         assert stored["arn"] in ipc.fails("ServiceError", None, "GetSecretValue", secretId=name).message
         put(device, name, "new value")
         assert text(ipc, name) == "new value"
     device.stop()
     os.rename(f"{key}.old", key)
     device.start()
-    with connect(device, "reader") as ipc:
+    with device.ipc("reader") as ipc:
         assert text(ipc, name, versionStage="AWSPREVIOUS") == "value"
 
 

@@ -2,15 +2,14 @@
 import base64
 import json
 import os
-import shutil
-import tempfile
 
 import pytest
 
 from local import Broker, wait_until
 from local.broker import SERVICE_USER
 from support.device import Device
-from support.ipc_client import Ipc, IpcError
+from support.folder import temporary_folder
+from support.ipc_client import IpcError
 from support.shadow_cloud import ShadowCloud
 
 THING = "core-1"
@@ -73,14 +72,7 @@ class World:
     # ---- the device's side ----
 
     def ipc(self):
-        def given():
-            try:
-                with open(f"/proc/{self.device.details('keeper')['pid']}/environ", "rb") as f:
-                    found = [line[7:].decode() for line in f.read().split(b"\0") if line.startswith(b"SVCUID=")]
-            except (KeyError, OSError):
-                return None
-            return found[0] if found else None
-        return Ipc(os.path.join(self.device.root, "ipc.socket"), wait_until(given, 30, "the token of keeper"))
+        return self.device.ipc("keeper")
 
     def update(self, state, name="", thing=THING):
         blob = base64.b64encode(json.dumps({"state": state}).encode()).decode()
@@ -111,11 +103,10 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(bin_dir, ca):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    world = World(folder, bin_dir, ca)
-    yield world
-    world.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        world = World(folder, bin_dir, ca)
+        yield world
+        world.stop()
 
 
 @pytest.fixture

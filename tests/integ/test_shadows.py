@@ -1,15 +1,12 @@
 """Local shadows (ipc-operations.md 10), by frames on the socket, on a real nucleus."""
 import base64
 import json
-import os
-import shutil
-import tempfile
 import threading
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.device import temporary_device
 from support.ipc_client import Ipc, IpcError
 
 SHADOW = "aws.greengrass.ShadowManager"
@@ -24,29 +21,18 @@ FOREVER = "exec sleep 100000"
 
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Device(folder, bin_dir).start()
-    device.recipe("keeper", "1.0.0", FOREVER, configuration={"accessControl": POLICY}, depends={SHADOW: ">=2.0.0"})
-    device.recipe("second", "1.0.0", FOREVER, configuration={"accessControl": {SHADOW: {"second:1": {
-        "operations": ["*"], "resources": ["*"]}}}})
-    device.recipe("nobody", "1.0.0", FOREVER)
-    device.deploy_ok(f"{SHADOW}=2.3.10", "keeper=1.0.0", "second=1.0.0", "nobody=1.0.0", update={SHADOW: {"MERGE": {"rateLimits": {
-        "maxLocalRequestsPerSecondPerThing": 1000, "maxTotalLocalRequestsRate": 1000}}}})
-    yield device
-    device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_device(bin_dir) as device:
+        device.recipe("keeper", "1.0.0", FOREVER, configuration={"accessControl": POLICY}, depends={SHADOW: ">=2.0.0"})
+        device.recipe("second", "1.0.0", FOREVER, configuration={"accessControl": {SHADOW: {"second:1": {
+            "operations": ["*"], "resources": ["*"]}}}})
+        device.recipe("nobody", "1.0.0", FOREVER)
+        device.deploy_ok(f"{SHADOW}=2.3.10", "keeper=1.0.0", "second=1.0.0", "nobody=1.0.0", update={SHADOW: {"MERGE": {"rateLimits": {
+            "maxLocalRequestsPerSecondPerThing": 1000, "maxTotalLocalRequestsRate": 1000}}}})
+        yield device
 
 
 def connect(device, name):
-    """As the component: each launch has another token."""
-    def given():
-        try:
-            with open(f"/proc/{device.details(name)['pid']}/environ", "rb") as f:
-                found = [line[7:].decode() for line in f.read().split(b"\0") if line.startswith(b"SVCUID=")]
-        except (KeyError, OSError):
-            return None
-        return found[0] if found else None
-    return Shadows(os.path.join(device.root, "ipc.socket"), wait_until(given, 30, f"the token of {name}"))
+    return Shadows(device.socket, device.token(name))
 
 
 class Shadows(Ipc):

@@ -5,27 +5,20 @@ import os
 import pwd
 import shutil
 import stat
-import tempfile
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.device import temporary_device
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run components as other users")
 WHO = "echo who $(id -u) $(id -g) $(id -G) $HOME $USER; exec sleep 100000"
 
 
-def make(bin_dir):
-    return Device(tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp")), bin_dir)
-
-
 @pytest.fixture(scope="module")
 def device(bin_dir):
-    device = make(bin_dir).start()
-    yield device
-    device.stop()
-    shutil.rmtree(device.folder, ignore_errors=True)
+    with temporary_device(bin_dir) as device:
+        yield device
 
 
 def who(device, name, count=1):
@@ -88,10 +81,9 @@ def test_users_that_cannot_be_are_errors_with_their_codes(device):
 
 @root_only
 def test_without_any_user_each_step_says_so_even_a_privileged_one(bin_dir):
-    device = make(bin_dir)
-    device.default_user = None
-    device.start()
-    try:
+    with temporary_device(bin_dir, start=False) as device:
+        device.default_user = None
+        device.start()
         for step in ("install", "startup", "run"):
             for privileged in (False, True):
                 device.recipe(f"{step}{privileged}", "1.0.0", {step: {"Script": "true", "RequiresPrivilege": privileged}})
@@ -102,9 +94,6 @@ def test_without_any_user_each_step_says_so_even_a_privileged_one(bin_dir):
             step = name.replace("True", "").replace("False", "").upper()
             assert device.details(name)["statusCode"] == f"{step}_MISSING_DEFAULT_RUNWITH"
             assert "runWithDefault.posixUser" in device.details(name)["statusReason"]
-    finally:
-        device.stop()
-        shutil.rmtree(device.folder, ignore_errors=True)
 
 
 @root_only
@@ -172,23 +161,20 @@ def test_giving_files_away_follows_no_link_out_of_the_folder(device):
 @pytest.fixture(scope="module")
 def humble(bin_dir):
     """Runs as nobody when the tests run as root; then the programs are copied to where nobody may read them."""
-    device = make(bin_dir)
-    before = ()
-    if os.geteuid() == 0:
-        programs = os.path.join(device.folder, "bin")
-        os.makedirs(programs)
-        for name in ("sedge", "sedge-nucleus", "sedge-exec", "sedge-fetch"):
-            shutil.copy(os.path.join(bin_dir, name), programs)
-        device.bin = programs
-        user = pwd.getpwnam("nobody")
-        os.makedirs(device.root)
-        os.chown(device.root, user.pw_uid, user.pw_gid)
-        before = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
-    device.default_user = None
-    device.start(before=before)
-    yield device
-    device.stop()
-    shutil.rmtree(device.folder, ignore_errors=True)
+    with temporary_device(bin_dir, start=False) as device:
+        before = ()
+        if os.geteuid() == 0:
+            device.bin = os.path.join(device.folder, "bin")
+            os.makedirs(device.bin)
+            for name in ("sedge", "sedge-nucleus", "sedge-exec", "sedge-fetch"):
+                shutil.copy(os.path.join(bin_dir, name), device.bin)
+            user = pwd.getpwnam("nobody")
+            os.makedirs(device.root)
+            os.chown(device.root, user.pw_uid, user.pw_gid)
+            before = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
+        device.default_user = None
+        device.start(before=before)
+        yield device
 
 
 def own_user(device):

@@ -3,13 +3,11 @@ built as each of them builds them, and every request of the recorded frames."""
 import glob
 import json
 import os
-import shutil
-import tempfile
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.device import temporary_device
 from support.ipc_client import frame
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -120,9 +118,7 @@ def copy(device, path):
 @pytest.fixture(scope="module")
 def answers(bin_dir):
     """Name of a job -> its frames, (headers, payload as an object or text)."""
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = Device(folder, bin_dir).start()
-    try:
+    with temporary_device(bin_dir) as device:
         jobs = device.write("jobs.json", json.dumps(own_jobs() + VECTORS))
         program, *_ = [copy(device, path) for path in ("sdk/replay.py", "support/__init__.py", "support/ipc_client.py")]
         device.recipe(NAME, "1.0.0", f'exec /usr/bin/python3 {program} {jobs} "$PWD/answers"',
@@ -133,9 +129,6 @@ def answers(bin_dir):
         with open(path, encoding="utf-8") as f:
             lines = [json.loads(line) for line in f]
         yield {line["name"]: line for line in lines[:-1]}
-    finally:
-        device.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def ended(path):

@@ -5,15 +5,14 @@ are printed at the end of tests/run."""
 import json
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 
 import pytest
 
-from local import CA, Broker, wait_until
-from support.device import Device
+from local import Broker, wait_until
+from support.device import temporary_device
 from support.fixtures import SOURCE
+from support.folder import temporary_folder
 from support.lifecycle import cli_environment
 from support.node import install
 
@@ -66,30 +65,22 @@ def packages():
 
 
 @pytest.fixture(scope="module")
-def device(bin_dir):
+def device(bin_dir, ca):
     """Connected to a broker, with the component that the others are after."""
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    ca = CA(os.path.join(folder, "ca"))
     cert, key = ca.device(THING)
     server = ca.server("localhost", "127.0.0.1")
-    device = Device(folder, bin_dir)
-    with Broker(os.path.join(folder, "broker"), ca.cert, *server, ca.crl()) as broker:
-        config = device.write("config.json", json.dumps({
+    with temporary_folder() as folder, Broker(folder, ca.cert, *server, ca.crl()) as broker, temporary_device(bin_dir, start=False) as device:
+        device.start("--init-config", device.write("config.json", json.dumps({
             "system": {"thingName": THING, "certificateFilePath": cert, "privateKeyPath": key, "rootCaPath": ca.cert},
             "services": {"aws.greengrass.Nucleus": {"configuration": {
-                "iotDataEndpoint": "127.0.0.1", "mqtt": {"port": broker.device_port}}}}}))
-        try:
-            device.start("--init-config", config)
-            device.wait_log("greengrass", "mqtt-connected", 20)
-            device.recipe("com.x.Target", "1.0.0", "exec sleep 100000", configuration={"of": "target"})
-            device.deploy_ok("com.x.Target=1.0.0")
-            if "GetSecretValue" not in not_served(bin_dir):
-                for name in ("sdk", "hidden"):
-                    device.sedge("secret", "set", name, stdin="open sesame")
-            yield device
-        finally:
-            device.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+                "iotDataEndpoint": "127.0.0.1", "mqtt": {"port": broker.device_port}}}}})))
+        device.wait_log("greengrass", "mqtt-connected", 20)
+        device.recipe("com.x.Target", "1.0.0", "exec sleep 100000", configuration={"of": "target"})
+        device.deploy_ok("com.x.Target=1.0.0")
+        if "GetSecretValue" not in not_served(bin_dir):
+            for name in ("sdk", "hidden"):
+                device.sedge("secret", "set", name, stdin="open sesame")
+        yield device
 
 
 def start(device, components):

@@ -1,4 +1,5 @@
 """One device: sedge-nucleus on a root of its own, driven by the command line as a user does it."""
+import contextlib
 import json
 import os
 import shutil
@@ -6,6 +7,7 @@ import subprocess
 
 from local import LocalError, Process, wait_until
 
+from .folder import temporary_folder
 from .ipc_client import Ipc
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "REJECTED")
@@ -21,6 +23,7 @@ class Device:
         os.chmod(folder, 0o755)  # the components' user must get through
         self.folder, self.bin = folder, bin_dir
         self.root = os.path.join(folder, "root")
+        self.socket = os.path.join(self.root, "ipc.socket")
         self.recipes, self.artifacts = os.path.join(folder, "recipes"), os.path.join(folder, "artifacts")
         self.console = os.path.join(folder, "nucleus.out")
         self.process = None
@@ -95,13 +98,13 @@ class Device:
 
     def ipc(self, name):
         """A connection as this component."""
-        return Ipc(os.path.join(self.root, "ipc.socket"), self.token(name))
+        return Ipc(self.socket, self.token(name))
 
     def cli_ipc(self):
         """A connection as the command line."""
         folder = os.path.join(self.root, "cli_ipc_info")
         with open(os.path.join(folder, os.listdir(folder)[0]), encoding="utf-8") as f:
-            return Ipc(os.path.join(self.root, "ipc.socket"), json.load(f)["cli_auth_token"])
+            return Ipc(self.socket, json.load(f)["cli_auth_token"])
 
     # ---- what is deployed ----
 
@@ -208,3 +211,14 @@ class Device:
             if marker.encode() in line and program != "sedge-exec" and int(pid) != os.getpid():
                 found.append(int(pid))
         return found
+
+
+@contextlib.contextmanager
+def temporary_device(bin_dir, *words, start=True, kind=Device):
+    """A device of that class in a folder of its own. words: of the nucleus, when it is started here."""
+    with temporary_folder() as folder:
+        device = kind(folder, bin_dir)
+        try:
+            yield device.start(*words) if start else device
+        finally:
+            device.stop()

@@ -1,11 +1,13 @@
-"""What the Python tests share: where the programs are, folders, servers."""
+"""What the Python tests share: where the programs are, folders, servers, connections to the nucleus."""
+import contextlib
 import os
-import shutil
-import tempfile
 
 import pytest
 
 from local import CA, Broker, Swift, free_port
+
+from .folder import temporary_folder
+from .ipc_raw import Session, token_of
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -33,24 +35,16 @@ def shared_dir():
     return folder
 
 
-def _session_folder():
-    # Not /tmp: that may be a tmpfs without the extended attributes that Swift needs.
-    return tempfile.mkdtemp(prefix="sedge-test-", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-
-
 @pytest.fixture(scope="session")
 def session_dir():
-    folder = _session_folder()
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
 def tmp_root():
-    """Folder with a short path (sockets are limited to 107 bytes) on a disk file system."""
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -85,3 +79,28 @@ def broker(ca, tmp_root):
     cert, key = ca.server("localhost", "127.0.0.1")
     with Broker(os.path.join(tmp_root, "broker"), ca.cert, cert, key, ca.crl()) as b:
         yield b
+
+
+# ---- the socket of the fixture `device` that a module has ----
+
+@pytest.fixture
+def session(device):
+    """session("one") is a connection of component one, which keeps its token (support/ipc_raw.py)."""
+    with contextlib.ExitStack() as stack:
+        yield lambda component: stack.enter_context(Session(device.socket, token_of(device, component), 60))
+
+
+@pytest.fixture
+def cli(device):
+    """A connection as the command line."""
+    with device.cli_ipc() as ipc:
+        yield ipc
+
+
+def connection_of(component):
+    """A fixture: boss = connection_of("boss") is a connection as this component."""
+    @pytest.fixture
+    def connection(device):
+        with device.ipc(component) as ipc:
+            yield ipc
+    return connection

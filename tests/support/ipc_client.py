@@ -54,19 +54,25 @@ def _headers(block):
     return found
 
 
+def connected(path, timeout):
+    """A stream socket that is connected to this path."""
+    stream = socket.socket(socket.AF_UNIX)
+    stream.settimeout(timeout)
+    folder = os.open(os.path.dirname(path), os.O_PATH)  # the path may be too long for an address
+    try:
+        stream.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
+    finally:
+        os.close(folder)
+    return stream
+
+
 class Ipc:
     """with Ipc(socket_path, token) as ipc: ipc.call("PauseComponent", componentName="a")
 
     events = ipc.subscribe("SubscribeToTopic", topic="a"); events.next() is the next event, events.so_far() what has come by now."""
 
     def __init__(self, path, token, timeout=30):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
-        folder = os.open(os.path.dirname(path), os.O_PATH)  # the path may be too long for an address
-        try:
-            self.socket.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
-        finally:
-            os.close(folder)
+        self.socket = connected(path, timeout)
         self.stream, self.frames = 0, collections.defaultdict(collections.deque)
         self._send(CONNECT, 0, {":version": "0.1.0"}, {"authToken": token})
         headers, _ = self._receive()

@@ -7,11 +7,9 @@
         sub.close()
 """
 import json
-import os
-import socket
 import struct
 
-from .ipc_client import APPLICATION, CONNECT, CONNECT_ACK, ERROR, TERMINATE, IpcError, _headers, frame
+from .ipc_client import APPLICATION, CONNECT, CONNECT_ACK, ERROR, TERMINATE, IpcError, _headers, connected, frame
 
 PING, PING_RESPONSE, PROTOCOL_ERROR, INTERNAL_ERROR = 2, 3, 6, 7
 PREFIX = "aws.greengrass#"
@@ -34,13 +32,7 @@ class Raw:
     """A socket: what is sent is the caller's business."""
 
     def __init__(self, path, timeout=30):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
-        folder = os.open(os.path.dirname(path), os.O_PATH)  # the path may be too long for an address
-        try:
-            self.socket.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
-        finally:
-            os.close(folder)
+        self.socket = connected(path, timeout)
 
     def __enter__(self):
         return self

@@ -12,12 +12,10 @@ import contextlib
 import json
 import os
 import re
-import shutil
-import tempfile
 
 from local import wait_until
 
-from .device import Device
+from .device import Device, temporary_device
 
 FOREVER = "exec sleep 1000"
 # Longer than all that a loaded machine and the sanitizers do to a script that should end; seconds.
@@ -135,15 +133,8 @@ class WatchedDevice(Device):
         return details["statusCode"], details["statusReason"]
 
 
-@contextlib.contextmanager
 def watched_device(bin_dir, *words, start=True):
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    device = WatchedDevice(folder, bin_dir)
-    try:
-        yield device.start(*words) if start else device
-    finally:
-        device.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    return temporary_device(bin_dir, *words, start=start, kind=WatchedDevice)
 
 
 def program(device, bin_dir, name):

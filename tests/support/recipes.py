@@ -1,13 +1,11 @@
 """Recipes as a user writes them, on a real nucleus: one device for a module, new recipe and artifact folders for each test."""
 import json
 import os
-import shutil
-import tempfile
 
 import pytest
 
 from local import wait_until
-from support.device import Device
+from support.device import Device, temporary_device
 
 LINUX = {"os": "linux"}
 
@@ -85,16 +83,11 @@ class Recipes(Device):
 def make_device(bin_dir, system=None, configuration=None, env=None, user="nobody:nogroup"):
     """system, configuration (of the nucleus): merged over what a nucleus starts with. env(folder): more environment of the nucleus.
     user: the default user of components, where the tests run as root."""
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    try:
-        device = Recipes(folder, bin_dir)
+    with temporary_device(bin_dir, start=False, kind=Recipes) as device:
         device.default_user = user
         start = {"system": system or {}, "services": {"aws.greengrass.Nucleus": {"configuration": configuration or {}}}}
-        device.start("--init-config", device.write("start.json", json.dumps(start)), env=env(folder) if env else None)
+        device.start("--init-config", device.write("start.json", json.dumps(start)), env=env(device.folder) if env else None)
         yield device
-        device.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
