@@ -18,23 +18,18 @@ iotcore   PublishToIoTCore over TLS to mosquitto, until another client of it has
 slow      one at a time, beside a subscriber of the same topic that is stopped
 Every message is numbered: one that is lost, repeated or out of order ends the run.
 """
-import argparse
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-for folder in ("packaging", "tests"):
-    sys.path.insert(0, os.path.join(SOURCE, folder))
+from common import SOURCE, arguments, report, steady_kb
 
-from local import CA, LocalError, Process, find_program, free_port, wait_until  # noqa: E402
-from support.device import Device  # noqa: E402
+from local import CA, LocalError, Process, find_program, free_port, wait_until
+from support.device import Device
+from support.folder import temporary_folder
 
 LOAD, SLOW = "com.bench.Load", "com.bench.Slow"
 SOURCES = ("tests/bench/ipc_load.c", "tests/bench/ipc_peer.c", "ipc/crc.c", "ipc/frame.c", "ipc/message.c", "ipc/payload.c",
@@ -56,21 +51,9 @@ require_certificate true
 """
 
 
-def written_kb(pid):
-    """Memory that the process has written."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith("Private_Dirty:"))
-
-
-def steady_kb(pid):
-    """Once it no longer changes for longer than the nucleus waits before it gives memory back."""
-    last, since = written_kb(pid), time.monotonic()
-    while time.monotonic() - since < 5:
-        time.sleep(0.1)
-        now = written_kb(pid)
-        if abs(now - last) > 4:
-            last, since = now, time.monotonic()
-    return written_kb(pid)
+def steady_written_kb(pid):
+    """Memory that the process has written, once it no longer changes for longer than the nucleus waits before it gives memory back."""
+    return steady_kb(pid, 5, part=1, slack=4)[1]
 
 
 # ---- what runs ----
@@ -185,7 +168,7 @@ def ratio(found, a, b):
     return median(x / y for x, y in zip(found[a], found[b]))
 
 
-# ---- what is measured: (what, value, unit, goal or None); a goal below 0 is a minimum ----
+# ---- what is measured: (what, value, unit, goal) as common.report prints it ----
 
 def measure_pubsub(bench):
     def one_round():
@@ -254,11 +237,11 @@ def measure_slow(bench):
 
 def measure_memory(bench):
     bench.latency(bench.sedge, count=1000)
-    before = steady_kb(bench.nucleus)
+    before = steady_written_kb(bench.nucleus)
     pid = bench.slow.hold(bench.sedge, CONNECTIONS, "-")
-    after = steady_kb(bench.nucleus)
+    after = steady_written_kb(bench.nucleus)
     os.kill(pid, signal.SIGKILL)
-    gone = steady_kb(bench.nucleus)
+    gone = steady_written_kb(bench.nucleus)
     yield "a connection with two subscriptions", (after - before) * 1024 / CONNECTIONS, "bytes", 2048
     yield "  of that still there when all have gone", (gone - before) * 1024 / CONNECTIONS, "bytes", None
 
@@ -267,38 +250,23 @@ def measure_memory(bench):
 PARTS = {"memory": measure_memory, "pubsub": measure_pubsub, "calls": measure_calls, "iotcore": measure_iotcore, "slow": measure_slow}
 
 
-def verdict(value, unit, goal):
-    if goal is None:
-        return ""
-    reached = value >= -goal if goal < 0 else value <= goal
-    return f"goal {'at least ' if goal < 0 else ''}{abs(goal):g} {unit}: {'reached' if reached else 'MISSED'}"
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", nargs="?", default=os.path.join(SOURCE, "build", "release"))
+    parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", type=int, default=20000, help="messages one at a time; more when they may overlap")
     parser.add_argument("--only", default=",".join(PARTS))
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="sdi", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    os.chmod(folder, 0o755)
     bench, table = None, []
-    try:
-        bench = Bench(folder, os.path.abspath(options.build), options)
-        for name in options.only.split(","):
-            table += PARTS[name](bench)
-    finally:
-        if bench:
-            bench.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-    if options.json:
-        print(json.dumps([dict(zip(("what", "value", "unit", "goal"), row)) for row in table], indent=1))
-    for what, value, unit, goal in [] if options.json else table:
-        print(f"{what:<60} {value:9.2f} {unit:<5}  {verdict(value, unit, goal)}".rstrip())
-    return 1 if options.check and any("MISSED" in verdict(*row[1:]) for row in table) else 0
+    with temporary_folder() as folder:
+        try:
+            bench = Bench(folder, os.path.abspath(options.build), options)
+            for name in options.only.split(","):
+                table += PARTS[name](bench)
+        finally:
+            if bench:
+                bench.stop()
+    return report(table, options)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,7 @@ respawn   a component whose script fails: from the end of a life to the first in
           s6-supervise waits for a second before it starts again, so there all live for 1.1 s and at the same time;
           without a pause (a tight loop) only sedge and the bare loop are compared.
 """
-import argparse
 import datetime
-import json
 import os
 import re
 import shutil
@@ -26,15 +24,13 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-for folder in ("packaging", "tests"):
-    sys.path.insert(0, os.path.join(SOURCE, folder))
+from common import SOURCE, arguments, report, smaps_kb, steady_kb
 
-from local import LocalError, wait_until  # noqa: E402
-from support.device import ENDED, Device  # noqa: E402
+from local import LocalError, wait_until
+from support.device import ENDED, Device
+from support.folder import temporary_folder
 
 UNIT = os.path.join(SOURCE, "packaging", "units", "sedge-nucleus.service")
 LOG_LINE = re.compile(r"^(\S+Z) \[\w+\] \(\S+\) (\w+): ([\w-]+)\. (.*)$", re.M)
@@ -56,26 +52,9 @@ def monitors(pid):
         return [int(p) for p in f.read().split()]
 
 
-def smaps(pid):
-    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
-        return {m[1]: int(m[2]) for m in re.finditer(r"^(\w+):\s+(\d+) kB", f.read(), re.M)}
-
-
-def memory(pid):
-    """(PSS, written by it alone) in KB."""
-    m = smaps(pid)
-    return m["Pss"], m["Private_Dirty"]
-
-
 def steady_memory(pid):
-    """Once it no longer changes for longer than the nucleus waits before it gives memory back."""
-    last, since = memory(pid), time.monotonic()
-    while time.monotonic() - since < 5:
-        time.sleep(0.1)
-        now = memory(pid)
-        if abs(now[0] - last[0]) > 8:
-            last, since = now, time.monotonic()
-    return memory(pid)
+    """(PSS, written by it alone) in KB, once it no longer changes for longer than the nucleus waits before it gives memory back."""
+    return steady_kb(pid, 5)
 
 
 def cpu_ns(pid):
@@ -173,7 +152,7 @@ def measure_start(folder, bin_dir, options):
             if i < options.runs - 1:
                 continue
             pss_n, dirty_n = steady_memory(device.process.pid)
-            helpers = [memory(p) for p in monitors(device.process.pid)]
+            helpers = [smaps_kb(p) for p in monitors(device.process.pid)]
             assert len(helpers) == n + 1, f"{len(helpers)} helpers for {n} components"
             busy = idle(device, options.idle)
             device.restart()
@@ -364,8 +343,7 @@ def rows(folder, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", nargs="?", default=os.path.join(SOURCE, "build", "release"))
+    parser = arguments(__doc__)
     parser.add_argument("--components", type=int, default=200)
     parser.add_argument("--depth", type=int, default=10, help="length of a chain of dependencies")
     parser.add_argument("--runs", type=int, default=3, help="fresh nuclei for the start")
@@ -373,22 +351,11 @@ def main():
     parser.add_argument("--paced", type=int, default=20, help="lives of the loops that s6-supervise takes part in")
     parser.add_argument("--idle", type=float, default=20, help="seconds of doing nothing")
     parser.add_argument("--only", default=",".join(PARTS))
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="sdl", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    os.chmod(folder, 0o755)
-    try:
+    with temporary_folder() as folder:
         table = list(rows(folder, options))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    if options.json:
-        print(json.dumps([dict(zip(("what", "value", "unit", "goal"), row)) for row in table], indent=1))
-    for what, value, unit, goal in [] if options.json else table:
-        verdict = "" if goal is None else f"goal {goal:g} {unit}: " + ("reached" if value <= goal else "MISSED")
-        print(f"{what:<52} {value:9.2f} {unit:<5}  {verdict}")
-    missed = any(goal is not None and value > goal for _, value, _, goal in table)
-    return 1 if options.check and missed else 0
+    return report(table, options)
 
 
 if __name__ == "__main__":

@@ -9,21 +9,18 @@ processor alone costs the others: the floor), and floods of several kinds throug
 that the writers managed, processor time of the nucleus (of the bare reader), its memory before and after, log on disk,
 and the latencies, as ratios to the quiet time and to the floor.
 """
-import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-for folder in ("packaging", "tests"):
-    sys.path.insert(0, os.path.join(SOURCE, folder))
+from common import arguments
 
-from local import wait_until  # noqa: E402
-from support.device import Device  # noqa: E402
+from local import wait_until
+from support.device import Device
+from support.folder import temporary_folder
 
 PING = "com.bench.Ping"
 LONG = "{yes} " + "0123456789" * 10
@@ -201,20 +198,17 @@ def print_table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("build", nargs="?", default=os.path.join(SOURCE, "build", "release"))
+    parser = arguments(__doc__)
     parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="sdg", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
     bench = None
-    try:
-        bench = Bench(folder, os.path.abspath(options.build), options.seconds)
-        rows = bench.run()
-    finally:
-        if bench:
-            bench.device.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        try:
+            bench = Bench(folder, os.path.abspath(options.build), options.seconds)
+            rows = bench.run()
+        finally:
+            if bench:
+                bench.device.stop()
     if options.json:
         print(json.dumps(rows, indent=1))
     else:

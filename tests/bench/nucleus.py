@@ -6,52 +6,24 @@
 BUILD is a build folder, by default build/release: figures of a debug build say nothing. Everything else (broker with
 TLS, certificates, roots) is made in a folder for temporary files. --check: exit 1 if a goal is missed.
 """
-import argparse
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-for folder in ("packaging", "tests"):
-    sys.path.insert(0, os.path.join(SOURCE, folder))
+from common import arguments, report, smaps_kb, steady_kb
 
-from local import CA, Broker, wait_until  # noqa: E402
-from support.device import Device  # noqa: E402
+from local import CA, Broker, wait_until
+from support.device import Device
+from support.folder import temporary_folder
 
 DEVICE_SIDE = ("sedge-nucleus", "sedge-exec", "sedge-fetch", "sedge", "sedge-classify")
 HELLO = "com.example.HelloWorld"
-
-
-def pss_kb(pid):
-    """Proportional set size of a process: what smaps_rollup says. Pages of libraries count by how many processes of the
-    machine have them mapped, so compare with mosquitto beside it, which links the same TLS library."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
-        return int(re.search(r"^Pss:\s+(\d+) kB", f.read(), re.M)[1])
-
-
-def written_kb(pid):
-    """Memory that the process has written: nobody else's, whatever runs on the machine."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
-        return int(re.search(r"^Private_Dirty:\s+(\d+) kB", f.read(), re.M)[1])
-
-
-def steady_pss_kb(pid):
-    """Once it no longer changes for a second."""
-    last, since = pss_kb(pid), time.monotonic()
-    while time.monotonic() - since < 1:
-        time.sleep(0.1)
-        now = pss_kb(pid)
-        if abs(now - last) > 8:
-            last, since = now, time.monotonic()
-    return pss_kb(pid)
 
 
 def start_ms(root, bin_dir):
@@ -109,7 +81,8 @@ def measure_hello(folder, bin_dir, runs):
 
 
 def measure_memory(folder, bin_dir):
-    """PSS of (nucleus without a cloud, nucleus with TLS to the broker up, the broker), and what the second has written."""
+    """PSS of (nucleus without a cloud, nucleus with TLS to the broker up, the broker), and what the second has written. The broker
+    is there to compare with: mosquitto links the same TLS library."""
     os.makedirs(folder)
     os.chmod(folder, 0o755)
     ca = CA(os.path.join(folder, "ca"))
@@ -117,7 +90,7 @@ def measure_memory(folder, bin_dir):
     cert, device_key = ca.device("bench-1")
     alone, online = (Device(os.path.join(folder, name), bin_dir) for name in made(folder, "alone", "online"))
     try:
-        offline_kb = steady_pss_kb(alone.start().process.pid)
+        offline_kb = steady_kb(alone.start().process.pid, 1)[0]
         with Broker(os.path.join(folder, "broker"), ca.cert, server, key) as broker:
             online.write("config.json", json.dumps({
                 "system": {"thingName": "bench-1", "certificateFilePath": cert, "privateKeyPath": device_key, "rootCaPath": ca.cert},
@@ -126,8 +99,8 @@ def measure_memory(folder, bin_dir):
             online.start("--init-config", os.path.join(online.folder, "config.json"))
             online.wait_log("greengrass", "mqtt-connected", 20)
             alone.stop()  # what two nuclei share would count half
-            online_kb = steady_pss_kb(online.process.pid)
-            return offline_kb, online_kb, pss_kb(broker.process.pid), written_kb(online.process.pid)
+            online_kb, written_kb = steady_kb(online.process.pid, 1)
+            return offline_kb, online_kb, smaps_kb(broker.process.pid)[0], written_kb
     finally:
         alone.stop()
         online.stop()
@@ -168,25 +141,13 @@ def rows(folder, bin_dir, runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", nargs="?", default=os.path.join(SOURCE, "build", "release"))
+    parser = arguments(__doc__)
     parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="sdb", dir=os.environ.get("SEDGE_TEST_TMP", "/var/tmp"))
-    os.chmod(folder, 0o755)
-    try:
+    with temporary_folder() as folder:
         table = list(rows(folder, os.path.join(os.path.abspath(options.build), "bin"), options.runs))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    if options.json:
-        print(json.dumps([dict(zip(("what", "value", "unit", "goal"), row)) for row in table], indent=1))
-    for what, value, unit, goal in [] if options.json else table:
-        verdict = "" if goal is None else f"goal {goal:g} {unit}: " + ("reached" if value <= goal else "MISSED")
-        print(f"{what:<52} {value:9.2f} {unit}  {verdict}")
-    missed = any(goal is not None and value > goal for _, value, _, goal in table)
-    return 1 if options.check and missed else 0
+    return report(table, options)
 
 
 if __name__ == "__main__":
