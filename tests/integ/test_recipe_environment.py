@@ -8,15 +8,14 @@ import pytest
 from support.recipes import make_device
 
 ROOT = os.geteuid() == 0
-only_root = pytest.mark.skipif(not ROOT, reason="needs a nucleus that runs as root")
 PROXY = {"proxy": {"url": "http://proxy.example:3128", "username": "me@x", "password": "p:w/d"}, "noProxyAddresses": "a.example,10.0.0.1"}
 
 
 @pytest.fixture(scope="module")
 def shared_device(bin_dir):
     def env(_):
-        return {"FROM_NUCLEUS": "yes", "PATH": "/opt/own:/usr/bin", "HOME": "/home/of-nucleus", "AWS_REGION": "overridden", "AWS_ACCESS_KEY_ID": "AKIA",
-                "AWS_SECRET_ACCESS_KEY": "secret", "NOTIFY_SOCKET": "/nowhere"}
+        return {"FROM_NUCLEUS": "yes", "PATH": "/opt/own:/usr/bin", "HOME": "/home/of-nucleus", "AWS_REGION": "overridden",
+                "SVCUID": "not this one", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "NOTIFY_SOCKET": "/nowhere"}
 
     yield from make_device(bin_dir, system={"thingName": "core-9", "rootCaPath": "/etc/ca.pem"}, env=env,
                            configuration={"awsRegion": "eu-west-1", "networkProxy": PROXY})
@@ -48,13 +47,9 @@ def test_the_search_path_has_the_system_folders_too(seen):
     assert {f for f in ("/bin", "/usr/bin", "/sbin", "/usr/sbin") if os.path.isdir(f)} <= set(folders)
 
 
-def test_home_is_that_of_the_user(seen):
+def test_home_and_name_are_those_of_the_user(seen):
     assert seen["HOME"] == (pwd.getpwnam("nobody").pw_dir if ROOT else "/home/of-nucleus")
-
-
-@only_root
-def test_home_of_a_privileged_step_is_that_of_root(recipes):
-    assert environment(recipes, "env-root", {"run": {"Script": "env -0 | tr '\\n\\0' ' \\n'", "RequiresPrivilege": True}})["HOME"] == "/root"
+    assert not ROOT or seen["USER"] == "nobody"
 
 
 def test_the_token_is_there_twice(seen):
@@ -93,7 +88,7 @@ def test_the_proxy_has_the_configured_user_in_its_url(seen):
 def test_what_the_nucleus_is(recipes, seen):
     assert seen["AWS_REGION"] == seen["AWS_DEFAULT_REGION"] == "eu-west-1"  # over what was inherited
     assert seen["AWS_IOT_THING_NAME"] == "core-9"
-    assert re.fullmatch(r"2\.\d+\.\d+", seen["GGC_VERSION"])
+    assert seen["GGC_VERSION"] == "2.17.0"
     assert seen["AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT"] == seen["AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH"] == recipes.path("ipc.socket")
 
 
@@ -108,17 +103,12 @@ def test_without_a_cloud_there_are_no_credentials_to_ask_for(seen):
     assert "AWS_CONTAINER_CREDENTIALS_FULL_URI" not in seen
 
 
-def test_later_sources_win(recipes):
-    env = environment(recipes, "env-order", {"setenv": {"FROM_NUCLEUS": "lifecycle", "GGC_VERSION": "mine", "L": "1"},
-                                             "run": {"Script": "env -0 | tr '\\n\\0' ' \\n'", "Setenv": {"GGC_VERSION": "step"}}})
-    assert (env["FROM_NUCLEUS"], env["GGC_VERSION"], env["L"]) == ("lifecycle", "step", "1")
-
-
-def test_uninstall_knows_the_version(recipes):
-    recipes.put("env-uninstall", {"uninstall": "echo $GREENGRASS_COMPONENT_VERSION", "run": "echo :$GREENGRASS_COMPONENT_VERSION"}, version="1.2.3")
-    recipes.deploy("env-uninstall=1.2.3")
+def test_only_uninstall_knows_the_version(recipes):
+    tell = {step: f"echo {step}:$GREENGRASS_COMPONENT_VERSION" for step in ("install", "startup", "shutdown", "uninstall")}
+    recipes.put("env-uninstall", tell, version="1.2.3")
+    recipes.deploy("env-uninstall=1.2.3", ends=False)
     recipes.deploy_ok(remove=["env-uninstall"])
-    assert recipes.said("env-uninstall") == [":", "1.2.3"]
+    assert recipes.said("env-uninstall") == ["install:", "startup:", "shutdown:", "uninstall:1.2.3"]
 
 
 def test_the_working_folder_is_private_and_stays(recipes):
@@ -130,48 +120,7 @@ def test_the_working_folder_is_private_and_stays(recipes):
     assert os.path.exists(recipes.path("work/workdir/kept"))
 
 
-@only_root
-@pytest.mark.parametrize("n, user, who", [(0, "daemon", "daemon:daemon"), (1, "daemon:mail", "daemon:mail"), (2, "1", "daemon:daemon"),
-                                          (3, "12345:8", "12345:mail"), (4, "root", "root:root")])
-def test_the_deployment_chooses_the_user(recipes, n, user, who):
-    name = f"runwith{n}"
-    recipes.put(name, "echo $(id -un 2>/dev/null || id -u):$(id -gn)")
-    recipes.deploy(name, more=("--runWith", f"{name}:posixUser={user}"))
-    said = recipes.said(name)[0]
-    assert said.replace("12345\n", "") in (who, who.replace("12345", "12345 12345")), said
-    assert os.stat(recipes.path("work", name)).st_uid == int(user.split(":")[0] if user[0].isdigit() else pwd.getpwnam(user.split(":")[0]).pw_uid)
-
-
-@only_root
-def test_without_a_choice_it_is_the_default_user(recipes):
-    assert recipes.ran("default-user", "id -un; id -gn") == ["nobody", "nogroup"]
-
-
-@only_root
-@pytest.mark.parametrize("n, user", enumerate(["no-such-user-here", "12345"]))
-def test_a_user_without_a_group_that_is_not_there_is_an_error(recipes, n, user):
-    name = f"nouser{n}"
-    recipes.put(name, "true")
-    recipes.deploy_failing(f"{name}=1.0.0", more=("--runWith", f"{name}:posixUser={user}"))
-    assert recipes.details(name)["statusCode"] == "RUN_MISSING_DEFAULT_RUNWITH"
-    recipes.deploy_ok(remove=[name])
-
-
-@only_root
-def test_a_privileged_step_runs_as_root_and_its_files_belong_to_the_component_s_user(recipes):
-    assert recipes.ran("root-step", {"run": {"Script": "id -un; id -gn; stat -c %U .", "RequiresPrivilege": True}}) == ["root", "root", "nobody"]
-
-
 def test_the_shell_is_that_of_the_configuration(bin_dir):
     for device in make_device(bin_dir, configuration={"runWithDefault": {"posixShell": "bash"}}):
         device.next_test()
         assert device.ran("shell", 'echo "${BASH_VERSION:+bash}"; tr "\\0" " " </proc/$$/cmdline | cut -c1-7') == ["bash", "bash -c"]
-
-
-@only_root
-def test_a_nucleus_that_is_root_needs_a_user_even_for_privileged_steps(bin_dir):
-    for device in make_device(bin_dir, user=None):
-        device.next_test()
-        device.put("nobody-there", {"install": {"Script": "true", "RequiresPrivilege": True}, "run": "true"})
-        device.deploy_failing("nobody-there=1.0.0")
-        assert device.details("nobody-there")["statusCode"] == "INSTALL_MISSING_DEFAULT_RUNWITH"

@@ -48,7 +48,7 @@ def test_a_component_runs_as_its_user_with_the_groups_of_the_system(device):
     games = grp.getgrnam("games").gr_gid
     daemon = pwd.getpwnam("daemon").pw_uid
     users = {"plain": "daemon", "grouped": "daemon:games", "number": str(daemon), "numbers": f"{daemon}:12345",
-             "strange": "4242:4243"}
+             "strange": "4242:4243", "unnamed": f"4242:{games}", "super": "root"}
     for name in [*users, "default"]:
         device.recipe(name, "1.0.0", WHO)
     assert device.wait(run_with(device, **users))["status"] == "SUCCEEDED"
@@ -58,6 +58,10 @@ def test_a_component_runs_as_its_user_with_the_groups_of_the_system(device):
     assert who(device, "number") == account("daemon")
     assert who(device, "numbers") == account("daemon", 12345)
     assert who(device, "strange") == (4242, 4243, {4243}, "/", "4242")
+    assert who(device, "unnamed") == (4242, games, {games}, "/", "4242")
+    assert who(device, "super") == account("root")
+    for name in users:
+        assert os.stat(os.path.join(device.root, "work", name)).st_uid == who(device, name)[0]
     assert who(device, "default") == account("nobody", grp.getgrnam("nogroup").gr_gid)
 
 
@@ -97,13 +101,15 @@ def test_without_any_user_each_step_says_so_even_a_privileged_one(bin_dir):
 
 
 @root_only
-def test_a_privileged_step_runs_as_root_and_the_others_do_not(device):
-    device.recipe("mixed", "1.0.0", {"install": {"Script": "echo who $(id -u) $(id -g) $(id -g) $HOME $USER", "RequiresPrivilege": True},
+def test_a_privileged_step_runs_as_root_in_a_folder_of_the_user_and_the_others_do_not(device):
+    install = "echo who $(id -u) $(id -g) $(id -g) $HOME $USER; stat -c 'folder of %u' ."
+    device.recipe("mixed", "1.0.0", {"install": {"Script": install, "RequiresPrivilege": True},
                                      "run": "echo run as $(id -u); exec sleep 100000"})
     device.deploy_ok("mixed=1.0.0")
     assert who(device, "mixed") == (0, 0, {0}, pwd.getpwuid(0).pw_dir, "root")
     nobody = pwd.getpwnam("nobody").pw_uid
     wait_until(lambda: f"run as {nobody}" in device.output("mixed"), 20, "the run step")
+    assert f"folder of {nobody}" in device.output("mixed")
 
 
 @root_only
