@@ -15,7 +15,8 @@ PROXY = {"proxy": {"url": "http://proxy.example:3128", "username": "me@x", "pass
 def shared_device(bin_dir):
     def env(_):
         return {"FROM_NUCLEUS": "yes", "PATH": "/opt/own:/usr/bin", "HOME": "/home/of-nucleus", "AWS_REGION": "overridden",
-                "SVCUID": "not this one", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "NOTIFY_SOCKET": "/nowhere"}
+                "SVCUID": "not this one", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "NOTIFY_SOCKET": "/nowhere",
+                "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 
     yield from make_device(bin_dir, system={"thingName": "core-9", "rootCaPath": "/etc/ca.pem"}, env=env,
                            configuration={"awsRegion": "eu-west-1", "networkProxy": PROXY})
@@ -38,7 +39,7 @@ def test_the_environment_of_the_nucleus_is_inherited(seen):
 
 
 def test_keys_of_the_nucleus_are_not_inherited(seen):
-    assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "NOTIFY_SOCKET"} & set(seen)
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "NOTIFY_SOCKET", "GLIBC_TUNABLES"} & set(seen)
 
 
 def test_the_search_path_has_the_system_folders_too(seen):
