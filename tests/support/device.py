@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -11,6 +12,21 @@ from .folder import temporary_folder
 from .ipc_client import Ipc
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "REJECTED")
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def _list(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 class Device:
@@ -184,11 +200,15 @@ class Device:
     # ---- logs ----
 
     def log(self, name="greengrass"):
-        try:
-            with open(os.path.join(self.root, "logs", f"{name}.log"), encoding="utf-8", errors="replace") as f:
-                return f.read()
-        except OSError:
-            return ""
+        """All that has been logged, also before the log was rotated: that happens at each full hour."""
+        older = self._older_logs(name)
+        text = "".join(_read(file) for file in [*older, os.path.join(self.root, "logs", f"{name}.log")])
+        return text if self._older_logs(name) == older else self.log(name)
+
+    def _older_logs(self, name):
+        folder = os.path.join(self.root, "logs")
+        found = [re.fullmatch(re.escape(name) + r"_(\d{4}(?:_\d\d){3})_(\d+)\.log", file) for file in _list(folder)]
+        return [os.path.join(folder, m[0]) for m in sorted(filter(None, found), key=lambda m: (m[1], int(m[2])))]
 
     def wait_log(self, name, text, seconds=10, count=1):
         wait_until(lambda: self.log(name).count(text) >= count, seconds,
