@@ -183,7 +183,7 @@ int sedge_cloud_settings_write(const char *dir, const struct sedge_cloud_setting
 
 struct sedge_db *sedge_cloud_db_open(const char *path, struct sedge_err *err)
 {
-    return sedge_db_open(path, sedge_cloud_schema, SEDGE_CLOUD_SCHEMA_VERSION, err);
+    return sedge_db_open_steps(path, sedge_cloud_schema, SEDGE_CLOUD_SCHEMA_VERSION, err);
 }
 
 static int check_settings(const struct sedge_cloud_settings *s, struct sedge_err *err)

@@ -10,6 +10,17 @@
 #include "registry.h"
 #include "store.h"
 
+const char *sedge_version_state_name(int64_t state)
+{
+    static const char *const names[] = {
+#define X(s) #s,
+        SEDGE_VERSION_STATES(X)
+#undef X
+    };
+
+    return state >= 0 && (size_t)state < SEDGE_ARRAY_LEN(names) ? names[state] : "UNKNOWN";
+}
+
 static void say(void (*progress)(const char *), const char *what, const char *key, int64_t bytes)
 {
     sedge_auto_free char *line = NULL;
@@ -107,10 +118,11 @@ static int record(struct sedge_cloud *c, const struct sedge_package *p, const ch
     int rc;
 
     if (sedge_q_begin(c->db, err) != 0) return -1;
-    rc = sedge_q_run(c->db, err,
-                     "INSERT INTO component_version(name,version,state,recipe_sha256,manifest,created_at)"
-                     " VALUES(?1,?2,0,?3,?4,?5) ON CONFLICT(name,version) DO NOTHING",
-                     "tttti", p->name, p->version, sha, sedge_json_text(manifest), now / 1000);
+    rc =
+        sedge_q_run(c->db, err,
+                    "INSERT INTO component_version(name,version,state,recipe_sha256,manifest,created_at,recipe)"
+                    " VALUES(?1,?2,0,?3,?4,?5,?6) ON CONFLICT(name,version) DO UPDATE SET recipe=excluded.recipe",
+                    "ttttit", p->name, p->version, sha, sedge_json_text(manifest), now / 1000, (const char *)p->recipe);
     if (rc == 0) rc = sedge_audit(c->db, now, "component-publish", p->name, p->version, err);
     return sedge_q_end(c->db, rc, err);
 }

@@ -15,6 +15,16 @@
 
 #define SEDGE_PACKAGE_FILES_MAX 1024
 
+/* component_version.state: whether a version is offered, offered with a warning, or refused and left out when versions
+ * are resolved. */
+#define SEDGE_VERSION_STATES(X) X(DEPLOYABLE) X(DEPRECATED) X(BLOCKED)
+enum sedge_version_state {
+#define X(s) SEDGE_VERSION_##s,
+    SEDGE_VERSION_STATES(X)
+#undef X
+};
+const char *sedge_version_state_name(int64_t state);
+
 struct sedge_package_file {
     char *name; /* key below artifacts/NAME/VERSION/ */
     char *path;

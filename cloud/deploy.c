@@ -11,19 +11,9 @@
 #include "exec.h"
 #include "query.h"
 #include "registry.h"
+#include "resolve.h"
 
 #define VERSIONS_SHOWN 12
-
-/* Part of every device of ours: deployed without being published. */
-static const char *const built_in[] = {"aws.greengrass.Nucleus", "aws.greengrass.Cli"};
-
-static bool is_built_in(const char *name)
-{
-    for (size_t i = 0; i < SEDGE_ARRAY_LEN(built_in); i++) {
-        if (strcmp(name, built_in[i]) == 0) return true;
-    }
-    return false;
-}
 
 static int not_published(struct sedge_cloud *c, const char *name, const char *version, struct sedge_err *err)
 {
@@ -53,7 +43,7 @@ int sedge_deploy_check_components(struct sedge_cloud *c, struct json_object *con
         int64_t id = 0;
         int rc;
 
-        if (is_built_in(name)) continue;
+        if (sedge_device_part(name)) continue;
         rc = sedge_q_i64(c->db, err, &id, "SELECT id FROM component_version WHERE name=?1 AND version=?2", "tt", name,
                          version);
         if (rc < 0) return -1;

@@ -1,6 +1,6 @@
 #include "schema.h"
 
-const char sedge_cloud_schema[] =
+static const char first[] =
     "CREATE TABLE thing(\n"
     "  id INTEGER PRIMARY KEY, name TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 0,\n"
     "  attrs TEXT NOT NULL DEFAULT '{}', cert_sha256 TEXT, created_at INTEGER NOT NULL,\n"
@@ -59,3 +59,29 @@ const char sedge_cloud_schema[] =
     "CREATE TABLE audit(\n"
     "  id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT, what TEXT NOT NULL, ref TEXT, body TEXT);\n"
     "CREATE TABLE name(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);\n";
+
+/* Registry: recipes for resolution, certificates that were revoked, nested groups, documents that do not fit a message.
+ * grp_above has each group with itself and every group above it. */
+static const char registry[] =
+    "ALTER TABLE component_version ADD COLUMN recipe TEXT;\n"
+    "ALTER TABLE thing ADD COLUMN cert_serial TEXT;\n"
+    "CREATE TABLE revoked(\n"
+    "  serial TEXT PRIMARY KEY, thing TEXT NOT NULL, thing_id INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;\n"
+    "ALTER TABLE deployment ADD COLUMN full_doc TEXT;\n"
+    "ALTER TABLE deployment ADD COLUMN full_sha256 TEXT;\n"
+    "ALTER TABLE deployment ADD COLUMN archived INTEGER NOT NULL DEFAULT 0;\n"
+    "CREATE TABLE grp_above(\n"
+    "  group_id INTEGER NOT NULL, above_id INTEGER NOT NULL, PRIMARY KEY(group_id, above_id)) WITHOUT ROWID;\n"
+    "CREATE INDEX grp_below ON grp_above(above_id);\n"
+    "INSERT INTO grp_above SELECT id, id FROM grp;\n"
+    "CREATE TRIGGER grp_made AFTER INSERT ON grp BEGIN\n"
+    "  INSERT INTO grp_above VALUES(NEW.id, NEW.id);\n"
+    "  INSERT INTO grp_above SELECT NEW.id, above_id FROM grp_above WHERE group_id=NEW.parent_id;\n"
+    "END;\n"
+    "CREATE TRIGGER grp_gone AFTER DELETE ON grp BEGIN\n"
+    "  DELETE FROM grp_above WHERE group_id=OLD.id OR above_id=OLD.id;\n"
+    "END;\n"
+    "CREATE VIEW effective_member AS SELECT DISTINCT a.above_id AS group_id, m.thing_id\n"
+    "  FROM grp_above a JOIN member m ON m.group_id=a.group_id;\n";
+
+const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry};

@@ -1,11 +1,16 @@
 /*
- * schema - the tables of cloud.db (cloud-service specification 12.2). Two additions: table `name` gives the numbers of
- * component_state.name_id, and thing.telemetry holds the last telemetry message.
+ * schema - the tables of cloud.db (cloud-service specification 12.2), as the steps that made them: step i brings
+ * `PRAGMA user_version` i to i + 1. Steps are never changed, only added; a database of any older version opens and goes
+ * on (sedge_db_open_steps).
+ *
+ * Beyond the specification: table `name` gives the numbers of component_state.name_id; thing.telemetry holds the last
+ * telemetry message; component_version.recipe the stored recipe; view effective_member(group_id, thing_id) the things
+ * of a group and of all groups below it.
  */
 #ifndef SEDGE_CLOUD_SCHEMA_H
 #define SEDGE_CLOUD_SCHEMA_H
 
-#define SEDGE_CLOUD_SCHEMA_VERSION 1
-extern const char sedge_cloud_schema[];
+#define SEDGE_CLOUD_SCHEMA_VERSION 2
+extern const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION];
 
 #endif

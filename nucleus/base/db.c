@@ -37,9 +37,23 @@ static int user_version(struct sedge_db *db, int *out, struct sedge_err *err)
     return rc < 0 ? -1 : 0;
 }
 
-static int set_up(struct sedge_db *db, const char *schema, int version, struct sedge_err *err)
+/* One step of the schema in one transaction. Another process may have taken it meanwhile. */
+static int upgrade(struct sedge_db *db, const char *sql, int to, struct sedge_err *err)
 {
-    sedge_auto_free char *set = sedge_xasprintf("PRAGMA user_version=%d", version);
+    sedge_auto_free char *set = sedge_xasprintf("PRAGMA user_version=%d", to);
+    int have = 0;
+
+    if (sedge_db_exec(db, "BEGIN IMMEDIATE", err) != 0) return -1;
+    if (user_version(db, &have, err) == 0 &&
+        (have >= to || (sedge_db_exec(db, sql, err) == 0 && sedge_db_exec(db, set, err) == 0)))
+        return sedge_db_exec(db, "COMMIT", err);
+    (void)sedge_db_exec(db, "ROLLBACK", NULL);
+    return -1;
+}
+
+/* `steps`: step i brings version i to i + 1; with one step only, it brings every older one to `version`. */
+static int set_up(struct sedge_db *db, const char *const *steps, int n, int version, struct sedge_err *err)
+{
     int have = 0;
 
     if (sedge_db_exec(
@@ -51,15 +65,14 @@ static int set_up(struct sedge_db *db, const char *schema, int version, struct s
         return sedge_err_set(err, SEDGE_E_CONFLICT,
                              "%s was written by a newer version (schema %d, this program knows %d)", db->path, have,
                              version);
-    if (have == version) return 0;
-    if (sedge_db_exec(db, "BEGIN IMMEDIATE", err) != 0) return -1;
-    if (sedge_db_exec(db, schema, err) == 0 && sedge_db_exec(db, set, err) == 0)
-        return sedge_db_exec(db, "COMMIT", err);
-    (void)sedge_db_exec(db, "ROLLBACK", NULL);
-    return -1;
+    if (n == 1) return have == version ? 0 : upgrade(db, steps[0], version, err);
+    for (int i = have; i < n; i++) {
+        if (upgrade(db, steps[i], i + 1, err) != 0) return -1;
+    }
+    return 0;
 }
 
-struct sedge_db *sedge_db_open(const char *path, const char *schema, int version, struct sedge_err *err)
+static struct sedge_db *open_at(const char *path, const char *const *steps, int n, int version, struct sedge_err *err)
 {
     struct sedge_db *db = SEDGE_NEW(struct sedge_db);
     int fd = strcmp(path, ":memory:") != 0 ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -2;
@@ -78,11 +91,21 @@ struct sedge_db *sedge_db_open(const char *path, const char *schema, int version
         return NULL;
     }
     (void)sqlite3_busy_timeout(db->h, 5000);
-    if (set_up(db, schema, version, err) != 0) {
+    if (set_up(db, steps, n, version, err) != 0) {
         sedge_db_close(db);
         return NULL;
     }
     return db;
+}
+
+struct sedge_db *sedge_db_open(const char *path, const char *schema, int version, struct sedge_err *err)
+{
+    return open_at(path, &schema, 1, version, err);
+}
+
+struct sedge_db *sedge_db_open_steps(const char *path, const char *const *steps, int n, struct sedge_err *err)
+{
+    return open_at(path, steps, n, n, err);
 }
 
 void sedge_db_close(struct sedge_db *db)

@@ -11,6 +11,8 @@
 #define DOCKER_COMPATIBLE_VERSION  "2.0.15"
 #define SHADOW_COMPATIBLE_VERSION  "2.3.10"
 #define SECRET_COMPATIBLE_VERSION  "2.1.8"
+#define LOG_COMPATIBLE_VERSION     "2.3.10"
+#define LOG_MANAGER                "aws.greengrass.LogManager" /* takes its configuration; logs stay on the device */
 
 const char *const sedge_builtins[] = {"aws.greengrass.Nucleus",
                                       "aws.greengrass.Cli",
@@ -18,6 +20,7 @@ const char *const sedge_builtins[] = {"aws.greengrass.Nucleus",
                                       SEDGE_DOCKER_MANAGER,
                                       SEDGE_SHADOW_MANAGER,
                                       SEDGE_SECRET_MANAGER,
+                                      LOG_MANAGER,
                                       "DeploymentService",
                                       "FleetStatusService",
                                       "TelemetryAgent",
@@ -30,6 +33,7 @@ const char *sedge_builtin_version(const char *component)
     if (strcmp(component, SEDGE_DOCKER_MANAGER) == 0) return DOCKER_COMPATIBLE_VERSION;
     if (strcmp(component, SEDGE_SHADOW_MANAGER) == 0) return SHADOW_COMPATIBLE_VERSION;
     if (strcmp(component, SEDGE_SECRET_MANAGER) == 0) return SECRET_COMPATIBLE_VERSION;
+    if (strcmp(component, LOG_MANAGER) == 0) return LOG_COMPATIBLE_VERSION;
     for (size_t i = 0; sedge_builtins[i]; i++)
         if (strcmp(sedge_builtins[i], component) == 0)
             return sedge_str_starts(component, "aws.") ? NUCLEUS_COMPATIBLE_VERSION : "0.0.0";
