@@ -37,10 +37,8 @@ struct sedge_secrets;
 
 #define SEDGE_API_CLI_GROUPS_MAX      32 /* AuthorizedPosixGroups */
 #define SEDGE_API_DEBUG_PASSWORDS_MAX 64
-#define SEDGE_API_METRICS_FILE_KB     1024  /* a log of one component's metrics */
-#define SEDGE_API_METRICS_TOTAL_KB    10240 /* all of them of that component */
-#define SEDGE_API_RESERVED_FILES      128   /* of the limit of open files, not for connections; half of a small one */
-#define SEDGE_API_USER_PROPERTIES_MAX 256   /* of one message to the cloud */
+#define SEDGE_API_RESERVED_FILES      128 /* of the limit of open files, not for connections; half of a small one */
+#define SEDGE_API_USER_PROPERTIES_MAX 256 /* of one message to the cloud */
 
 struct sedge_api_options {
     uv_loop_t *loop;

@@ -2,11 +2,9 @@
 #include "internal.h"
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/logfile.h"
 #include "base/mem.h"
+#include "telemetry/records.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #define STREAM_MANAGER  "aws.greengrass.StreamManager"
@@ -58,26 +56,8 @@ static struct sedge_logfile *log_of(struct sedge_api *api, const char *name)
         l = l->next;
     if (l) return l->file;
     l = SEDGE_NEW(struct sedge_metric_log);
-    *l = (struct sedge_metric_log){api->metric_logs, sedge_xstrdup(name), sedge_logfile_new(dir, name)};
-    sedge_logfile_limits(l->file, SEDGE_API_METRICS_FILE_KB, SEDGE_API_METRICS_TOTAL_KB);
+    *l = (struct sedge_metric_log){api->metric_logs, sedge_xstrdup(name), sedge_metric_log(dir, name)};
     return (api->metric_logs = l)->file;
-}
-
-/* As telemetry calls it; NULL: unknown. Letter case and everything but letters and digits do not matter. */
-static const char *unit_of(const char *text)
-{
-    static const char *const units[] = {"Bytes", "BytesPerSecond", "Count", "CountPerSecond", "Megabytes", "Seconds"};
-
-    for (size_t i = 0; i < SEDGE_ARRAY_LEN(units); i++) {
-        const char *u = units[i], *t = text;
-        for (; *t; t++) {
-            if (!isalnum((unsigned char)*t)) continue;
-            if (tolower((unsigned char)*t) != tolower((unsigned char)*u)) break;
-            u++;
-        }
-        if (!*t && !*u) return units[i];
-    }
-    return NULL;
 }
 
 static bool is_valid(struct json_object *m)
@@ -100,7 +80,7 @@ static int check_metrics(struct sedge_api *api, struct sedge_ipc_stream *s, stru
         if (sedge_api_authorize(api, s, sedge_json_str(json_object_array_get_idx(list, i), "name", ""), NULL) != 0)
             return -1;
     for (size_t i = 0; i < n && !fault; i++)
-        if (!unit_of(sedge_json_str(json_object_array_get_idx(list, i), "unit", "")))
+        if (!sedge_metric_unit(sedge_json_str(json_object_array_get_idx(list, i), "unit", "")))
             fault = "Invalid telemetry unit: No matching TelemetryUnit type found";
     if (!fault) return 0;
     sedge_api_error(s, "InvalidArgumentsError", "%s", fault);
@@ -109,18 +89,9 @@ static int check_metrics(struct sedge_api *api, struct sedge_ipc_stream *s, stru
 
 static void write_metric(struct sedge_logfile *file, const char *namespace, struct json_object *metric)
 {
-    sedge_auto_put struct json_object *o = json_object_new_object();
-    sedge_auto_buf struct sedge_buf line = SEDGE_BUF_INIT;
-    sedge_auto_free char *logger = sedge_xasprintf("Metrics-%s", namespace);
-
-    sedge_json_add_str(o, "NS", namespace);
-    sedge_json_add_str(o, "N", sedge_json_str(metric, "name", ""));
-    sedge_json_add_str(o, "U", unit_of(sedge_json_str(metric, "unit", "")));
-    sedge_json_add_str(o, "A", "Sum");
-    (void)json_object_object_add(o, "V", json_object_get(sedge_json_get(metric, "value")));
-    sedge_json_add_i64(o, "TS", sedge_wall_ms());
-    sedge_log_format_line(&line, SEDGE_LOG_JSON, SEDGE_TRACE, "main", logger, NULL, sedge_json_text(o), NULL);
-    sedge_logfile_write(file, line.data, line.len);
+    sedge_metric_write(file, namespace, sedge_json_str(metric, "name", ""),
+                       sedge_metric_unit(sedge_json_str(metric, "unit", "")), "Sum",
+                       json_object_get(sedge_json_get(metric, "value")), sedge_wall_ms());
 }
 
 void sedge_op_put_metric(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request)

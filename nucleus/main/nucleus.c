@@ -279,6 +279,7 @@ static void changed_cb(const struct sedge_config_event *event, void *user)
 
     if (n->stopping) return;
     if (!*key || strcasecmp(key, "logging") == 0) sedge_settings_apply_log(n); /* "": all of it has been removed */
+    if (!*key || strcasecmp(key, "telemetry") == 0) sedge_nucleus_configure_telemetry(n);
     if (strcasecmp(key, "objectStore") == 0) {
         sedge_auto_put struct json_object *store = sedge_settings_store(n);
         sedge_fetcher_set_store(n->fetcher, store);
@@ -405,6 +406,7 @@ int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *opt
     n->watch = sedge_config_watch(n->config, SEDGE_PATH("services", SEDGE_NUCLEUS, "configuration"), changed_cb, n);
     sedge_deployer_boot(n->deployer);
     sedge_cloud_start(n);
+    sedge_nucleus_start_telemetry(n);
     sedge_deployer_resume(n->deployer);
     return 0;
 }
@@ -445,7 +447,8 @@ static void mqtt_users_closed_cb(void *arg)
 
 static void step_cloud(struct sedge_nucleus *n)
 {
-    n->open = 2;
+    n->open = 3;
+    sedge_telemetry_close(n->telemetry, mqtt_users_closed_cb, n);
     if (n->mqtt) {
         n->open += 3;
         sedge_jobs_close(n->jobs, mqtt_users_closed_cb, n);

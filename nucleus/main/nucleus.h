@@ -20,6 +20,7 @@
 #include "bridge/fleet.h"
 #include "bridge/jobs.h"
 #include "bridge/shadow_sync.h"
+#include "bridge/telemetry.h"
 #include "config/config.h"
 #include "deploy/deployer.h"
 #include "fetch/fetch.h"
@@ -55,6 +56,7 @@ struct sedge_nucleus {
     struct sedge_spool *spool;
     struct sedge_jobs *jobs;
     struct sedge_fleet *fleet;
+    struct sedge_telemetry *telemetry;
     struct sedge_shadows *shadows;
     struct sedge_shadow_settings shadow_settings; /* in force */
     char *shadow_error;                           /* reported last; NULL: the settings are good */
@@ -85,6 +87,10 @@ bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out
 const char *sedge_settings_text(struct sedge_nucleus *n, const char *name);
 struct json_object *sedge_settings_store(struct sedge_nucleus *n); /* new reference */
 void sedge_settings_environment(void *env, const char *component, struct sedge_strv *out);
+/* Seconds of the section's parameter; -1 when it is not given or too short (config.md 13, 14). The shortest that counts
+ * is that of the table, or SEDGE_MIN_INTERVAL_S of the environment, which tests set. */
+int64_t sedge_settings_interval(struct sedge_nucleus *n, const char *section, const char *key);
+int64_t sedge_settings_default_interval(const char *section, const char *key);
 struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n);
 
 /* shadows.c: open before there is a writer, start before the API, end after the writer is closed. */
@@ -92,6 +98,10 @@ int sedge_nucleus_open_shadows(struct sedge_nucleus *n, struct sedge_err *err);
 void sedge_nucleus_start_shadows(struct sedge_nucleus *n);
 void sedge_nucleus_sync_shadows(struct sedge_nucleus *n); /* with the session, before that starts */
 void sedge_nucleus_end_shadows(struct sedge_nucleus *n);
+
+/* telemetry.c: after the session has been opened; at each change of the section. */
+void sedge_nucleus_start_telemetry(struct sedge_nucleus *n);
+void sedge_nucleus_configure_telemetry(struct sedge_nucleus *n);
 
 /* trim.c: memory that work has left behind goes back to the system some seconds after the last sign of work. */
 void sedge_trim_open(struct sedge_nucleus *n);

@@ -170,6 +170,38 @@ struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n)
     return sedge_limits_read(limits);
 }
 
+static const struct sedge_param *interval_param(const char *section, const char *key)
+{
+    sedge_auto_free char *name = sedge_xasprintf("%s.%s", section, key);
+
+    return sedge_nucleus_param_find(name);
+}
+
+static int64_t shortest(const struct sedge_param *p)
+{
+    const char *text = getenv("SEDGE_MIN_INTERVAL_S");
+    int64_t s;
+
+    return text && sedge_str_to_i64(text, 1, p->max, &s, NULL) == 0 ? s : p->min;
+}
+
+int64_t sedge_settings_interval(struct sedge_nucleus *n, const char *section, const char *key)
+{
+    sedge_auto_free char *nucleus = sedge_config_nucleus_name(n->config);
+    const struct sedge_param *p = interval_param(section, key);
+    int64_t s = sedge_config_i64(n->config, SEDGE_PATH("services", nucleus, "configuration", section, key), -1);
+
+    return s >= shortest(p) && s <= p->max ? s : -1;
+}
+
+int64_t sedge_settings_default_interval(const char *section, const char *key)
+{
+    int64_t s = 0;
+
+    (void)sedge_str_to_i64(interval_param(section, key)->def, 0, INT64_MAX, &s, NULL);
+    return s;
+}
+
 const char *sedge_settings_text(struct sedge_nucleus *n, const char *name)
 {
     const char *text = sedge_nucleus_param_str(n->config, name);
