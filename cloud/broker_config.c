@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "ca.h"
+#include "registry.h"
 
 #define READER_PASSWORD_BYTES 18
 
@@ -45,8 +46,11 @@ static void write_conf(struct sedge_cloud *c, const struct sedge_broker_config *
                      "# Devices: mutual TLS; the certificate's CN is user name and client id.\n"
                      "listener %lld%s%s\nallow_anonymous false\ncafile %s/ca.crt\ncertfile %s/server.crt\n"
                      "keyfile %s/server.key\nrequire_certificate true\nuse_identity_as_username true\n"
-                     "use_username_as_clientid true\ntls_version tlsv1.2\nacl_file %s/devices.acl\n\n",
-                     (long long)c->set.device_port, b->bind ? " " : "", b->bind ? b->bind : "", dir, dir, dir, dir);
+                     "use_username_as_clientid true\ntls_version tlsv1.2\nacl_file %s/devices.acl\n"
+                     "# Certificates of blocked and deleted things; read again on SIGHUP.\n"
+                     "crlfile %s/" SEDGE_REVOCATIONS_FILE "\n\n",
+                     (long long)c->set.device_port, b->bind ? " " : "", b->bind ? b->bind : "", dir, dir, dir, dir,
+                     dir);
     sedge_buf_printf(t,
                      "# The cloud service, and readers of results: user and password.\n"
                      "listener %lld %s\nallow_anonymous false\npassword_file %s/service.pw\nacl_file %s/service.acl\n",
@@ -139,6 +143,15 @@ static int write_certificates(struct sedge_cloud *c, const struct sedge_broker_c
     return put(b, "ca.crt", &ca, 0644, err);
 }
 
+/* Keeps in mind where the broker's files are, and writes the revocation list there. */
+static int write_revocations(struct sedge_cloud *c, const char *dir, struct sedge_err *err)
+{
+    free(c->set.broker_dir);
+    c->set.broker_dir = sedge_xstrdup(dir);
+    if (sedge_cloud_settings_write(c->dir, &c->set, err) != 0) return -1;
+    return sedge_revocations_write(c, err);
+}
+
 int sedge_broker_config_write(struct sedge_cloud *c, const struct sedge_broker_config *b, struct sedge_err *err)
 {
     sedge_auto_buf struct sedge_buf conf = SEDGE_BUF_INIT;
@@ -160,7 +173,7 @@ int sedge_broker_config_write(struct sedge_cloud *c, const struct sedge_broker_c
     write_conf(c, b, dir, &conf);
     write_device_acl(b, &acl);
     if (write_certificates(c, b, err) != 0 || write_service(c, b, err) != 0 ||
-        put(b, "devices.acl", &acl, 0600, err) != 0)
+        put(b, "devices.acl", &acl, 0600, err) != 0 || write_revocations(c, dir, err) != 0)
         return -1;
     return put(b, "mosquitto.conf", &conf, 0600, err);
 }

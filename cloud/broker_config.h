@@ -1,8 +1,9 @@
 /*
  * broker_config - the files that a mosquitto needs to serve devices and this cloud side.
  *
- * Into one folder: mosquitto.conf, devices.acl, service.acl, service.pw, server.crt, server.key, ca.crt, and
- * reader-NAME.password for each reader. Start with: mosquitto -c FOLDER/mosquitto.conf
+ * Into one folder: mosquitto.conf, devices.acl, service.acl, service.pw, server.crt, server.key, ca.crt,
+ * ca.crl (revoked certificates) and reader-NAME.password for each reader. The settings keep the folder's name, so that
+ * ca.crl is written again when a thing is blocked. Start with: mosquitto -c FOLDER/mosquitto.conf
  */
 #ifndef SEDGE_CLOUD_BROKER_CONFIG_H
 #define SEDGE_CLOUD_BROKER_CONFIG_H

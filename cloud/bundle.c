@@ -87,6 +87,7 @@ static int create(struct sedge_cloud *c, const char *name, const struct sedge_bu
     sedge_auto_buf struct sedge_buf key = SEDGE_BUF_INIT;
     sedge_auto_buf struct sedge_buf cert = SEDGE_BUF_INIT;
     sedge_auto_buf struct sedge_buf print = SEDGE_BUF_INIT;
+    sedge_auto_buf struct sedge_buf serial = SEDGE_BUF_INIT;
     int64_t id = 0;
     int rc = sedge_q_i64(c->db, err, &id, "SELECT id FROM thing WHERE name=?1 AND state<>2", "t", name);
 
@@ -97,9 +98,10 @@ static int create(struct sedge_cloud *c, const char *name, const struct sedge_bu
                              "delete %s",
                              name, name);
     rc = sedge_cloud_ca_issue(c->dir, name, NULL, &key, &cert, &print, err);
+    if (rc == 0) rc = sedge_cloud_ca_serial(&cert, &serial, err);
     if (rc == 0)
-        rc = sedge_q_run(c->db, err, "INSERT INTO thing(name,cert_sha256,created_at) VALUES(?1,?2,?3)", "tti", name,
-                         (const char *)print.data, now_ms / 1000);
+        rc = sedge_q_run(c->db, err, "INSERT INTO thing(name,cert_sha256,cert_serial,created_at) VALUES(?1,?2,?3,?4)",
+                         "ttti", name, (const char *)print.data, (const char *)serial.data, now_ms / 1000);
     if (rc == 0) rc = write_bundle(c, name, where, &key, &cert, err);
     if (key.data) memset(key.data, 0, key.len);
     return rc;

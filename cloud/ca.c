@@ -206,6 +206,76 @@ int sedge_cloud_ca_issue(const char *dir, const char *cn, const char *names, str
     return rc;
 }
 
+int sedge_cloud_ca_serial(const struct sedge_buf *cert_pem, struct sedge_buf *hex, struct sedge_err *err)
+{
+    BIO *b = BIO_new_mem_buf(cert_pem->data, (int)cert_pem->len);
+    X509 *cert = PEM_read_bio_X509(b, NULL, NULL, NULL);
+    BIGNUM *n = cert ? ASN1_INTEGER_to_BN(X509_get_serialNumber(cert), NULL) : NULL;
+    char *text = n ? BN_bn2hex(n) : NULL;
+
+    if (text) sedge_buf_puts(hex, text);
+    OPENSSL_free(text);
+    BN_free(n);
+    X509_free(cert);
+    BIO_free(b);
+    return hex->len ? 0 : tls_err(err, "certificate");
+}
+
+static int add_revoked(X509_CRL *crl, const char *serial, ASN1_TIME *now)
+{
+    X509_REVOKED *r = X509_REVOKED_new();
+    ASN1_INTEGER *n = NULL;
+    BIGNUM *bn = NULL;
+    int ok = r && BN_hex2bn(&bn, serial) && (n = BN_to_ASN1_INTEGER(bn, NULL)) != NULL &&
+             X509_REVOKED_set_serialNumber(r, n) && X509_REVOKED_set_revocationDate(r, now) &&
+             X509_CRL_add0_revoked(crl, r); /* takes r */
+
+    if (!ok) X509_REVOKED_free(r);
+    ASN1_INTEGER_free(n);
+    BN_free(bn);
+    return ok;
+}
+
+static X509_CRL *make_crl(X509 *ca, EVP_PKEY *key, const struct sedge_strv *serials)
+{
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *from = X509_gmtime_adj(NULL, -3600);
+    int ok = crl && from && X509_CRL_set_version(crl, 1) && X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca)) &&
+             X509_CRL_set1_lastUpdate(crl, from) && X509_CRL_set1_nextUpdate(crl, X509_get0_notAfter(ca));
+
+    for (size_t i = 0; ok && i < serials->n; i++)
+        ok = add_revoked(crl, serials->v[i], from);
+    ok = ok && X509_CRL_sort(crl) && X509_CRL_sign(crl, key, EVP_sha256()) > 0;
+    ASN1_TIME_free(from);
+    if (ok) return crl;
+    X509_CRL_free(crl);
+    return NULL;
+}
+
+int sedge_cloud_ca_crl(const char *dir, const struct sedge_strv *serials, struct sedge_buf *pem, struct sedge_err *err)
+{
+    EVP_PKEY *key = NULL;
+    X509 *ca = NULL;
+    X509_CRL *crl = NULL;
+    BIO *b = NULL;
+    int rc = -1;
+
+    if (load(dir, &key, &ca, err) == 0) {
+        crl = make_crl(ca, key, serials);
+        b = crl ? BIO_new(BIO_s_mem()) : NULL;
+        if (b && PEM_write_bio_X509_CRL(b, crl) == 1)
+            rc = to_pem(b, pem);
+        else {
+            BIO_free(b);
+            (void)tls_err(err, "revocation list");
+        }
+    }
+    X509_CRL_free(crl);
+    X509_free(ca);
+    EVP_PKEY_free(key);
+    return rc;
+}
+
 int sedge_cloud_password_hash(const char *password, struct sedge_buf *out, struct sedge_err *err)
 {
     unsigned char salt[SALT_LEN], hash[HASH_LEN];

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 
 #define SEDGE_CLOUD_CA_DAYS     7300
 #define SEDGE_CLOUD_DEVICE_DAYS 3650
@@ -25,6 +26,11 @@ int sedge_cloud_ca_cert(const char *dir, struct sedge_buf *pem, struct sedge_err
  * a server. `fingerprint` (SHA-256 of the certificate, hex) may be NULL. */
 int sedge_cloud_ca_issue(const char *dir, const char *cn, const char *names, struct sedge_buf *key_out,
                          struct sedge_buf *cert_out, struct sedge_buf *fingerprint, struct sedge_err *err);
+/* Serial number of a PEM certificate, hex. */
+int sedge_cloud_ca_serial(const struct sedge_buf *cert_pem, struct sedge_buf *hex, struct sedge_err *err);
+/* Revocation list (PEM) of these serial numbers (hex). It is valid as long as the CA: a broker refuses everybody when
+ * the list has expired. */
+int sedge_cloud_ca_crl(const char *dir, const struct sedge_strv *serials, struct sedge_buf *pem, struct sedge_err *err);
 /* Password line value in the format of mosquitto_passwd ("$7$..."). */
 int sedge_cloud_password_hash(const char *password, struct sedge_buf *out, struct sedge_err *err);
 

@@ -52,6 +52,7 @@ static const struct sedge_jfield site_fields[] = {
 static const struct sedge_jfield broker_fields[] = {
     TEXT("deviceHost", device_host),   PORT("devicePort", device_port),   TEXT("serviceHost", service_host),
     PORT("servicePort", service_port), TEXT("serviceUser", service_user), TEXT("servicePassword", service_password),
+    TEXT("files", broker_dir),
 };
 static const struct sedge_jfield store_fields[] = {
     TEXT("endpoint", s3_endpoint),

@@ -36,6 +36,7 @@ struct sedge_cloud_settings {
     char *service_host;
     int64_t service_port;
     char *service_user, *service_password;
+    char *broker_dir; /* the folder of the last broker-config, for the revocation list; NULL: none yet */
     char *s3_endpoint, *s3_region, *s3_bucket, *s3_prefix;
     bool s3_path_style;
     char *s3_access_key, *s3_secret_key;               /* of the publisher; NULL: environment or credentials file */

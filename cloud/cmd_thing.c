@@ -6,6 +6,8 @@
 #include "commands.h"
 #include "registry.h"
 
+#define AGE_MAX 1000000000
+
 int sedge_cmd_thing_create(struct sedge_run *r, struct sedge_err *err)
 {
     const char *name = r->operands.v[0];
@@ -40,21 +42,32 @@ static void last_seen(struct json_object *t, char out[32])
         (void)snprintf(out, 32, "never");
 }
 
-int sedge_cmd_thing_list(struct sedge_run *r, struct sedge_err *err)
+/* "36h" as seconds before now. */
+static int read_age(const struct sedge_run *r, const char *option, int64_t *then, struct sedge_err *err)
 {
-    sedge_auto_put struct json_object *list = sedge_thing_list(&r->cloud, err);
-    struct sedge_table t = {.columns = 5};
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    const char *text = sedge_run_opt(r, option, NULL);
+    size_t n = text ? strlen(text) : 0;
+    sedge_auto_free char *number = n ? sedge_xstrndup(text, n - 1) : NULL;
+    int64_t count = 0;
 
-    if (!list) return -1;
-    if (r->json) {
-        sedge_print_json(list);
+    if (!text) return 0;
+    for (size_t i = 0; number && i < SEDGE_ARRAY_LEN(units); i++) {
+        if (text[n - 1] != units[i].unit || sedge_str_to_i64(number, 0, AGE_MAX, &count, NULL) != 0) continue;
+        *then = sedge_wall_ms() / 1000 - count * units[i].seconds;
         return 0;
     }
-    if (json_object_array_length(list) == 0) {
-        puts("There are no things yet; make one with: sedge-cloud thing create NAME");
-        return 0;
-    }
-    sedge_table_row(&t, (const char *const[]){"THING", "GROUPS", "HEALTH", "RUNTIME", "LAST SEEN"});
+    return sedge_err_set(err, SEDGE_E_INVALID, "--%s %s: expected a time such as 90s, 30m, 36h or 7d", option, text);
+}
+
+static void print_things(struct json_object *list)
+{
+    struct sedge_table t = {.columns = 6};
+
+    sedge_table_row(&t, (const char *const[]){"THING", "STATE", "GROUPS", "HEALTH", "RUNTIME", "LAST SEEN"});
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         struct json_object *o = json_object_array_get_idx(list, i);
         sedge_auto_free char *runtime =
@@ -62,11 +75,34 @@ int sedge_cmd_thing_list(struct sedge_run *r, struct sedge_err *err)
         char seen[32];
 
         last_seen(o, seen);
-        sedge_table_row(&t, (const char *const[]){sedge_json_str(o, "thingName", ""), sedge_json_str(o, "groups", ""),
-                                                  sedge_json_str(o, "health", ""),
+        sedge_table_row(&t, (const char *const[]){sedge_json_str(o, "thingName", ""), sedge_json_str(o, "state", ""),
+                                                  sedge_json_str(o, "groups", ""), sedge_json_str(o, "health", ""),
                                                   strcmp(runtime, " ") == 0 ? "" : runtime, seen});
     }
     sedge_table_print(&t, stdout);
+}
+
+int sedge_cmd_thing_list(struct sedge_run *r, struct sedge_err *err)
+{
+    struct sedge_thing_filter f = {
+        .attribute = sedge_run_opt(r, "attr", NULL),
+        .group = sedge_run_opt(r, "group", NULL),
+        .health = sedge_run_opt(r, "health", NULL),
+        .component = sedge_run_opt(r, "component", NULL),
+    };
+    sedge_auto_put struct json_object *list = NULL;
+
+    if (read_age(r, "not-seen-for", &f.seen_before, err) != 0) return -1;
+    list = sedge_thing_find(&r->cloud, &f, err);
+    if (!list) return -1;
+    if (r->json)
+        sedge_print_json(list);
+    else if (json_object_array_length(list))
+        print_things(list);
+    else if (f.attribute || f.group || f.health || f.component || f.seen_before)
+        puts("No thing fits.");
+    else
+        puts("There are no things yet; make one with: sedge-cloud thing create NAME");
     return 0;
 }
 
@@ -116,6 +152,7 @@ static void print_deployments(struct json_object *o)
 int sedge_cmd_thing_show(struct sedge_run *r, struct sedge_err *err)
 {
     sedge_auto_put struct json_object *o = sedge_thing_show(&r->cloud, r->operands.v[0], err);
+    sedge_auto_buf struct sedge_buf attributes = SEDGE_BUF_INIT;
     char seen[32];
 
     if (!o) return -1;
@@ -123,9 +160,13 @@ int sedge_cmd_thing_show(struct sedge_run *r, struct sedge_err *err)
         sedge_print_json(o);
         return 0;
     }
+    json_object_object_foreach (sedge_json_obj(o, "attributes"), name, v) {
+        sedge_buf_printf(&attributes, "%s%s=%s", attributes.len ? ", " : "", name, json_object_get_string(v));
+    }
     last_seen(o, seen);
-    printf("Thing:      %s (%s)\nGroups:     %s\nRuntime:    %s %s\nHealth:     %s\nLast seen:  %s\n",
-           sedge_json_str(o, "thingName", ""), sedge_json_str(o, "state", ""), sedge_json_str(o, "groups", "-"),
+    printf("Thing:      %s (%s)\nAttributes: %s\nGroups:     %s\nRuntime:    %s %s\nHealth:     %s\nLast seen:  %s\n",
+           sedge_json_str(o, "thingName", ""), sedge_json_str(o, "state", ""), attributes.len ? attributes.data : "-",
+           sedge_json_str(o, "groups", "")[0] ? sedge_json_str(o, "groups", "") : "-",
            sedge_json_str(o, "runtime", "-"), sedge_json_str(o, "coreVersion", ""),
            sedge_json_str(o, "health", "unknown"), seen);
     print_components(o);
@@ -133,99 +174,55 @@ int sedge_cmd_thing_show(struct sedge_run *r, struct sedge_err *err)
     return 0;
 }
 
+/* What the operator still has to do so that the broker refuses a certificate. */
+static void tell_broker(const struct sedge_run *r)
+{
+    const char *dir = r->cloud.set.broker_dir;
+
+    if (dir && dir[0])
+        printf("  its certificate is in %s/" SEDGE_REVOCATIONS_FILE
+               "; mosquitto reads it when it starts, or now with:\n"
+               "  kill -HUP $(pidof mosquitto)\n",
+               dir);
+    else
+        puts("  its certificate goes into the list that sedge-cloud broker-config writes for mosquitto");
+}
+
 int sedge_cmd_thing_delete(struct sedge_run *r, struct sedge_err *err)
 {
     if (sedge_thing_delete(&r->cloud, r->operands.v[0], sedge_wall_ms(), err) != 0) return -1;
-    printf("Deleted thing %s; the broker accepts its certificate until it expires, but nobody answers it\n",
+    printf("Deleted thing %s; nobody answers it any more\n", r->operands.v[0]);
+    tell_broker(r);
+    return 0;
+}
+
+int sedge_cmd_thing_block(struct sedge_run *r, struct sedge_err *err)
+{
+    if (sedge_thing_block(&r->cloud, r->operands.v[0], true, sedge_wall_ms(), err) != 0) return -1;
+    printf("Blocked thing %s; nobody answers it until: sedge-cloud thing unblock %s\n", r->operands.v[0],
            r->operands.v[0]);
+    tell_broker(r);
     return 0;
 }
 
-int sedge_cmd_group_create(struct sedge_run *r, struct sedge_err *err)
+int sedge_cmd_thing_unblock(struct sedge_run *r, struct sedge_err *err)
 {
-    if (sedge_group_create(&r->cloud, r->operands.v[0], err) != 0) return -1;
-    printf("Made group %s\n", r->operands.v[0]);
+    if (sedge_thing_block(&r->cloud, r->operands.v[0], false, sedge_wall_ms(), err) != 0) return -1;
+    printf("Thing %s may connect again; mosquitto forgets the block when it starts, or on SIGHUP\n", r->operands.v[0]);
     return 0;
 }
 
-int sedge_cmd_group_list(struct sedge_run *r, struct sedge_err *err)
+int sedge_cmd_thing_set_attr(struct sedge_run *r, struct sedge_err *err)
 {
-    sedge_auto_put struct json_object *list = sedge_group_list(&r->cloud, err);
-    struct sedge_table t = {.columns = 4};
+    struct sedge_strv changes = {r->operands.v + 1, r->operands.n - 1}; /* borrowed */
+    sedge_auto_put struct json_object *o = NULL;
 
-    if (!list) return -1;
-    if (r->json) {
-        sedge_print_json(list);
-        return 0;
-    }
-    if (json_object_array_length(list) == 0) {
-        puts("There are no groups yet; make one with: sedge-cloud group create NAME");
-        return 0;
-    }
-    sedge_table_row(&t, (const char *const[]){"GROUP", "THINGS", "REVISION", "STATE"});
-    for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *o = json_object_array_get_idx(list, i), *revision = sedge_json_get(o, "revision");
-
-        sedge_table_row(
-            &t, (const char *const[]){sedge_json_str(o, "groupName", ""), sedge_json_text(sedge_json_get(o, "things")),
-                                      revision ? sedge_json_text(revision) : NULL, sedge_json_str(o, "state", NULL)});
-    }
-    sedge_table_print(&t, stdout);
-    return 0;
-}
-
-int sedge_cmd_group_show(struct sedge_run *r, struct sedge_err *err)
-{
-    sedge_auto_put struct json_object *o = sedge_group_show(&r->cloud, r->operands.v[0], err);
-    struct json_object *things;
-
+    if (sedge_thing_set_attributes(&r->cloud, r->operands.v[0], &changes, sedge_wall_ms(), err) != 0) return -1;
+    o = sedge_thing_show(&r->cloud, r->operands.v[0], err);
     if (!o) return -1;
-    if (r->json) {
-        sedge_print_json(o);
-        return 0;
-    }
-    things = sedge_json_arr(o, "things");
-    printf("Group:     %s\nRevision:  %s\nThings:    %zu\n", r->operands.v[0],
-           sedge_json_get(o, "revision") ? sedge_json_text(sedge_json_get(o, "revision")) : "none",
-           json_object_array_length(things));
-    for (size_t i = 0; i < json_object_array_length(things); i++)
-        printf("  %s\n", json_object_get_string(json_object_array_get_idx(things, i)));
-    return 0;
-}
-
-int sedge_cmd_group_add(struct sedge_run *r, struct sedge_err *err)
-{
-    const char *group = r->operands.v[0];
-    int64_t id = 0;
-
-    if (sedge_run_has(r, "create") && sedge_group_id(&r->cloud, group, &id, NULL) != 0 &&
-        sedge_group_create(&r->cloud, group, err) != 0)
-        return -1;
-    for (size_t i = 1; i < r->operands.n; i++) {
-        sedge_auto_free char *offers = NULL;
-
-        if (sedge_group_add(&r->cloud, group, r->operands.v[i], sedge_wall_ms(), &offers, err) != 0) return -1;
-        printf("%s is in group %s%s%s\n", r->operands.v[i], group, offers ? "; it gets deployment " : "",
-               offers ? offers : "");
-    }
-    return 0;
-}
-
-int sedge_cmd_group_rm(struct sedge_run *r, struct sedge_err *err)
-{
-    for (size_t i = 1; i < r->operands.n; i++) {
-        if (sedge_group_rm(&r->cloud, r->operands.v[0], r->operands.v[i], sedge_wall_ms(), err) != 0) return -1;
-        printf("%s is not in group %s; it keeps the group's components until they are removed on the device:\n"
-               "  sedge deployment create --groupId %s --remove COMPONENT\n",
-               r->operands.v[i], r->operands.v[0], r->operands.v[0]);
-    }
-    return 0;
-}
-
-int sedge_cmd_group_delete(struct sedge_run *r, struct sedge_err *err)
-{
-    if (sedge_group_delete(&r->cloud, r->operands.v[0], sedge_run_has(r, "cascade"), sedge_wall_ms(), err) != 0)
-        return -1;
-    printf("Deleted group %s\n", r->operands.v[0]);
+    if (r->json)
+        sedge_print_json(sedge_json_obj(o, "attributes"));
+    else
+        printf("%s has %s\n", r->operands.v[0], sedge_json_text(sedge_json_obj(o, "attributes")));
     return 0;
 }

@@ -31,10 +31,24 @@ const struct sedge_command sedge_commands[] = {
      "copied.",
      "Register a device: key, certificate, configuration", "out= install-dir= root=", 1, 1, false,
      sedge_cmd_thing_create},
-    {"thing list", "", "Show all things", "", 0, 0, false, sedge_cmd_thing_list},
+    {"thing list",
+     "[--attr NAME[=VALUE]] [--group GROUP] [--health HEALTHY|UNHEALTHY|UNKNOWN] [--component NAME[@VERSION]]\n"
+     "    [--not-seen-for 36h]\n\n"
+     "Several filters: things that fit all. --group: members of groups below it too. --component: what the device "
+     "says\n"
+     "it has. --not-seen-for: no message since then; s, m, h or d.",
+     "Show things", "attr= group= health= component= not-seen-for=", 0, 0, false, sedge_cmd_thing_list},
     {"thing show", "NAME", "Show a thing: components, deployments, last error", "", 1, 1, false, sedge_cmd_thing_show},
-    {"thing delete", "NAME", "Forget a thing", "", 1, 1, false, sedge_cmd_thing_delete},
-    {"group create", "NAME", "Make a thing group", "", 1, 1, false, sedge_cmd_group_create},
+    {"thing set-attr", "NAME ATTRIBUTE=VALUE...\n\nATTRIBUTE= takes an attribute away.", "Describe a thing", "", 2,
+     MANY, false, sedge_cmd_thing_set_attr},
+    {"thing block",
+     "NAME\n\nNobody answers the thing, and its certificate goes into the broker's list of revoked ones.",
+     "Lock a thing out", "", 1, 1, false, sedge_cmd_thing_block},
+    {"thing unblock", "NAME", "Let a blocked thing in again", "", 1, 1, false, sedge_cmd_thing_unblock},
+    {"thing delete", "NAME\n\nIts certificate is revoked; the name may be used again.", "Forget a thing", "", 1, 1,
+     false, sedge_cmd_thing_delete},
+    {"group create", "NAME [--parent GROUP]\n\n--parent: deployments to GROUP reach the members of the new group too.",
+     "Make a thing group", "parent=", 1, 1, false, sedge_cmd_group_create},
     {"group list", "", "Show all groups", "", 0, 0, false, sedge_cmd_group_list},
     {"group show", "NAME", "Show the members of a group", "", 1, 1, false, sedge_cmd_group_show},
     {"group add-thing",

@@ -78,12 +78,12 @@ int sedge_exec_offer_group(struct sedge_db *db, int64_t now, int64_t group_id, i
 {
     if (sedge_q_run(db, err,
                     "UPDATE thing SET last_queued_at=MAX(?2,last_queued_at+1)"
-                    " WHERE state=?3 AND id IN (SELECT thing_id FROM member WHERE group_id=?1)",
+                    " WHERE state=?3 AND id IN (SELECT thing_id FROM effective_member WHERE group_id=?1)",
                     "iii", group_id, now, (int64_t)SEDGE_THING_ACTIVE) != 0)
         return -1;
     if (sedge_q_run(db, err,
                     "INSERT INTO execution(thing_id,deployment_id,exec_no,status,version,queued_at,updated_at)"
-                    " SELECT t.id, ?2, 1, ?3, 1, t.last_queued_at, t.last_queued_at FROM member m"
+                    " SELECT t.id, ?2, 1, ?3, 1, t.last_queued_at, t.last_queued_at FROM effective_member m"
                     " JOIN thing t ON t.id=m.thing_id WHERE m.group_id=?1 AND t.state=?4",
                     "iiii", group_id, deployment_id, (int64_t)SEDGE_EXEC_QUEUED, (int64_t)SEDGE_THING_ACTIVE) != 0)
         return -1;
@@ -195,7 +195,7 @@ int sedge_exec_late(struct sedge_db *db, int64_t now, int64_t thing_id, int *off
     sqlite3_stmt *q = sedge_q(
         db, err,
         "SELECT d.id FROM target g JOIN deployment d ON d.id=g.current_deployment"
-        " WHERE d.state IN (?2,?3) AND ((g.kind=?4 AND g.ref_name IN (SELECT r.name FROM member m JOIN grp r"
+        " WHERE d.state IN (?2,?3) AND ((g.kind=?4 AND g.ref_name IN (SELECT r.name FROM effective_member m JOIN grp r"
         " ON r.id=m.group_id WHERE m.thing_id=?1)) OR (g.kind=?5 AND g.ref_name=(SELECT name FROM thing WHERE id=?1)))"
         " AND NOT EXISTS(SELECT 1 FROM execution e WHERE e.thing_id=?1 AND e.deployment_id=d.id)"
         " ORDER BY d.creation_ms, d.id LIMIT ?6",

@@ -6,16 +6,36 @@
 #include "query.h"
 #include "registry.h"
 
-int sedge_group_create(struct sedge_cloud *c, const char *name, struct sedge_err *err)
+/* How many groups stand above it, itself included. */
+static int depth_of(struct sedge_cloud *c, int64_t id, int64_t *depth, struct sedge_err *err)
 {
-    int64_t id = 0;
-    int rc;
+    return sedge_q_i64(c->db, err, depth, "SELECT COUNT(*) FROM grp_above WHERE group_id=?1", "i", id) == 1 ? 0 : -1;
+}
 
-    if (sedge_cloud_check_name("group", name, err) != 0) return -1;
-    rc = sedge_q_i64(c->db, err, &id, "SELECT id FROM grp WHERE name=?1", "t", name);
+static int create(struct sedge_cloud *c, const char *name, const char *parent, struct sedge_err *err)
+{
+    int64_t id = 0, above = 0, depth = 0;
+    int rc = sedge_q_i64(c->db, err, &id, "SELECT id FROM grp WHERE name=?1", "t", name);
+
     if (rc < 0) return -1;
     if (rc == 1) return sedge_err_set(err, SEDGE_E_CONFLICT, "group \"%s\" exists already", name);
-    return sedge_q_run(c->db, err, "INSERT INTO grp(name) VALUES(?1)", "t", name);
+    if (!parent) return sedge_q_run(c->db, err, "INSERT INTO grp(name) VALUES(?1)", "t", name);
+    if (sedge_group_id(c, parent, &above, err) != 0 || depth_of(c, above, &depth, err) != 0) return -1;
+    if (depth >= SEDGE_GROUP_DEPTH_MAX)
+        return sedge_err_set(err, SEDGE_E_LIMIT, "group \"%s\" is at depth %lld already; %d is the limit", parent,
+                             (long long)depth, SEDGE_GROUP_DEPTH_MAX);
+    return sedge_q_run(c->db, err, "INSERT INTO grp(name,parent_id) VALUES(?1,?2)", "ti", name, above);
+}
+
+int sedge_group_create_below(struct sedge_cloud *c, const char *name, const char *parent, struct sedge_err *err)
+{
+    if (sedge_cloud_check_name("group", name, err) != 0 || sedge_q_begin(c->db, err) != 0) return -1;
+    return sedge_q_end(c->db, create(c, name, parent, err), err);
+}
+
+int sedge_group_create(struct sedge_cloud *c, const char *name, struct sedge_err *err)
+{
+    return sedge_group_create_below(c, name, NULL, err);
 }
 
 /* The current revision of a group: 1 and its deployment's id, 0 none. */
@@ -27,25 +47,69 @@ static int current_of(struct sedge_cloud *c, const char *group, int64_t *deploym
                        "it", (int64_t)SEDGE_TARGET_GROUP, group);
 }
 
-static int leave(struct sedge_cloud *c, int64_t group_id, const char *group, int64_t thing, int64_t now_ms,
-                 struct sedge_err *err)
+struct group {
+    int64_t id;
+    char *name;
+};
+
+/* The groups above `group_id`, itself first, of which the thing is a member neither directly nor by another group. */
+static int outside_of(struct sedge_cloud *c, int64_t group_id, int64_t thing_id,
+                      struct group out[SEDGE_GROUP_DEPTH_MAX], int *n, struct sedge_err *err)
+{
+    sqlite3_stmt *q = sedge_q(c->db, err,
+                              "SELECT g.id, g.name FROM grp_above a JOIN grp g ON g.id=a.above_id WHERE a.group_id=?1"
+                              " AND NOT EXISTS(SELECT 1 FROM effective_member e WHERE e.group_id=a.above_id AND"
+                              " e.thing_id=?2) ORDER BY (SELECT COUNT(*) FROM grp_above x WHERE x.group_id=g.id) DESC",
+                              "ii", group_id, thing_id);
+    int rc = -1;
+
+    *n = 0;
+    while (q && (rc = sedge_db_step(c->db, q, err)) == 1 && *n < SEDGE_GROUP_DEPTH_MAX)
+        out[(*n)++] = (struct group){sqlite3_column_int64(q, 0), sedge_xstrdup(sedge_db_text(q, 1))};
+    (void)sqlite3_finalize(q);
+    return rc < 0 ? -1 : 0;
+}
+
+static void groups_release(struct group *g, int n)
+{
+    while (n > 0)
+        free(g[--n].name);
+}
+
+static int end_current(struct sedge_cloud *c, const char *group, int64_t thing, int64_t now_ms, struct sedge_err *err)
 {
     int64_t deployment = 0;
     int rc = current_of(c, group, &deployment, err);
 
-    if (rc == 1 && (sedge_exec_end(c->db, now_ms / 1000, thing, deployment, true, SEDGE_EXEC_REMOVED, err) != 0 ||
-                    sedge_exec_settle(c->db, deployment, err) != 0))
-        return -1;
-    if (rc < 0) return -1;
-    return sedge_q_run(c->db, err, "DELETE FROM member WHERE group_id=?1 AND thing_id=?2", "ii", group_id, thing);
+    if (rc <= 0) return rc;
+    if (sedge_exec_end(c->db, now_ms / 1000, thing, deployment, true, SEDGE_EXEC_REMOVED, err) != 0) return -1;
+    return sedge_exec_settle(c->db, deployment, err);
+}
+
+static int leave(struct sedge_cloud *c, int64_t group_id, int64_t thing, int64_t now_ms, struct sedge_err *err)
+{
+    struct group left[SEDGE_GROUP_DEPTH_MAX];
+    int n = 0;
+    int rc = sedge_q_run(c->db, err, "DELETE FROM member WHERE group_id=?1 AND thing_id=?2", "ii", group_id, thing);
+
+    if (rc == 0) rc = outside_of(c, group_id, thing, left, &n, err);
+    for (int i = 0; rc == 0 && i < n; i++)
+        rc = end_current(c, left[i].name, thing, now_ms, err);
+    groups_release(left, n);
+    return rc;
 }
 
 static int delete_group(struct sedge_cloud *c, const char *name, bool cascade, int64_t now_ms, struct sedge_err *err)
 {
-    int64_t id = 0, deployment = 0;
+    int64_t id = 0, deployment = 0, below = 0;
     int rc;
 
     if (sedge_group_id(c, name, &id, err) != 0) return -1;
+    rc = sedge_q_i64(c->db, err, &below, "SELECT COUNT(*) FROM grp WHERE parent_id=?1", "i", id);
+    if (rc == 1 && below)
+        return sedge_err_set(err, SEDGE_E_CONFLICT,
+                             "there are groups below \"%s\"; delete them first (sedge-cloud group show %s lists them)",
+                             name, name);
     rc = current_of(c, name, &deployment, err);
     if (rc < 0) return -1;
     if (rc == 1) {
@@ -78,40 +142,56 @@ int sedge_group_delete(struct sedge_cloud *c, const char *name, bool cascade, in
     return sedge_q_end(c->db, rc, err);
 }
 
-static int join(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, char **offers,
-                struct sedge_err *err)
+/* Offers the current revision of one group that the thing has become a member of. */
+static int offer(struct sedge_cloud *c, const char *group, int64_t thing_id, int64_t now_ms, struct sedge_buf *offers,
+                 struct sedge_err *err)
 {
-    int64_t group_id = 0, thing_id = 0, n = 0, deployment = 0, revision = 0;
-    int rc;
+    int64_t deployment = 0, revision = 0;
+    int rc = current_of(c, group, &deployment, err);
 
-    if (sedge_group_id(c, group, &group_id, err) != 0 || sedge_thing_id(c, thing, &thing_id, err) != 0) return -1;
-    rc =
-        sedge_q_i64(c->db, err, &n, "SELECT 1 FROM member WHERE group_id=?1 AND thing_id=?2", "ii", group_id, thing_id);
-    if (rc != 0) return rc < 0 ? -1 : 0; /* is a member already */
-    if (sedge_q_i64(c->db, err, &n, "SELECT COUNT(*) FROM member WHERE thing_id=?1", "i", thing_id) < 0) return -1;
-    if (n >= SEDGE_CLOUD_GROUPS_OF_THING)
-        return sedge_err_set(err, SEDGE_E_LIMIT, "thing \"%s\" is in %lld groups already; %d is the limit", thing,
-                             (long long)n, SEDGE_CLOUD_GROUPS_OF_THING);
-    if (sedge_q_run(c->db, err, "INSERT INTO member(group_id,thing_id,added_at) VALUES(?1,?2,?3)", "iii", group_id,
-                    thing_id, now_ms / 1000) != 0)
-        return -1;
-    rc = current_of(c, group, &deployment, err);
     if (rc <= 0) return rc;
     if (sedge_q_i64(c->db, err, &revision, "SELECT revision FROM deployment WHERE id=?1", "i", deployment) < 0)
         return -1;
-    *offers = sedge_xasprintf("group:%s:%lld", group, (long long)revision);
+    sedge_buf_printf(offers, "%sgroup:%s:%lld", offers->len ? ", " : "", group, (long long)revision);
     return sedge_exec_offer(c->db, now_ms / 1000, thing_id, deployment, err);
+}
+
+static int join(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, struct sedge_buf *offers,
+                struct sedge_err *err)
+{
+    struct group joined[SEDGE_GROUP_DEPTH_MAX];
+    int64_t group_id = 0, thing_id = 0, in = 0;
+    int n = 0, rc;
+
+    if (sedge_group_id(c, group, &group_id, err) != 0 || sedge_thing_id(c, thing, &thing_id, err) != 0) return -1;
+    rc = sedge_q_i64(c->db, err, &in, "SELECT 1 FROM member WHERE group_id=?1 AND thing_id=?2", "ii", group_id,
+                     thing_id);
+    if (rc != 0) return rc < 0 ? -1 : 0; /* is a member already */
+    if (sedge_q_i64(c->db, err, &in, "SELECT COUNT(*) FROM member WHERE thing_id=?1", "i", thing_id) < 0) return -1;
+    if (in >= SEDGE_CLOUD_GROUPS_OF_THING)
+        return sedge_err_set(err, SEDGE_E_LIMIT, "thing \"%s\" is in %lld groups already; %d is the limit", thing,
+                             (long long)in, SEDGE_CLOUD_GROUPS_OF_THING);
+    rc = outside_of(c, group_id, thing_id, joined, &n, err);
+    if (rc == 0)
+        rc = sedge_q_run(c->db, err, "INSERT INTO member(group_id,thing_id,added_at) VALUES(?1,?2,?3)", "iii", group_id,
+                         thing_id, now_ms / 1000);
+    for (int i = 0; rc == 0 && i < n; i++)
+        rc = offer(c, joined[i].name, thing_id, now_ms, offers, err);
+    groups_release(joined, n);
+    return rc;
 }
 
 int sedge_group_add(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, char **offers,
                     struct sedge_err *err)
 {
+    sedge_auto_buf struct sedge_buf got = SEDGE_BUF_INIT;
     int rc;
 
     *offers = NULL;
     if (sedge_q_begin(c->db, err) != 0) return -1;
-    rc = join(c, group, thing, now_ms, offers, err);
+    rc = join(c, group, thing, now_ms, &got, err);
     if (rc == 0) rc = sedge_audit(c->db, now_ms, "group-add", group, thing, err);
+    if (rc == 0 && got.len) *offers = sedge_buf_steal(&got);
     return sedge_q_end(c->db, rc, err);
 }
 
@@ -123,7 +203,7 @@ int sedge_group_rm(struct sedge_cloud *c, const char *group, const char *thing, 
     if (sedge_q_begin(c->db, err) != 0) return -1;
     rc = sedge_group_id(c, group, &group_id, err);
     if (rc == 0) rc = sedge_thing_id(c, thing, &thing_id, err);
-    if (rc == 0) rc = leave(c, group_id, group, thing_id, now_ms, err);
+    if (rc == 0) rc = leave(c, group_id, thing_id, now_ms, err);
     if (rc == 0) rc = sedge_audit(c->db, now_ms, "group-rm", group, thing, err);
     return sedge_q_end(c->db, rc, err);
 }
@@ -131,18 +211,19 @@ int sedge_group_rm(struct sedge_cloud *c, const char *group, const char *thing, 
 struct json_object *sedge_group_list(struct sedge_cloud *c, struct sedge_err *err)
 {
     struct json_object *list = json_object_new_array();
-    sqlite3_stmt *q =
-        sedge_q(c->db, err,
-                "SELECT g.name, (SELECT COUNT(*) FROM member m WHERE m.group_id=g.id), d.revision, d.state"
-                " FROM grp g LEFT JOIN target t ON t.kind=?1 AND t.ref_name=g.name"
-                " LEFT JOIN deployment d ON d.id=t.current_deployment ORDER BY g.name",
-                "i", (int64_t)SEDGE_TARGET_GROUP);
+    sqlite3_stmt *q = sedge_q(
+        c->db, err,
+        "SELECT g.name, (SELECT COUNT(*) FROM effective_member m WHERE m.group_id=g.id), d.revision, d.state,"
+        " p.name FROM grp g LEFT JOIN grp p ON p.id=g.parent_id LEFT JOIN target t ON t.kind=?1 AND t.ref_name=g.name"
+        " LEFT JOIN deployment d ON d.id=t.current_deployment ORDER BY g.name",
+        "i", (int64_t)SEDGE_TARGET_GROUP);
     int rc = -1;
 
     while (q && (rc = sedge_db_step(c->db, q, err)) == 1) {
         struct json_object *o = json_object_new_object();
 
         sedge_json_add_str(o, "groupName", sedge_db_text(q, 0));
+        if (sqlite3_column_type(q, 4) != SQLITE_NULL) sedge_json_add_str(o, "parent", sedge_db_text(q, 4));
         sedge_json_add_i64(o, "things", sqlite3_column_int64(q, 1));
         if (sqlite3_column_type(q, 2) != SQLITE_NULL) {
             sedge_json_add_i64(o, "revision", sqlite3_column_int64(q, 2));
@@ -156,28 +237,53 @@ struct json_object *sedge_group_list(struct sedge_cloud *c, struct sedge_err *er
     return NULL;
 }
 
+static int add_names(struct sedge_cloud *c, int64_t id, const char *sql, const char *key, struct json_object *out,
+                     struct sedge_err *err)
+{
+    struct json_object *list = json_object_new_array();
+    sqlite3_stmt *q = sedge_q(c->db, err, sql, "i", id);
+    int rc = -1;
+
+    (void)json_object_object_add(out, key, list); /* takes list */
+    while (q && (rc = sedge_db_step(c->db, q, err)) == 1)
+        (void)json_object_array_add(list, json_object_new_string(sedge_db_text(q, 0)));
+    (void)sqlite3_finalize(q);
+    return rc < 0 ? -1 : 0;
+}
+
+static int add_current(struct sedge_cloud *c, const char *name, struct json_object *out, struct sedge_err *err)
+{
+    int64_t deployment = 0, revision = 0;
+    int rc = current_of(c, name, &deployment, err);
+
+    if (rc == 1) {
+        rc = sedge_q_i64(c->db, err, &revision, "SELECT revision FROM deployment WHERE id=?1", "i", deployment);
+        sedge_json_add_i64(out, "revision", revision);
+    }
+    return rc < 0 ? -1 : 0;
+}
+
 struct json_object *sedge_group_show(struct sedge_cloud *c, const char *name, struct sedge_err *err)
 {
-    struct json_object *o = json_object_new_object(), *things = json_object_new_array();
-    int64_t id = 0, deployment = 0, revision = 0;
-    sqlite3_stmt *q = NULL;
+    struct json_object *o = json_object_new_object();
+    sedge_auto_free char *parent = NULL;
+    int64_t id = 0;
     int rc = sedge_group_id(c, name, &id, err);
 
     sedge_json_add_str(o, "groupName", name);
-    (void)json_object_object_add(o, "things", things); /* takes things */
     if (rc == 0)
-        q = sedge_q(c->db, err,
-                    "SELECT t.name FROM member m JOIN thing t ON t.id=m.thing_id WHERE m.group_id=?1 ORDER BY 1", "i",
-                    id);
-    if (!q) rc = -1;
-    while (q && (rc = sedge_db_step(c->db, q, err)) == 1)
-        (void)json_object_array_add(things, json_object_new_string(sedge_db_text(q, 0)));
-    (void)sqlite3_finalize(q);
-    if (rc == 0 && (rc = current_of(c, name, &deployment, err)) == 1) {
-        rc = sedge_q_i64(c->db, err, &revision, "SELECT revision FROM deployment WHERE id=?1", "i", deployment);
-        sedge_json_add_i64(o, "revision", revision);
-    }
-    if (rc >= 0) return o;
+        rc = sedge_q_text(c->db, err, &parent, "SELECT p.name FROM grp g JOIN grp p ON p.id=g.parent_id WHERE g.id=?1",
+                          "i", id);
+    sedge_json_add_str(o, "parent", parent);
+    if (rc >= 0 && add_names(c, id, "SELECT name FROM grp WHERE parent_id=?1 ORDER BY 1", "groups", o, err) == 0 &&
+        add_names(c, id, "SELECT t.name FROM member m JOIN thing t ON t.id=m.thing_id WHERE m.group_id=?1 ORDER BY 1",
+                  "things", o, err) == 0 &&
+        add_names(c, id,
+                  "SELECT t.name FROM effective_member e JOIN thing t ON t.id=e.thing_id WHERE e.group_id=?1 AND"
+                  " NOT EXISTS(SELECT 1 FROM member m WHERE m.group_id=?1 AND m.thing_id=t.id) ORDER BY 1",
+                  "thingsOfGroupsBelow", o, err) == 0 &&
+        add_current(c, name, o, err) == 0)
+        return o;
     json_object_put(o);
     return NULL;
 }

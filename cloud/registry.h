@@ -9,7 +9,14 @@
 
 #include <json-c/json.h>
 
+#include "base/str.h"
 #include "cloud.h"
+
+#define SEDGE_ATTRIBUTES_MAX      50 /* of one thing */
+#define SEDGE_ATTRIBUTE_NAME_MAX  128
+#define SEDGE_ATTRIBUTE_VALUE_MAX 800
+#define SEDGE_GROUP_DEPTH_MAX     7 /* a group and those above it */
+#define SEDGE_REVOCATIONS_FILE    "ca.crl"
 
 struct sedge_bundle {
     const char *out;         /* folder to write */
@@ -21,15 +28,38 @@ struct sedge_bundle {
  * folder. CONFLICT when the thing exists. */
 int sedge_thing_create(struct sedge_cloud *c, const char *name, const struct sedge_bundle *where, int64_t now_ms,
                        struct sedge_err *err);
+/* What is open for it becomes REMOVED, its shadows go, its certificate is revoked. The name may be used again; revision
+ * numbers of the thing's own target go on. */
 int sedge_thing_delete(struct sedge_cloud *c, const char *name, int64_t now_ms, struct sedge_err *err);
-/* New references; NULL on failure. */
+/* Each change is NAME=VALUE; an empty VALUE takes the attribute away. All or nothing. */
+int sedge_thing_set_attributes(struct sedge_cloud *c, const char *name, const struct sedge_strv *changes,
+                               int64_t now_ms, struct sedge_err *err);
+/* A blocked thing is answered by nobody, and its certificate is revoked; unblocking takes both back. */
+int sedge_thing_block(struct sedge_cloud *c, const char *name, bool blocked, int64_t now_ms, struct sedge_err *err);
+/* Writes the list of revoked certificates beside the broker's other files (settings: broker_dir); nothing while there
+ * is no such folder. The broker reads it when it starts and on SIGHUP. Called by block and delete. */
+int sedge_revocations_write(struct sedge_cloud *c, struct sedge_err *err);
+
+/* Members that are NULL or 0 do not filter. */
+struct sedge_thing_filter {
+    const char *attribute; /* NAME or NAME=VALUE */
+    const char *group;     /* members of groups below it count */
+    const char *health;    /* "HEALTHY", "UNHEALTHY", "UNKNOWN" */
+    const char *component; /* NAME or NAME@VERSION, as reported by the device */
+    int64_t seen_before;   /* s: not seen since then, or never */
+};
+/* New references; NULL on failure. `filter` may be NULL. */
+struct json_object *sedge_thing_find(struct sedge_cloud *c, const struct sedge_thing_filter *filter,
+                                     struct sedge_err *err);
 struct json_object *sedge_thing_list(struct sedge_cloud *c, struct sedge_err *err);
 struct json_object *sedge_thing_show(struct sedge_cloud *c, const char *name, struct sedge_err *err);
 
+/* `parent` (may be NULL): its deployments reach the members of the new group too. */
+int sedge_group_create_below(struct sedge_cloud *c, const char *name, const char *parent, struct sedge_err *err);
 int sedge_group_create(struct sedge_cloud *c, const char *name, struct sedge_err *err);
-/* Refused (CONFLICT) while it has a current revision, unless cascade. */
+/* Refused (CONFLICT) while it has a current revision, unless cascade, and while there are groups below it. */
 int sedge_group_delete(struct sedge_cloud *c, const char *name, bool cascade, int64_t now_ms, struct sedge_err *err);
-/* `offers`: the revision that the thing gets by joining, as text, or NULL. */
+/* `offers`: the revisions that the thing gets by joining (of the group and those above it), as text, or NULL. */
 int sedge_group_add(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, char **offers,
                     struct sedge_err *err);
 int sedge_group_rm(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, struct sedge_err *err);

@@ -8,4 +8,4 @@ for folder in (HERE, os.path.join(SOURCE, "packaging"), os.path.join(SOURCE, "py
     if folder not in sys.path:
         sys.path.insert(0, folder)
 
-pytest_plugins = ["support.fixtures", "support.recipes"]
+pytest_plugins = ["support.fixtures", "support.recipes", "support.cloud"]
