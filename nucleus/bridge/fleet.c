@@ -1,4 +1,4 @@
-#include "fleet.h"
+#include "fleet_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,48 +7,12 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "jobs.h"
 
 #define AFTER_CONNECT_MS 300 /* statuses and requests of jobs go first */
 #define RETRY_MS         5000
 #define RECONNECT_GAP_MS 60000
-#define CADENCE_MIN_S    300
-
-struct event {
-    struct event *next;
-    int64_t row; /* in bridge_event; 0: not stored */
-    char *trigger;
-    struct json_object *info;
-};
-
-struct sedge_fleet {
-    uv_loop_t *loop;
-    uv_timer_t timer;
-    struct sedge_fleet_options o;
-    char *thing, *version, *architecture;
-    struct sedge_fleet_ops ops;
-    struct sedge_mqtt *mqtt;
-    struct sedge_dbw *writer;
-    int64_t sequence;
-    int64_t cadence_wall; /* when the last COMPLETE message was sent */
-    int64_t started, ready_at, last_sent, last_reconnect;
-    bool online, settled, launched, reconnected, deploying, urgent, changed;
-    struct sedge_strv dirty;
-    struct json_object *reported; /* names that the cloud knows */
-    struct event *events;
-    int64_t next_row;
-    /* the message in flight */
-    int waiting; /* PUBACKs */
-    bool failed, complete;
-    char *flight_trigger;
-    struct sedge_strv flight; /* its component names */
-    struct event *flight_event;
-    int ops_running;
-    bool closing;
-    void (*closed)(void *user);
-    void *closed_user;
-};
+#define COLLECT_MS       100 /* a moment, for what changes together */
+#define CADENCE_JITTER   20  /* one in so many parts of the interval, at random: not all devices at the same time */
 
 void sedge_fleet_options_default(struct sedge_fleet_options *o)
 {
@@ -57,246 +21,69 @@ void sedge_fleet_options_default(struct sedge_fleet_options *o)
 
 static void step(struct sedge_fleet *f);
 static void maybe_closed(struct sedge_fleet *f);
-
 static void arm(struct sedge_fleet *f, int64_t ms);
 
-/* --- stored values ----------------------------------------------------------------------------------------------- */
-
-struct write {
-    struct sedge_fleet *f;
-    const char *sql;
-    char *text;
-    int64_t number;
-    char *name;
-};
-
-static void bind_write(sqlite3_stmt *q, void *user)
+static void draw_jitter(struct sedge_fleet *f)
 {
-    const struct write *w = user;
-    int n = sqlite3_bind_parameter_count(q);
+    uint64_t random;
 
-    if (n >= 1) sedge_db_bind_i64(q, 1, w->number);
-    if (n >= 2) sedge_db_bind_text(q, 2, w->name);
-    if (n >= 3) sedge_db_bind_text(q, 3, w->text);
-}
-
-static int write_work(struct sedge_db *db, void *arg, struct sedge_err *err)
-{
-    struct write *w = arg;
-
-    return sedge_db_run(db, w->sql, bind_write, w, err);
-}
-
-static void write_done(void *arg, int rc, const struct sedge_err *err)
-{
-    struct write *w = arg;
-    struct sedge_fleet *f = w->f;
-
-    if (rc != 0) sedge_log(SEDGE_WARN, "fleet", "store-failed", "%s", err->msg);
-    free(w->text);
-    free(w->name);
-    free(w);
-    f->ops_running--;
-    if (f->closing) maybe_closed(f);
-}
-
-static void submit(struct sedge_fleet *f, const char *sql, int64_t number, const char *name, const char *text)
-{
-    struct write *w = SEDGE_NEW(struct write);
-
-    w->f = f;
-    w->sql = sql;
-    w->number = number;
-    w->name = sedge_xstrdup(name);
-    w->text = sedge_xstrdup(text);
-    f->ops_running++;
-    sedge_dbw_submit(f->writer, write_work, write_done, w);
-}
-
-static void store_value(struct sedge_fleet *f, const char *name, int64_t v)
-{
-    submit(f, "INSERT INTO bridge_value (value, name) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?1", v,
-           name, NULL);
-}
-
-static int load_values(struct sedge_fleet *f, struct sedge_db *db, struct sedge_err *err)
-{
-    sqlite3_stmt *q = sedge_db_prepare(db, "SELECT name, value FROM bridge_value", err);
-    int rc;
-
-    if (!q) return -1;
-    while ((rc = sedge_db_step(db, q, err)) == 1) {
-        if (strcmp(sedge_db_text(q, 0), "fleet-sequence") == 0) f->sequence = sqlite3_column_int64(q, 1);
-        if (strcmp(sedge_db_text(q, 0), "fleet-cadence") == 0) f->cadence_wall = sqlite3_column_int64(q, 1);
-    }
-    (void)sqlite3_finalize(q);
-    return rc;
-}
-
-static void bind_sequence(sqlite3_stmt *q, void *user)
-{
-    const struct sedge_fleet *f = user;
-
-    sedge_db_bind_i64(q, 1, f->sequence);
-}
-
-/* The write of the last number used may have been lost with the power: a start skips one, and that is on the disk
- * before the first message, so that no number is ever used twice. */
-static int skip_number(struct sedge_fleet *f, struct sedge_db *db, struct sedge_err *err)
-{
-    f->sequence++;
-    return sedge_db_run(db,
-                        "INSERT INTO bridge_value (value, name) VALUES (?1, 'fleet-sequence')"
-                        " ON CONFLICT (name) DO UPDATE SET value = ?1",
-                        bind_sequence, f, err);
-}
-
-static void append_event(struct sedge_fleet *f, int64_t row, const char *trigger, struct json_object *info_take)
-{
-    struct event **end = &f->events;
-
-    while (*end)
-        end = &(*end)->next;
-    *end = SEDGE_NEW(struct event);
-    (*end)->row = row;
-    (*end)->trigger = sedge_xstrdup(trigger);
-    (*end)->info = info_take;
-}
-
-static void free_event(struct event *e)
-{
-    if (!e) return;
-    free(e->trigger);
-    json_object_put(e->info);
-    free(e);
-}
-
-static int load_events(struct sedge_fleet *f, struct sedge_db *db, struct sedge_err *err)
-{
-    sqlite3_stmt *q = sedge_db_prepare(db, "SELECT id, kind, info FROM bridge_event ORDER BY id", err);
-    int rc;
-
-    if (!q) return -1;
-    while ((rc = sedge_db_step(db, q, err)) == 1) {
-        const char *text = sedge_db_text(q, 2);
-        struct json_object *info = sedge_json_parse_object(text, strlen(text), "event", NULL);
-        f->next_row = sqlite3_column_int64(q, 0) + 1;
-        if (info) append_event(f, sqlite3_column_int64(q, 0), sedge_db_text(q, 1), info);
-    }
-    (void)sqlite3_finalize(q);
-    return rc;
-}
-
-static void forget_event(struct sedge_fleet *f, struct event *e)
-{
-    if (e->row) submit(f, "DELETE FROM bridge_event WHERE id = ?1", e->row, NULL, NULL);
-    free_event(e);
-}
-
-/* --- building a message ------------------------------------------------------------------------------------------ */
-
-static struct json_object *base_of(struct sedge_fleet *f, const char *type, const char *trigger, bool healthy)
-{
-    struct json_object *o = json_object_new_object();
-
-    sedge_json_add_str(o, "ggcVersion", f->version);
-    sedge_json_add_str(o, "platform", "linux");
-    sedge_json_add_str(o, "architecture", f->architecture);
-    sedge_json_add_str(o, "runtime", SEDGE_FLEET_RUNTIME);
-    sedge_json_add_str(o, "thing", f->thing);
-    sedge_json_add_str(o, "overallDeviceStatus", healthy ? "HEALTHY" : "UNHEALTHY");
-    sedge_json_add_i64(o, "sequenceNumber", f->sequence);
-    sedge_json_add_i64(o, "timestamp", sedge_wall_ms());
-    sedge_json_add_str(o, "messageType", type);
-    sedge_json_add_str(o, "trigger", trigger);
-    return o;
-}
-
-static const char *name_of(struct json_object *entry)
-{
-    return sedge_json_str(entry, "componentName", "");
-}
-
-static struct json_object *find_entry(struct json_object *all, const char *name)
-{
-    for (size_t i = 0; i < json_object_array_length(all); i++)
-        if (strcmp(name_of(json_object_array_get_idx(all, i)), name) == 0) return json_object_array_get_idx(all, i);
-    return NULL;
-}
-
-static bool is_healthy(struct json_object *all)
-{
-    for (size_t i = 0; i < json_object_array_length(all); i++)
-        if (strcmp(sedge_json_str(json_object_array_get_idx(all, i), "status", ""), "BROKEN") == 0) return false;
-    return true;
-}
-
-static bool all_stable(struct json_object *all)
-{
-    static const char *const moving[] = {"NEW", "INSTALLED", "STARTING", "STOPPING", "UNINSTALLING"};
-
-    for (size_t i = 0; i < json_object_array_length(all); i++)
-        for (size_t k = 0; k < SEDGE_ARRAY_LEN(moving); k++)
-            if (strcmp(sedge_json_str(json_object_array_get_idx(all, i), "status", ""), moving[k]) == 0) return false;
-    return true;
-}
-
-static void add_removed(struct json_object *list, const char *name)
-{
-    struct json_object *e = json_object_new_object();
-
-    sedge_json_add_str(e, "componentName", name);
-    sedge_json_add_str(e, "version", "");
-    json_object_object_add(e, "fleetConfigArns", json_object_new_array());
-    sedge_json_add_bool(e, "isRoot", false);
-    sedge_json_add_str(e, "status", "UNINSTALLED");
-    (void)json_object_array_add(list, e);
-}
-
-/* The changed components, and those that the cloud knows and that are not there any more. */
-static struct json_object *changed_of(struct sedge_fleet *f, struct json_object *all)
-{
-    struct json_object *list = json_object_new_array();
-
-    for (size_t i = 0; i < json_object_array_length(all); i++) {
-        struct json_object *e = json_object_array_get_idx(all, i);
-        if (sedge_strv_has(&f->dirty, name_of(e)) || !sedge_json_has(f->reported, name_of(e)))
-            (void)json_object_array_add(list, json_object_get(e));
-    }
-    json_object_object_foreach (f->reported, known, unused) {
-        (void)unused;
-        if (!find_entry(all, known)) add_removed(list, known);
-    }
-    return list;
+    sedge_random_bytes(&random, sizeof random);
+    f->jitter_ms = (int64_t)(random % (uint64_t)(f->o.cadence_s * 1000 / CADENCE_JITTER + 1));
 }
 
 /* --- sending ----------------------------------------------------------------------------------------------------- */
 
 static void sent_whole(struct sedge_fleet *f)
 {
-    if (f->flight_event) forget_event(f, sedge_steal(&f->flight_event));
+    json_object_put(f->known);
+    f->known = sedge_steal(&f->flight_known);
+    if (f->flight_event) sedge_fleet_forget_event(f, sedge_steal(&f->flight_event));
     if (!f->complete) return;
     f->cadence_wall = sedge_wall_ms();
-    store_value(f, "fleet-cadence", f->cadence_wall);
+    draw_jitter(f);
+    sedge_fleet_store_value(f, "fleet-cadence", f->cadence_wall);
 }
 
+static void add_name(struct sedge_strv *list, const char *name)
+{
+    if (!sedge_strv_has(list, name)) sedge_strv_add(list, name);
+}
+
+/* What was in it goes with the next one. Offline, only ends of cloud deployments are kept as messages: all else is in
+ * what RECONNECT tells. */
 static void not_sent(struct sedge_fleet *f)
 {
     for (size_t i = 0; i < f->flight.n; i++)
-        if (!sedge_strv_has(&f->dirty, f->flight.v[i])) sedge_strv_add(&f->dirty, f->flight.v[i]);
-    if (f->flight_event) {
+        add_name(&f->dirty, f->flight.v[i]);
+    if (f->flight_event && !f->flight_event->row && !f->online) {
+        sedge_fleet_free_event(sedge_steal(&f->flight_event));
+    } else if (f->flight_event) {
         f->flight_event->next = f->events;
         f->events = sedge_steal(&f->flight_event);
     }
     if (strcmp(f->flight_trigger, "NUCLEUS_LAUNCH") == 0) f->launched = false;
+    if (strcmp(f->flight_trigger, "RECONNECT") == 0) f->reconnected = true;
     if (strcmp(f->flight_trigger, "COMPONENT_STATUS_CHANGE") == 0)
-        f->reconnected = true; /* told with the next chance */
+        for (size_t i = 0; i < f->flight.n; i++)
+            add_name(&f->urgent, f->flight.v[i]);
 }
 
 static void clear_flight(struct sedge_fleet *f)
 {
     sedge_strv_release(&f->flight);
     free(sedge_steal(&f->flight_trigger));
+    json_object_put(sedge_steal(&f->flight_known));
+}
+
+static void end_flight(struct sedge_fleet *f)
+{
+    if (f->failed) {
+        not_sent(f);
+        f->ready_at = sedge_mono_ms() + RETRY_MS;
+    } else {
+        sent_whole(f);
+    }
+    clear_flight(f);
 }
 
 static void published_cb(void *user, int reason, const struct sedge_err *err)
@@ -309,12 +96,7 @@ static void published_cb(void *user, int reason, const struct sedge_err *err)
         sedge_log(SEDGE_WARN, "fleet", "not-sent", "%s", err->msg);
     }
     if (--f->waiting > 0) return;
-    if (f->failed)
-        not_sent(f);
-    else
-        sent_whole(f);
-    clear_flight(f);
-    if (f->failed) f->last_sent = sedge_mono_ms() + RETRY_MS - f->o.gap_ms;
+    end_flight(f);
     step(f);
 }
 
@@ -331,84 +113,143 @@ static void publish_chunks(struct sedge_fleet *f, struct json_object *chunks)
         else
             f->failed = true;
     }
-    if (f->waiting > 0) return;
-    not_sent(f); /* the connection is going */
-    clear_flight(f);
+    if (f->waiting == 0) end_flight(f); /* the connection is going */
 }
 
-static void remember_reported(struct sedge_fleet *f, struct json_object *all)
+/* What the cloud knows when it has the message: with a selection, what it knew and that. */
+static struct json_object *known_after(struct sedge_fleet *f, struct json_object *all, const struct sedge_strv *only)
 {
-    json_object_put(f->reported);
-    f->reported = json_object_new_object();
-    for (size_t i = 0; i < json_object_array_length(all); i++)
-        sedge_json_add_bool(f->reported, name_of(json_object_array_get_idx(all, i)), true);
+    struct json_object *names = sedge_fleet_names(all);
+    struct json_object *known;
+
+    if (!only) return names;
+    known = sedge_json_copy(f->known);
+    for (size_t i = 0; i < only->n; i++) {
+        if (sedge_json_has(names, only->v[i]))
+            sedge_json_add_bool(known, only->v[i], true);
+        else
+            json_object_object_del(known, only->v[i]);
+    }
+    json_object_put(names);
+    return known;
 }
 
+static void forget_told(struct sedge_fleet *f, const struct sedge_strv *told)
+{
+    struct sedge_strv left = {NULL, 0};
+
+    for (size_t i = 0; i < f->dirty.n; i++)
+        if (!sedge_strv_has(told, f->dirty.v[i])) sedge_strv_add(&left, f->dirty.v[i]);
+    sedge_strv_release(&f->dirty);
+    f->dirty = left;
+}
+
+/* `only` (may be NULL): just these, the rest stays for later. */
 static void send_message(struct sedge_fleet *f, struct json_object *all, bool complete, const char *trigger,
-                         struct event *event)
+                         struct sedge_fleet_event *event, const struct sedge_strv *only)
 {
-    sedge_auto_put struct json_object *components = complete ? json_object_get(all) : changed_of(f, all);
+    sedge_auto_put struct json_object *components = sedge_fleet_select(f, all, complete, only);
     sedge_auto_put struct json_object *base = NULL;
     sedge_auto_put struct json_object *chunks = NULL;
     size_t skipped = 0;
 
     f->sequence++;
-    store_value(f, "fleet-sequence", f->sequence);
-    base = base_of(f, complete ? "COMPLETE" : "PARTIAL", trigger, is_healthy(all));
-    if (event) json_object_object_add(base, "deploymentInformation", json_object_get(event->info));
+    sedge_fleet_store_value(f, "fleet-sequence", f->sequence);
+    base = sedge_fleet_base(f, complete, trigger, all);
+    if (event)
+        (void)json_object_object_add(base, "deploymentInformation", sedge_fleet_information(event->info, components));
     chunks = sedge_fleet_chunks(base, components, SEDGE_FLEET_MESSAGE_MAX, &skipped);
     if (skipped) sedge_log(SEDGE_ERROR, "fleet", "too-large", "%zu components do not fit into a message", skipped);
     f->failed = false;
     f->complete = complete;
     f->flight_event = event;
     f->flight_trigger = sedge_xstrdup(trigger);
+    f->flight_known = known_after(f, all, only);
     for (size_t i = 0; i < json_object_array_length(components); i++)
-        sedge_strv_add(&f->flight, name_of(json_object_array_get_idx(components, i)));
-    sedge_strv_release(&f->dirty);
-    remember_reported(f, all);
-    f->urgent = f->changed = f->reconnected = false;
+        sedge_strv_add(&f->flight, sedge_json_str(json_object_array_get_idx(components, i), "componentName", ""));
+    if (only) {
+        forget_told(f, only);
+    } else {
+        sedge_strv_release(&f->dirty);
+        f->changed = false;
+    }
+    sedge_strv_release(&f->urgent);
     f->last_sent = sedge_mono_ms();
     sedge_log(SEDGE_DEBUG, "fleet", "send", "trigger=%s sequence=%lld components=%zu", trigger, (long long)f->sequence,
               f->flight.n);
     publish_chunks(f, chunks);
 }
 
-static bool cadence_is_due(const struct sedge_fleet *f)
+/* --- when -------------------------------------------------------------------------------------------------------- */
+
+/* 0: now. A clock that went back must not put it off. */
+static int64_t until_cadence(const struct sedge_fleet *f)
 {
     int64_t since = sedge_wall_ms() - f->cadence_wall;
+    int64_t left = f->o.cadence_s * 1000 + f->jitter_ms - since;
 
-    return since < 0 || since >= f->o.cadence_s * 1000; /* a clock that went backwards: now */
+    return since < 0 || left < 0 ? 0 : left;
 }
 
-/* Which message is due, if any. */
-static void send_due(struct sedge_fleet *f, struct json_object *all, int64_t now)
+static void send_event(struct sedge_fleet *f, struct json_object *all)
 {
+    struct sedge_fleet_event *e = f->events;
+
+    f->events = e->next;
+    e->next = NULL;
+    send_message(f, all, false, e->trigger, e, NULL);
+}
+
+static void send_change(struct sedge_fleet *f, struct json_object *all)
+{
+    struct sedge_strv only = f->urgent;
+
+    f->urgent = (struct sedge_strv){NULL, 0};
+    send_message(f, all, false, "COMPONENT_STATUS_CHANGE", NULL, f->deployment ? &only : NULL);
+    sedge_strv_release(&only);
+}
+
+static bool reconnect_counts(const struct sedge_fleet *f, int64_t now)
+{
+    return f->dirty.n > 0 || f->last_reconnect == 0 || now - f->last_reconnect >= RECONNECT_GAP_MS;
+}
+
+/* Sends what is due. Otherwise in how many ms to look again; what happens until then looks by itself. */
+static int64_t send_due(struct sedge_fleet *f, struct json_object *all, int64_t now)
+{
+    bool reconnected = f->reconnected && reconnect_counts(f, now);
+    bool change = f->urgent.n > 0 || (f->changed && !f->deployment && sedge_fleet_all_stable(all));
+
+    if (f->launched && f->reconnected && !reconnected) f->reconnected = false;
     if (!f->launched) {
         f->launched = true;
-        send_message(f, all, true, "NUCLEUS_LAUNCH", NULL);
+        f->reconnected = false;
+        send_message(f, all, true, "NUCLEUS_LAUNCH", NULL, NULL);
     } else if (f->events) {
-        struct event *e = f->events;
-        f->events = e->next;
-        e->next = NULL;
-        send_message(f, all, false, e->trigger, e);
-    } else if (f->reconnected && (f->dirty.n > 0 || now - f->last_reconnect >= RECONNECT_GAP_MS)) {
+        send_event(f, all);
+    } else if (reconnected) {
         f->last_reconnect = now;
-        send_message(f, all, false, "RECONNECT", NULL);
-    } else if (!f->deploying && cadence_is_due(f)) {
-        send_message(f, all, true, "CADENCE", NULL);
-    } else if (f->urgent || (f->changed && !f->deploying && all_stable(all))) {
-        send_message(f, all, false, "COMPONENT_STATUS_CHANGE", NULL);
+        f->reconnected = false;
+        send_message(f, all, false, "RECONNECT", NULL, NULL);
+    } else if (!f->deployment && until_cadence(f) == 0) {
+        send_message(f, all, true, "CADENCE", NULL, NULL);
+    } else if (change && now - f->last_sent >= f->o.gap_ms) {
+        send_change(f, all);
+    } else {
+        return change ? f->o.gap_ms - (now - f->last_sent) : until_cadence(f);
     }
+    return -1;
 }
 
 static void step(struct sedge_fleet *f)
 {
     int64_t now = sedge_mono_ms();
+    int64_t again;
     sedge_auto_put struct json_object *all = NULL;
 
     if (f->closing || !f->online || f->waiting > 0) return;
-    if (now < f->ready_at || (f->last_sent && now - f->last_sent < f->o.gap_ms)) {
-        arm(f, f->ready_at > now ? f->ready_at - now : f->o.gap_ms - (now - f->last_sent));
+    if (now < f->ready_at) {
+        arm(f, f->ready_at - now);
         return;
     }
     if (!f->launched && !f->settled && now - f->started < f->o.launch_ms) {
@@ -416,8 +257,9 @@ static void step(struct sedge_fleet *f)
         return;
     }
     all = f->ops.components(f->ops.env);
-    if (all) send_due(f, all, now);
-    arm(f, f->events || f->changed || !all ? f->o.gap_ms : 60000);
+    again = all ? send_due(f, all, now) : f->o.gap_ms;
+    if (again >= 0 && !(f->deployment && again == 0)) arm(f, again); /* the end of a deployment looks again */
+    if (again < 0 && f->waiting == 0) arm(f, RETRY_MS);
 }
 
 static void timer_cb(uv_timer_t *t)
@@ -438,7 +280,10 @@ static void state_cb(void *user, enum sedge_mqtt_state state, bool first, const 
 
     (void)why;
     f->online = state == SEDGE_MQTT_CONNECTED;
-    if (!f->online) return;
+    if (!f->online) {
+        sedge_fleet_drop_local_events(f); /* RECONNECT has the changes */
+        return;
+    }
     f->reconnected = !first;
     f->ready_at = sedge_mono_ms() + AFTER_CONNECT_MS;
     arm(f, AFTER_CONNECT_MS);
@@ -448,16 +293,18 @@ static void state_cb(void *user, enum sedge_mqtt_state state, bool first, const 
 
 static void free_fleet(struct sedge_fleet *f)
 {
-    struct event *e;
+    struct sedge_fleet_event *e;
 
     while ((e = f->events)) {
         f->events = e->next;
-        free_event(e);
+        sedge_fleet_free_event(e);
     }
-    free_event(f->flight_event);
+    sedge_fleet_free_event(f->flight_event);
     clear_flight(f);
     sedge_strv_release(&f->dirty);
-    json_object_put(f->reported);
+    sedge_strv_release(&f->urgent);
+    json_object_put(f->known);
+    free(f->deployment);
     free(f->thing);
     free(f->version);
     free(f->architecture);
@@ -471,15 +318,14 @@ struct sedge_fleet *sedge_fleet_new(uv_loop_t *loop, struct sedge_db *db, const 
 
     f->loop = loop;
     f->o = *o;
-    if (f->o.cadence_s < CADENCE_MIN_S) f->o.cadence_s = CADENCE_MIN_S;
     f->thing = sedge_xstrdup(o->thing);
     f->version = sedge_xstrdup(o->version);
     f->architecture = sedge_xstrdup(o->architecture);
     f->ops = *ops;
-    f->reported = json_object_new_object();
+    f->known = json_object_new_object();
     f->next_row = 1;
-    if (sedge_db_exec(db, sedge_bridge_schema, err) != 0 || load_values(f, db, err) != 0 ||
-        load_events(f, db, err) != 0 || skip_number(f, db, err) != 0) {
+    draw_jitter(f);
+    if (sedge_fleet_load(f, db, err) != 0) {
         free_fleet(f);
         return NULL;
     }
@@ -497,6 +343,14 @@ void sedge_fleet_start(struct sedge_fleet *f, struct sedge_mqtt *mqtt, struct se
     sedge_mqtt_on_state(mqtt, state_cb, f);
 }
 
+void sedge_fleet_set_cadence(struct sedge_fleet *f, int64_t cadence_s)
+{
+    if (cadence_s == f->o.cadence_s) return;
+    f->o.cadence_s = cadence_s;
+    draw_jitter(f);
+    arm(f, 0);
+}
+
 void sedge_fleet_settled(struct sedge_fleet *f)
 {
     f->settled = true;
@@ -505,43 +359,26 @@ void sedge_fleet_settled(struct sedge_fleet *f)
 
 void sedge_fleet_component(struct sedge_fleet *f, const char *name, const char *state)
 {
-    bool errored = strcmp(state, "ERRORED") == 0;
-
-    if (!sedge_strv_has(&f->dirty, name)) sedge_strv_add(&f->dirty, name);
-    if (errored || (strcmp(state, "BROKEN") == 0 && !f->deploying)) f->urgent = true;
+    add_name(&f->dirty, name);
+    if (strcmp(state, "ERRORED") == 0 || (strcmp(state, "BROKEN") == 0 && !f->deployment)) add_name(&f->urgent, name);
     f->changed = true;
-    if (f->launched) arm(f, f->urgent ? 0 : 100); /* a moment, for what changes together */
+    if (f->launched) arm(f, f->urgent.n ? 0 : COLLECT_MS);
 }
 
-void sedge_fleet_deployment_began(struct sedge_fleet *f)
+void sedge_fleet_deployment_began(struct sedge_fleet *f, const char *id)
 {
-    f->deploying = true;
+    free(f->deployment);
+    f->deployment = sedge_xstrdup(id);
 }
 
-static void store_event(struct sedge_fleet *f, const char *trigger, struct json_object *info)
+void sedge_fleet_deployment_ended(struct sedge_fleet *f, const char *id, enum sedge_fleet_deployment kind,
+                                  struct json_object *info)
 {
-    int64_t row = f->next_row++;
-    size_t n = 0;
-
-    for (struct event *e = f->events; e; e = e->next)
-        n++;
-    if (n >= SEDGE_FLEET_EVENTS_MAX) {
-        struct event *oldest = f->events;
-        f->events = oldest->next;
-        forget_event(f, oldest);
-    }
-    append_event(f, row, trigger, sedge_json_copy(info));
-    if (f->writer)
-        submit(f, "INSERT INTO bridge_event (id, kind, info) VALUES (?1, ?2, ?3)", row, trigger, sedge_json_text(info));
-}
-
-void sedge_fleet_deployment_ended(struct sedge_fleet *f, enum sedge_fleet_deployment kind, struct json_object *info)
-{
-    f->deploying = false;
+    if (sedge_str_eq(f->deployment, id)) free(sedge_steal(&f->deployment)); /* not for one that was only queued */
     if (kind != SEDGE_FLEET_LOCAL)
-        store_event(f, kind == SEDGE_FLEET_THING ? "THING_DEPLOYMENT" : "THING_GROUP_DEPLOYMENT", info);
+        sedge_fleet_store_event(f, kind == SEDGE_FLEET_THING ? "THING_DEPLOYMENT" : "THING_GROUP_DEPLOYMENT", info);
     else if (f->online)
-        append_event(f, 0, "LOCAL_DEPLOYMENT", sedge_json_copy(info)); /* offline: RECONNECT carries the changes */
+        sedge_fleet_append_event(f, 0, "LOCAL_DEPLOYMENT", sedge_json_copy(info)); /* offline: RECONNECT has it */
     arm(f, 0);
 }
 
@@ -559,6 +396,12 @@ static void maybe_closed(struct sedge_fleet *f)
 {
     if (f->ops_running > 0 || uv_is_closing((uv_handle_t *)&f->timer)) return;
     uv_close((uv_handle_t *)&f->timer, timer_closed_cb);
+}
+
+void sedge_fleet_stored(struct sedge_fleet *f)
+{
+    f->ops_running--;
+    if (f->closing) maybe_closed(f);
 }
 
 void sedge_fleet_close(struct sedge_fleet *f, void (*closed)(void *user), void *user)

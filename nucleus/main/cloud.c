@@ -9,7 +9,9 @@
 
 #include <string.h>
 
-#define GGC_VERSION "2.17.0"
+#define GGC_VERSION  "2.17.0"
+#define FLEET_STATUS "fleetStatus"
+#define CADENCE      "periodicStatusPublishIntervalSeconds"
 
 /* ---- jobs ---- */
 
@@ -38,26 +40,34 @@ struct listing {
     struct json_object *list;
 };
 
+/* Only of a component that does not work; what it once had is no news (spec/cloud-protocol.md 13.4). */
+static struct json_object *status_details(const struct sedge_service_info *info)
+{
+    struct json_object *codes, *o;
+
+    if (info->state != SEDGE_LC_ERRORED && info->state != SEDGE_LC_BROKEN) return NULL;
+    codes = json_object_new_array();
+    (void)json_object_array_add(codes, json_object_new_string(sedge_status_name(info->code)));
+    o = json_object_new_object();
+    (void)json_object_object_add(o, "statusCodes", codes);
+    sedge_json_add_str(o, "statusReason", info->reason);
+    return o;
+}
+
 static int add_component(const struct sedge_service_info *info, void *user)
 {
     struct listing *l = user;
     struct json_object *o = json_object_new_object();
-    struct json_object *status = NULL;
     bool root = false;
+    struct json_object *arns = sedge_deployer_arns_of(l->n->deployer, info->name, &root);
 
+    if (info->builtin && json_object_array_length(arns) == 0) json_object_put(sedge_steal(&arns));
     sedge_json_add_str(o, "componentName", info->name);
     sedge_json_add_str(o, "version", info->version);
-    (void)json_object_object_add(o, "fleetConfigArns", sedge_deployer_arns_of(l->n->deployer, info->name, &root));
+    (void)json_object_object_add(o, "fleetConfigArns", arns);
     sedge_json_add_bool(o, "isRoot", root);
     sedge_json_add_str(o, "status", sedge_lc_wire(info->state));
-    if (info->code != SEDGE_STATUS_NONE) {
-        struct json_object *codes = json_object_new_array();
-        (void)json_object_array_add(codes, json_object_new_string(sedge_status_name(info->code)));
-        status = json_object_new_object();
-        (void)json_object_object_add(status, "statusCodes", codes);
-        sedge_json_add_str(status, "statusReason", info->reason);
-    }
-    (void)json_object_object_add(o, "componentStatusDetails", status);
+    (void)json_object_object_add(o, "componentStatusDetails", status_details(info));
     (void)json_object_array_add(l->list, o);
     return 0;
 }
@@ -112,7 +122,7 @@ static void tell_fleet(struct sedge_nucleus *n, const struct sedge_deploy_report
     sedge_json_add_str(info, "deploymentId", r->deployment_id);
     if (r->unchanged_roots)
         (void)json_object_object_add(info, "unchangedRootComponents", json_object_get(r->unchanged_roots));
-    sedge_fleet_deployment_ended(n->fleet,
+    sedge_fleet_deployment_ended(n->fleet, r->id,
                                  r->source == SEDGE_SOURCE_LOCAL ? SEDGE_FLEET_LOCAL : SEDGE_FLEET_THING_GROUP, info);
 }
 
@@ -124,7 +134,7 @@ void sedge_cloud_report(void *env, const struct sedge_deploy_report *r)
     struct outcome out;
 
     if (!n->mqtt) return;
-    if (!r->terminal && n->fleet) sedge_fleet_deployment_began(n->fleet);
+    if (!r->terminal && n->fleet) sedge_fleet_deployment_began(n->fleet, r->id);
     read_outcome(r->details, &out);
     if (r->details) details = sedge_outcome_for_job(&out.o);
     if (r->source == SEDGE_SOURCE_JOBS && n->jobs &&
@@ -153,17 +163,30 @@ static int count_pending(const struct sedge_service_info *info, void *user)
     return 0;
 }
 
-void sedge_cloud_service_event(struct sedge_nucleus *n, const struct sedge_service_event *event)
+/* All components have come to rest after the start. */
+static void look_settled(struct sedge_nucleus *n)
 {
     size_t pending = 0;
 
-    if (!n->fleet) return;
-    sedge_fleet_component(n->fleet, event->name, sedge_lc_wire(event->state));
     if (n->settled) return;
     sedge_supervisor_each(n->supervisor, count_pending, &pending);
     if (pending > 0) return;
     n->settled = true;
     sedge_fleet_settled(n->fleet);
+}
+
+void sedge_cloud_service_event(struct sedge_nucleus *n, const struct sedge_service_event *event)
+{
+    if (!n->fleet) return;
+    sedge_fleet_component(n->fleet, event->name, sedge_lc_wire(event->state));
+    look_settled(n);
+}
+
+void sedge_cloud_set_cadence(struct sedge_nucleus *n)
+{
+    int64_t s = sedge_settings_interval(n, FLEET_STATUS, CADENCE);
+
+    if (n->fleet && s > 0) sedge_fleet_set_cadence(n->fleet, s); /* too short: what is in force stays */
 }
 
 /* ---- life ---- */
@@ -199,7 +222,8 @@ static int open_bridge(struct sedge_nucleus *n, const char *thing, struct sedge_
     fleet.thing = thing;
     fleet.version = GGC_VERSION;
     fleet.architecture = sedge_json_str(platform, "architecture", "unknown");
-    fleet.cadence_s = sedge_nucleus_param_i64(n->config, "fleetStatus.periodicStatusPublishIntervalSeconds");
+    fleet.cadence_s = sedge_settings_interval(n, FLEET_STATUS, CADENCE);
+    if (fleet.cadence_s < 0) fleet.cadence_s = sedge_settings_default_interval(FLEET_STATUS, CADENCE);
     n->fleet = sedge_fleet_new(&n->loop, n->db, &fleet, &fleet_ops, err);
     if (!n->fleet) return -1;
     sedge_shadow_sync_options_default(&shadows);
@@ -259,4 +283,5 @@ void sedge_cloud_start(struct sedge_nucleus *n)
     sedge_fleet_start(n->fleet, n->mqtt, n->writer);
     sedge_nucleus_sync_shadows(n);
     sedge_mqtt_start(n->mqtt);
+    look_settled(n);
 }

@@ -280,6 +280,7 @@ static void changed_cb(const struct sedge_config_event *event, void *user)
     if (n->stopping) return;
     if (!*key || strcasecmp(key, "logging") == 0) sedge_settings_apply_log(n); /* "": all of it has been removed */
     if (!*key || strcasecmp(key, "telemetry") == 0) sedge_nucleus_configure_telemetry(n);
+    if (strcasecmp(key, "fleetStatus") == 0) sedge_cloud_set_cadence(n);
     if (strcasecmp(key, "objectStore") == 0) {
         sedge_auto_put struct json_object *store = sedge_settings_store(n);
         sedge_fetcher_set_store(n->fetcher, store);

@@ -286,7 +286,7 @@ static struct json_object *components_of(void *env)
 {
     const struct driver *d = env;
 
-    return json_object_get(d->components);
+    return d->components ? sedge_json_copy(d->components) : NULL;
 }
 
 static void op_components(struct driver *d, struct json_object *c)
@@ -308,8 +308,18 @@ static void op_component(struct driver *d, struct json_object *c)
 
 static void op_deployed(struct driver *d, struct json_object *c)
 {
-    sedge_fleet_deployment_ended(d->fleet, (enum sedge_fleet_deployment)sedge_json_i64(c, "kind", 0),
-                                 sedge_json_obj(c, "info"));
+    sedge_fleet_deployment_ended(d->fleet, sedge_json_str(c, "id", "d"),
+                                 (enum sedge_fleet_deployment)sedge_json_i64(c, "kind", 0), sedge_json_obj(c, "info"));
+}
+
+static void op_deploying(struct driver *d, struct json_object *c)
+{
+    sedge_fleet_deployment_began(d->fleet, sedge_json_str(c, "id", "d"));
+}
+
+static void op_cadence(struct driver *d, struct json_object *c)
+{
+    sedge_fleet_set_cadence(d->fleet, sedge_json_i64(c, "seconds", 1));
 }
 
 static int start_fleet(struct driver *d, struct sedge_db *db, struct sedge_err *err)
@@ -321,6 +331,8 @@ static int start_fleet(struct driver *d, struct sedge_db *db, struct sedge_err *
     o.thing = sedge_json_str(d->o, "thing", "thing");
     o.version = "2.17.0";
     o.gap_ms = sedge_json_i64(d->o, "gapMs", 50);
+    o.launch_ms = sedge_json_i64(d->o, "launchMs", o.launch_ms);
+    o.cadence_s = sedge_json_i64(d->o, "cadenceS", o.cadence_s);
     d->fleet = sedge_fleet_new(&d->loop, db, &o, &fleet_ops, err);
     return d->fleet ? 0 : -1;
 }
@@ -358,7 +370,7 @@ static const struct {
            {"status", op_status},         {"progress", op_progress},   {"poll", op_poll},
            {"adopt", op_adopt},           {"spool", op_spool},         {"stats", op_stats},
            {"components", op_components}, {"settled", op_settled},     {"component", op_component},
-           {"deployed", op_deployed}};
+           {"deployed", op_deployed},     {"deploying", op_deploying}, {"cadence", op_cadence}};
 
 static void run_line(struct driver *d, const char *line, size_t n)
 {

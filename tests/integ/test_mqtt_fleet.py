@@ -89,6 +89,151 @@ def test_a_deployment_is_told_with_its_information_and_removed_components(cloud,
     cloud.quiet("message", 0.4)
 
 
+def errored(name):
+    return {**entry(name, "ERRORED"), "componentStatusDetails": {"statusCodes": ["RUN_ERROR"], "statusReason": "exit code 1"}}
+
+
+INFO = {"status": "SUCCEEDED", "deploymentId": "d-1", "unchangedRootComponents": ["A", "B"]}
+
+
+def test_during_a_deployment_only_an_errored_component_is_told_alone_and_the_rest_with_the_end(cloud, device):
+    d, _ = launch(cloud, device, entry("A"), entry("B"), entry("C"))
+    d.send("deploying", id="d")
+    d.send("components", list=[entry("A"), entry("B", "BROKEN"), errored("C")])
+    d.send("component", name="B", state="STARTING")
+    d.send("component", name="B", state="BROKEN")
+    cloud.quiet("message", 0.4)
+    d.send("component", name="C", state="ERRORED")
+    m = message(cloud)
+    assert m["trigger"] == "COMPONENT_STATUS_CHANGE" and [c["componentName"] for c in m["components"]] == ["C"]
+    assert m["components"][0]["componentStatusDetails"]["statusReason"] == "exit code 1"
+    d.send("deployed", id="d", kind=0, info=INFO)
+    m = message(cloud)
+    assert m["trigger"] == "THING_GROUP_DEPLOYMENT" and [c["componentName"] for c in m["components"]] == ["B"]
+    assert m["deploymentInformation"]["unchangedRootComponents"] == ["A"]  # B is in the message itself
+
+
+def test_the_end_of_another_deployment_does_not_end_the_one_under_way(cloud, device):
+    d, _ = launch(cloud, device, entry("A"), entry("B"))
+    d.send("deploying", id="d")
+    d.send("deployed", id="queued", kind=0, info={"deploymentId": "queued", "status": "CANCELED"})
+    assert message(cloud)["deploymentInformation"]["deploymentId"] == "queued"
+    d.send("component", name="A", state="FINISHED")
+    cloud.quiet("message", 0.4)
+    d.send("deployed", id="d", kind=1, info=INFO)
+    assert message(cloud)["trigger"] == "THING_DEPLOYMENT"
+
+
+def test_other_changes_wait_until_everything_is_at_rest(cloud, device):
+    d, _ = launch(cloud, device, entry("A"), entry("B"))
+    d.send("components", list=[entry("A", "STARTING"), entry("B", "FINISHED")])
+    d.send("component", name="B", state="FINISHED")
+    cloud.quiet("message", 0.4)
+    d.send("components", list=[entry("A"), entry("B", "FINISHED")])
+    d.send("component", name="A", state="RUNNING")
+    m = message(cloud)
+    assert m["trigger"] == "COMPONENT_STATUS_CHANGE" and [c["componentName"] for c in m["components"]] == ["A", "B"]
+
+
+def test_an_error_is_told_at_once_together_with_what_was_collected(cloud, device):
+    d, _ = launch(cloud, device, entry("A"), entry("B"), entry("C"))
+    d.send("components", list=[entry("A", "STARTING"), errored("B"), entry("C", "FINISHED")])
+    d.send("component", name="C", state="FINISHED")
+    d.send("component", name="B", state="ERRORED")
+    m = message(cloud)
+    assert [(c["componentName"], c["status"]) for c in m["components"]] == [("B", "ERRORED"), ("C", "FINISHED")]
+
+
+def test_a_change_keeps_its_distance_and_the_end_of_a_deployment_does_not(cloud, device):
+    d = device(gapMs=60000)
+    d.send("components", list=[entry("A"), entry("B")])
+    d.wait("connected")
+    d.send("settled")
+    assert message(cloud)["trigger"] == "NUCLEUS_LAUNCH"
+    d.send("component", name="B", state="BROKEN")
+    cloud.quiet("message", 0.4)
+    d.send("deployed", kind=2, info=INFO)
+    m = message(cloud)
+    assert m["trigger"] == "LOCAL_DEPLOYMENT" and [c["componentName"] for c in m["components"]] == ["B"]
+
+
+def test_parts_of_the_nucleus_have_the_arns_of_the_whole_message(cloud, device):
+    other = ARN.replace("cameras", "lamps")
+    own = {**entry("DeploymentService"), "fleetConfigArns": None, "isRoot": False}
+    _, m = launch(cloud, device, entry("A"), {**entry("B"), "fleetConfigArns": [ARN, other]}, own)
+    assert m["components"][2]["fleetConfigArns"] == [ARN, other] and m["components"][2]["isRoot"] is False
+
+
+def test_the_launch_message_is_sent_in_time_even_if_nothing_comes_to_rest(cloud, device):
+    d = device(launchMs=500)
+    d.send("components", list=[entry("A", "STARTING")])
+    m = message(cloud)
+    assert (m["trigger"], m["components"][0]["status"]) == ("NUCLEUS_LAUNCH", "STARTING")
+
+
+def test_a_complete_message_comes_with_each_interval_and_at_once_when_a_new_one_is_over(cloud, device):
+    d = device(cadenceS=1)
+    d.send("components", list=[entry("A")])
+    d.wait("connected")
+    d.send("settled")
+    numbers = [message(cloud) for _ in range(3)]
+    assert [(m["trigger"], m["messageType"]) for m in numbers] == [("NUCLEUS_LAUNCH", "COMPLETE")] + 2 * [("CADENCE", "COMPLETE")]
+    assert [m["sequenceNumber"] - numbers[0]["sequenceNumber"] for m in numbers] == [0, 1, 2]
+    d.send("cadence", seconds=86400)
+    d.kill()
+    d, _ = launch(cloud, device, entry("A"))
+    cloud.quiet("message", 1.2)
+    d.send("cadence", seconds=1)
+    assert message(cloud)["trigger"] == "CADENCE"
+
+
+def test_a_message_that_is_too_large_comes_in_chunks_with_one_number(cloud, device):
+    names = [f"component-{i:04}-{'x' * 90}" for i in range(600)]
+    d = device()
+    d.send("components", list=[entry(n) for n in names])
+    d.wait("connected")
+    d.send("settled")
+    first = message(cloud)
+    chunks = [first] + [message(cloud) for _ in range(first["chunkInfo"]["totalChunks"] - 1)]
+    assert [c["chunkInfo"]["chunkId"] for c in chunks] == list(range(1, len(chunks) + 1)) and len(chunks) > 1
+    assert len({(c["sequenceNumber"], c["timestamp"]) for c in chunks}) == 1
+    assert [c["componentName"] for m in chunks for c in m["components"]] == names
+    assert all(len(json.dumps(c, separators=(",", ":"))) <= 128000 for c in chunks)
+
+
+def test_a_removed_component_is_told_once_even_if_the_message_was_lost(broker, cloud, device):
+    d, _ = launch(cloud, device, entry("A"), entry("old"))
+    broker.stop()
+    d.wait("disconnected")
+    cloud.wait("disconnected")
+    d.send("components", list=[entry("A")])
+    d.send("deployed", kind=2, info={"deploymentId": "local"})  # told by RECONNECT
+    d.send("component", name="old", state="FINISHED")
+    broker.start()
+    cloud.wait("granted")
+    m = message(cloud)
+    assert m["trigger"] == "RECONNECT" and "deploymentInformation" not in m
+    assert [(c["componentName"], c["status"]) for c in m["components"]] == [("old", "UNINSTALLED")]
+    d.send("component", name="A", state="RUNNING")
+    assert [c["componentName"] for c in message(cloud)["components"]] == ["A"]
+
+
+def test_a_reconnect_without_changes_is_told_once_a_minute(broker, cloud, device):
+    d, _ = launch(cloud, device, entry("A"))
+    for told in (True, False):
+        broker.stop()
+        d.wait("disconnected")
+        cloud.wait("disconnected")
+        broker.start()
+        cloud.wait("granted")
+        d.wait("connected", 20)
+        if told:
+            m = message(cloud)
+            assert (m["trigger"], m["components"]) == ("RECONNECT", [])
+        else:
+            cloud.quiet("message", 0.8)
+
+
 def test_deployments_that_ended_offline_are_told_after_a_kill(broker, cloud, device):
     d, _ = launch(cloud, device, entry("A"))
     broker.stop()
