@@ -6,15 +6,13 @@
 #define EXPIRE_BATCH 1000
 #define COLUMNS                                                                                                        \
     "SELECT e.thing_id, e.deployment_id, e.exec_no, e.status, e.version, e.queued_at, e.started_at, e.updated_at,"     \
-    " e.deadline_at, e.step_deadline_at, e.details, d.job_id, d.device_doc, d.policy, d.state"                         \
+    " e.deadline_at, e.step_deadline_at, e.details, d.job_id, d.state, e.flags"                                        \
     " FROM execution e JOIN deployment d ON d.id = e.deployment_id "
 
 void sedge_exec_release_row(struct sedge_exec *e)
 {
     free(e->details);
     free(e->job_id);
-    free(e->document);
-    free(e->policy);
     *e = (struct sedge_exec){0};
 }
 
@@ -31,12 +29,11 @@ static void read_row(sqlite3_stmt *q, struct sedge_exec *e)
         .updated_at = sqlite3_column_int64(q, 7),
         .deadline_at = sqlite3_column_int64(q, 8),
         .step_deadline_at = sqlite3_column_int64(q, 9),
-        .deployment_state = sqlite3_column_int64(q, 14),
+        .deployment_state = sqlite3_column_int64(q, 12),
+        .flags = sqlite3_column_int64(q, 13),
     };
     if (sqlite3_column_type(q, 10) != SQLITE_NULL) e->details = sedge_xstrdup(sedge_db_text(q, 10));
     e->job_id = sedge_xstrdup(sedge_db_text(q, 11));
-    e->document = sedge_xstrdup(sedge_db_text(q, 12));
-    e->policy = sedge_xstrdup(sedge_db_text(q, 13));
 }
 
 bool sedge_exec_terminal(int64_t status)
@@ -46,10 +43,15 @@ bool sedge_exec_terminal(int64_t status)
 
 int sedge_exec_mark_dirty(struct sedge_db *db, int64_t thing_id, struct sedge_err *err)
 {
+    return sedge_exec_mark(db, thing_id, SEDGE_EXEC_NS_DEPLOY, err);
+}
+
+int sedge_exec_mark(struct sedge_db *db, int64_t thing_id, int ns, struct sedge_err *err)
+{
     return sedge_q_run(db, err,
                        "INSERT INTO dirty(thing_id,ns,seq) VALUES(?1,?2,1)"
                        " ON CONFLICT(thing_id,ns) DO UPDATE SET seq=seq+1",
-                       "ii", thing_id, (int64_t)SEDGE_EXEC_NS_DEPLOY);
+                       "ii", thing_id, (int64_t)ns);
 }
 
 static int reopen(struct sedge_db *db, int64_t deployment_id, struct sedge_err *err)
@@ -113,8 +115,9 @@ int sedge_exec_end(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t d
 int sedge_exec_settle(struct sedge_db *db, int64_t deployment_id, struct sedge_err *err)
 {
     return sedge_q_run(db, err,
-                       "UPDATE deployment SET state=CASE WHEN EXISTS(SELECT 1 FROM execution WHERE deployment_id=?1"
-                       " AND status IN (0,1)) THEN ?2 ELSE ?3 END WHERE id=?1 AND state IN (?2,?3)",
+                       "UPDATE deployment SET state=?2+?3-state WHERE id=?1 AND state IN (?2,?3) AND"
+                       " state<>CASE WHEN EXISTS(SELECT 1 FROM execution WHERE deployment_id=?1 AND status IN (0,1))"
+                       " THEN ?2 ELSE ?3 END",
                        "iii", deployment_id, (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE);
 }
 
@@ -158,17 +161,17 @@ int sedge_exec_expire(struct sedge_db *db, int64_t now, int *n, struct sedge_err
 int sedge_exec_pending(struct sedge_db *db, int64_t thing_id, struct sedge_exec *rows, int max, struct sedge_err *err)
 {
     /* An open execution of a superseded deployment, or a queued one of a cancelled deployment, is never offered. */
-    sqlite3_stmt *q = sedge_q(db, err,
-                              COLUMNS "WHERE e.thing_id=?1 AND e.status IN (0,1) AND (e.flags & 1)=0 AND"
-                                      " (d.state IN (?2,?3) OR (d.state=?4 AND e.status=1))"
-                                      " ORDER BY e.status DESC, e.queued_at, e.deployment_id LIMIT ?5",
-                              "iiiii", thing_id, (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE,
-                              (int64_t)SEDGE_DEP_CANCELED, (int64_t)max);
+    sqlite3_stmt *q = sedge_q_kept(db, err,
+                                   COLUMNS "WHERE e.thing_id=?1 AND e.status IN (0,1) AND (e.flags & 1)=0 AND"
+                                           " (d.state IN (?2,?3) OR (d.state=?4 AND e.status=1))"
+                                           " ORDER BY e.status DESC, e.queued_at, e.deployment_id LIMIT ?5",
+                                   "iiiii", thing_id, (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE,
+                                   (int64_t)SEDGE_DEP_CANCELED, (int64_t)max);
     int n = 0, rc = -1;
 
     while (q && (rc = sedge_db_step(db, q, err)) == 1 && n < max)
         read_row(q, &rows[n++]);
-    (void)sqlite3_finalize(q);
+    sedge_db_done(db, q);
     if (rc >= 0) return n;
     while (n > 0)
         sedge_exec_release_row(&rows[--n]);
@@ -178,21 +181,62 @@ int sedge_exec_pending(struct sedge_db *db, int64_t thing_id, struct sedge_exec 
 int sedge_exec_find(struct sedge_db *db, int64_t thing_id, const char *job_id, int64_t exec_no, struct sedge_exec *out,
                     struct sedge_err *err)
 {
-    sqlite3_stmt *q = sedge_q(db, err,
-                              COLUMNS "WHERE e.thing_id=?1 AND d.job_id=?2 AND (?3=0 OR e.exec_no=?3)"
-                                      " ORDER BY e.exec_no DESC LIMIT 1",
-                              "iti", thing_id, job_id, exec_no);
+    sqlite3_stmt *q = sedge_q_kept(db, err,
+                                   COLUMNS "WHERE e.thing_id=?1 AND d.job_id=?2 AND (?3=0 OR e.exec_no=?3)"
+                                           " ORDER BY e.exec_no DESC LIMIT 1",
+                                   "iti", thing_id, job_id, exec_no);
     int rc = q ? sedge_db_step(db, q, err) : -1;
 
     if (rc == 1) read_row(q, out);
-    (void)sqlite3_finalize(q);
+    sedge_db_done(db, q);
     return rc;
+}
+
+int sedge_exec_newest(struct sedge_db *db, int64_t thing_id, int64_t deployment_id, struct sedge_exec *out,
+                      struct sedge_err *err)
+{
+    sqlite3_stmt *q =
+        sedge_q_kept(db, err, COLUMNS "WHERE e.thing_id=?1 AND e.deployment_id=?2 ORDER BY e.exec_no DESC LIMIT 1",
+                     "ii", thing_id, deployment_id);
+    int rc = q ? sedge_db_step(db, q, err) : -1;
+
+    if (rc == 1) read_row(q, out);
+    sedge_db_done(db, q);
+    return rc;
+}
+
+int sedge_exec_store_late(struct sedge_db *db, const struct sedge_exec *e, int64_t status, struct sedge_err *err)
+{
+    return sedge_q_run(db, err,
+                       "UPDATE execution SET late_status=?4 WHERE thing_id=?1 AND deployment_id=?2 AND exec_no=?3",
+                       "iiii", e->thing_id, e->deployment_id, e->exec_no, status);
+}
+
+int sedge_exec_offer_again(struct sedge_db *db, int64_t now, int64_t thing_id, struct sedge_err *err)
+{
+    int64_t over[SEDGE_CLOUD_GROUPS_OF_THING];
+    sqlite3_stmt *q =
+        sedge_q_kept(db, err,
+                     "SELECT e.deployment_id FROM execution e JOIN target g ON g.current_deployment=e.deployment_id"
+                     " JOIN deployment d ON d.id=e.deployment_id WHERE e.thing_id=?1 AND g.kind=?2 AND"
+                     " d.state IN (?3,?4) GROUP BY e.deployment_id HAVING MIN(e.status)>?5"
+                     " ORDER BY d.creation_ms LIMIT ?6",
+                     "iiiiii", thing_id, (int64_t)SEDGE_TARGET_GROUP, (int64_t)SEDGE_DEP_ROLLING,
+                     (int64_t)SEDGE_DEP_ACTIVE, (int64_t)SEDGE_EXEC_IN_PROGRESS, (int64_t)SEDGE_ARRAY_LEN(over));
+    int n = 0, rc = -1;
+
+    while (q && (rc = sedge_db_step(db, q, err)) == 1 && n < (int)SEDGE_ARRAY_LEN(over))
+        over[n++] = sqlite3_column_int64(q, 0);
+    sedge_db_done(db, q);
+    for (int i = 0; rc >= 0 && i < n; i++)
+        rc = sedge_exec_offer(db, now, thing_id, over[i], err);
+    return rc < 0 ? -1 : 0;
 }
 
 int sedge_exec_late(struct sedge_db *db, int64_t now, int64_t thing_id, int *offered, struct sedge_err *err)
 {
     int64_t missing[SEDGE_CLOUD_GROUPS_OF_THING + 1];
-    sqlite3_stmt *q = sedge_q(
+    sqlite3_stmt *q = sedge_q_kept(
         db, err,
         "SELECT d.id FROM target g JOIN deployment d ON d.id=g.current_deployment"
         " WHERE d.state IN (?2,?3) AND ((g.kind=?4 AND g.ref_name IN (SELECT r.name FROM effective_member m JOIN grp r"
@@ -206,7 +250,7 @@ int sedge_exec_late(struct sedge_db *db, int64_t now, int64_t thing_id, int *off
     *offered = 0;
     while (q && (rc = sedge_db_step(db, q, err)) == 1 && n < (int)SEDGE_ARRAY_LEN(missing))
         missing[n++] = sqlite3_column_int64(q, 0);
-    (void)sqlite3_finalize(q);
+    sedge_db_done(db, q);
     for (int i = 0; rc >= 0 && i < n; i++)
         rc = sedge_exec_offer(db, now, thing_id, missing[i], err);
     *offered = n;

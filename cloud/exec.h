@@ -14,19 +14,26 @@
 #include "cloud.h"
 
 #define SEDGE_EXEC_PENDING_MAX 10 /* summaries in one notify */
-#define SEDGE_EXEC_NS_DEPLOY   1  /* dirty.ns, notified.ns */
+/* dirty.ns: what a thing is to be told; notified.ns is always the first. */
+#define SEDGE_EXEC_NS_DEPLOY 1 /* the list of pending executions, and its head when that is another one */
+#define SEDGE_EXEC_NS_HEAD   2 /* the head alone: the list is the same as before */
+#define SEDGE_EXEC_NS_COUNT  4
+
+/* execution.flags */
+enum { SEDGE_EXEC_BY_SHADOW = 1, SEDGE_EXEC_UNHEALTHY_AFTER = 2, SEDGE_EXEC_RETRY_PENDING = 4 };
 
 struct sedge_exec {
     int64_t thing_id, deployment_id, exec_no, status, version, queued_at, started_at, updated_at, deadline_at,
-        step_deadline_at;
+        step_deadline_at, flags;
     char *details; /* JSON text or NULL */
-    char *job_id, *document, *policy;
+    char *job_id;  /* the document is in doc_cache.h */
     int64_t deployment_state;
 };
 void sedge_exec_release_row(struct sedge_exec *e);
 
 bool sedge_exec_terminal(int64_t status);
 int sedge_exec_mark_dirty(struct sedge_db *db, int64_t thing_id, struct sedge_err *err);
+int sedge_exec_mark(struct sedge_db *db, int64_t thing_id, int ns, struct sedge_err *err);
 /* Offers the deployment to one thing (execution number + 1 if it had it before) or to all members of a group. */
 int sedge_exec_offer(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t deployment_id, struct sedge_err *err);
 int sedge_exec_offer_group(struct sedge_db *db, int64_t now, int64_t group_id, int64_t deployment_id,
@@ -46,6 +53,13 @@ int sedge_exec_pending(struct sedge_db *db, int64_t thing_id, struct sedge_exec 
 /* One execution by job id; exec_no 0: the newest. 1, 0 or -1. */
 int sedge_exec_find(struct sedge_db *db, int64_t thing_id, const char *job_id, int64_t exec_no, struct sedge_exec *out,
                     struct sedge_err *err);
+/* The newest execution of a deployment, also one that the shadow carries. 1, 0 or -1. */
+int sedge_exec_newest(struct sedge_db *db, int64_t thing_id, int64_t deployment_id, struct sedge_exec *out,
+                      struct sedge_err *err);
+/* A terminal status that came after the end: kept for the operator. */
+int sedge_exec_store_late(struct sedge_db *db, const struct sedge_exec *e, int64_t status, struct sedge_err *err);
+/* Offers the current revisions of the thing's groups that are over for it once more, to a device that has lost all. */
+int sedge_exec_offer_again(struct sedge_db *db, int64_t now, int64_t thing_id, struct sedge_err *err);
 /* Offers current revisions that the thing should have and has no execution of. */
 int sedge_exec_late(struct sedge_db *db, int64_t now, int64_t thing_id, int *offered, struct sedge_err *err);
 

@@ -12,17 +12,10 @@
 #include "plane_internal.h"
 #include "query.h"
 
-/* What is remembered of a thing while we run: its token bucket and its last complaint. */
-struct guest {
-    int64_t refilled_ms, poison_ms;
-    double tokens;
-    unsigned suppressed;
-};
-
 struct sedge_plane {
     struct sedge_db *db;
-    struct guest *guests; /* by thing id */
-    size_t n;
+    struct sedge_guests *guests;
+    struct sedge_doc_cache *docs;
 };
 
 static const char *const filters[] = {
@@ -55,13 +48,16 @@ struct sedge_plane *sedge_plane_new(struct sedge_db *db)
     struct sedge_plane *p = SEDGE_NEW(struct sedge_plane);
 
     p->db = db;
+    p->guests = sedge_guests_new();
+    p->docs = sedge_doc_cache_new();
     return p;
 }
 
 void sedge_plane_free(struct sedge_plane *p)
 {
     if (!p) return;
-    free(p->guests);
+    sedge_guests_free(p->guests);
+    sedge_doc_cache_free(p->docs);
     free(p);
 }
 
@@ -114,63 +110,46 @@ void sedge_plane_reject(struct sedge_plane_req *r, const char *code, const char 
     sedge_plane_send(r->out, sedge_xasprintf("%s/rejected", r->topic), &b, false);
 }
 
+/* Whether the topic fits the filter; *a and *b are the levels that its + stand for, without their end. */
+static bool fits(const char *filter, const char *topic, const char **a, const char **b)
+{
+    *a = *b = NULL;
+    for (; *filter; filter++) {
+        if (*filter != '+') {
+            if (*topic++ != *filter) return false;
+            continue;
+        }
+        *(*a ? b : a) = topic;
+        topic += strcspn(topic, "/");
+    }
+    return *topic == 0;
+}
+
+static char *level(const char *at)
+{
+    return at ? sedge_xstrndup(at, strcspn(at, "/")) : NULL;
+}
+
 /* Fills op, thing and arg from the topic; false when it fits no filter. */
 static bool parse_topic(struct sedge_plane_req *r)
 {
-    sedge_auto_strv struct sedge_strv have = {0};
+    const char *thing, *arg;
 
-    sedge_strv_split(&have, r->topic, "/");
     for (size_t f = 0; filters[f]; f++) {
-        sedge_auto_strv struct sedge_strv want = {0};
-        const char *plus[2] = {NULL, NULL};
-        size_t np = 0, i;
-
-        sedge_strv_split(&want, filters[f], "/");
-        if (want.n != have.n) continue;
-        for (i = 0; i < want.n; i++) {
-            if (strcmp(want.v[i], "+") == 0 && np < 2)
-                plus[np++] = have.v[i];
-            else if (strcmp(want.v[i], have.v[i]) != 0)
-                break;
-        }
-        if (i < want.n || !plus[0]) continue;
+        if (!fits(filters[f], r->topic, &thing, &arg)) continue;
         r->op = ops[f];
-        r->thing = sedge_xstrdup(plus[0]);
-        r->arg = sedge_xstrdup(plus[1]);
+        r->thing = level(thing);
+        r->arg = level(arg);
         r->deployments = strstr(filters[f], SEDGE_CLOUD_NS) != NULL;
         return true;
     }
+    sedge_log(SEDGE_WARN, "plane", "unexpected-topic", "topic=%s", r->topic);
     return false;
-}
-
-static struct guest *guest_of(struct sedge_plane *p, int64_t thing_id)
-{
-    size_t at = (size_t)thing_id;
-
-    if (at >= p->n) {
-        p->guests = sedge_xrealloc(p->guests, at + 64, sizeof(*p->guests));
-        memset(p->guests + p->n, 0, (at + 64 - p->n) * sizeof(*p->guests));
-        p->n = at + 64;
-    }
-    return &p->guests[at];
-}
-
-static bool within_rate(struct guest *g)
-{
-    int64_t now = sedge_mono_ms();
-
-    if (!g->refilled_ms) g->tokens = SEDGE_PLANE_BURST;
-    g->tokens += (double)(now - (g->refilled_ms ? g->refilled_ms : now)) * SEDGE_PLANE_RATE / 1000.0;
-    if (g->tokens > SEDGE_PLANE_BURST) g->tokens = SEDGE_PLANE_BURST;
-    g->refilled_ms = now;
-    if (g->tokens < 1.0) return false;
-    g->tokens -= 1.0;
-    return true;
 }
 
 static void complain(struct sedge_plane *p, const struct sedge_plane_req *r, const char *why)
 {
-    struct guest *g = guest_of(p, r->thing_id);
+    struct sedge_guest *g = r->guest ? r->guest : sedge_guests_by_id(p->guests, 0);
     int64_t now = sedge_mono_ms();
 
     if (g->poison_ms && now - g->poison_ms < SEDGE_PLANE_POISON_MS) {
@@ -263,79 +242,166 @@ static int dispatch(struct sedge_plane *p, struct sedge_plane_req *r, struct sed
 /* 1 known and active; 0 answered or dropped; -1 failure. */
 static int find_thing(struct sedge_plane *p, struct sedge_plane_req *r, struct sedge_err *err)
 {
-    int rc = sedge_q_i64(p->db, err, &r->thing_id, "SELECT id FROM thing WHERE name=?1 AND state=?2", "ti", r->thing,
-                         (int64_t)SEDGE_THING_ACTIVE);
+    int64_t id = 0;
+    int rc;
 
-    if (rc == 0) {
-        sedge_auto_free char *message = sedge_xasprintf("thing \"%s\" is not registered here", r->thing);
-        refuse(p, r, "ResourceNotFound", message);
+    r->guest = sedge_guests_by_name(p->guests, r->thing);
+    if (!r->guest) {
+        rc = sedge_q_i64(p->db, err, &id, "SELECT id FROM thing WHERE name=?1 AND state=?2", "ti", r->thing,
+                         (int64_t)SEDGE_THING_ACTIVE);
+        if (rc < 0) return -1;
+        if (rc == 0) {
+            sedge_auto_free char *message = sedge_xasprintf("thing \"%s\" is not registered here", r->thing);
+            refuse(p, r, "ResourceNotFound", message);
+            return 0;
+        }
+        r->guest = sedge_guests_learn(p->guests, r->thing, id);
     }
-    return rc;
+    r->thing_id = r->guest->thing_id;
+    r->guest->absent = false;
+    return 1;
+}
+
+static bool welcome(struct sedge_plane *p, struct sedge_plane_req *r)
+{
+    switch (sedge_guest_count(r->guest, sedge_mono_ms())) {
+    case SEDGE_GUEST_WELCOME:
+        return true;
+    case SEDGE_GUEST_TOO_FAST:
+        refuse(p, r, "RequestThrottled", "more than 10 requests a second; repeat later");
+        return false;
+    case SEDGE_GUEST_TURNS_DEAF:
+        sedge_log(SEDGE_WARN, "plane", "flood",
+                  "thing=%s: more than %d requests a second; it is not answered for %d s. If it goes on, revoke its "
+                  "certificate",
+                  r->thing, SEDGE_GUEST_RATE * SEDGE_GUEST_FLOOD, SEDGE_GUEST_FLOOD_MS / 1000);
+        return false;
+    case SEDGE_GUEST_DEAF:
+        break;
+    }
+    return false;
+}
+
+/* Rate, body, and whether the payload speaks of this thing. False: answered. */
+static bool admit(struct sedge_plane *p, struct sedge_plane_req *r, const void *payload, size_t n)
+{
+    const char *claimed;
+
+    if (!welcome(p, r) || !read_body(p, r, payload, n)) return false;
+    claimed = sedge_json_str(r->body, r->op == SEDGE_OP_FLEET ? "thing" : "thingName", r->thing);
+    if (strcmp(claimed, r->thing) == 0) return true;
+    refuse(p, r, "InvalidRequest", "the payload names another thing than the topic");
+    return false;
 }
 
 static int handle(struct sedge_plane *p, struct sedge_plane_req *r, const void *payload, size_t n,
                   struct sedge_err *err)
 {
-    const char *claimed;
     int rc = find_thing(p, r, err);
 
     if (rc <= 0) return rc;
-    if (!within_rate(guest_of(p, r->thing_id))) {
-        refuse(p, r, "RequestThrottled", "more than 10 requests a second; repeat later");
-        return 0;
-    }
-    if (!read_body(p, r, payload, n)) return 0;
-    claimed = sedge_json_str(r->body, r->op == SEDGE_OP_FLEET ? "thing" : "thingName", r->thing);
-    if (strcmp(claimed, r->thing) != 0) {
-        refuse(p, r, "InvalidRequest", "the payload names another thing than the topic");
-        return 0;
-    }
-    if (sedge_q_run(p->db, err, "UPDATE thing SET last_seen=?2 WHERE id=?1", "ii", r->thing_id, r->now_ms / 1000) != 0)
-        return -1;
+    if (!admit(p, r, payload, n)) return 0;
+    if (sedge_guest_write_seen(r->guest, p->db, r->now_ms / 1000, err) != 0) return -1;
+    if (r->op != SEDGE_OP_JOB_GET) sedge_guest_set_idle(p->guests, r->guest, false);
     return dispatch(p, r, err);
+}
+
+static struct sedge_plane_req request(struct sedge_plane *p, int64_t now_ms, const char *topic,
+                                      struct sedge_plane_out *out)
+{
+    return (struct sedge_plane_req){
+        .topic = topic, .now_ms = now_ms, .db = p->db, .out = out, .guests = p->guests, .docs = p->docs};
+}
+
+static void release(struct sedge_plane_req *r)
+{
+    free(r->thing);
+    free(r->arg);
+    json_object_put(r->body);
 }
 
 int sedge_plane_handle(struct sedge_plane *p, int64_t now_ms, const char *topic, const void *payload, size_t n,
                        struct sedge_plane_out *out, struct sedge_err *err)
 {
-    struct sedge_plane_req r = {.topic = topic, .now_ms = now_ms, .db = p->db, .out = out};
+    struct sedge_plane_req r = request(p, now_ms, topic, out);
     size_t before = out->n;
-    int rc = 0;
+    int rc = parse_topic(&r) ? handle(p, &r, payload, n, err) : 0;
 
-    if (parse_topic(&r)) {
-        rc = handle(p, &r, payload, n, err);
-        if (rc < 0) {
-            while (out->n > before) {
-                out->n--;
-                free(out->v[out->n].topic);
-                free(out->v[out->n].payload);
-            }
-            if (has_answers(&r))
-                sedge_plane_reject(&r, "InternalError", "the service could not store this; repeat", "");
+    if (rc < 0) {
+        while (out->n > before) {
+            out->n--;
+            free(out->v[out->n].topic);
+            free(out->v[out->n].payload);
         }
-    } else
-        sedge_log(SEDGE_WARN, "plane", "unexpected-topic", "topic=%s", topic);
-    free(r.thing);
-    free(r.arg);
-    json_object_put(r.body);
+        if (has_answers(&r)) sedge_plane_reject(&r, "InternalError", "the service could not store this; repeat", "");
+    }
+    release(&r);
     return rc < 0 ? -1 : 0;
 }
 
-int sedge_plane_notify(struct sedge_plane *p, int64_t now_ms, int64_t thing_id, bool force_next,
-                       struct sedge_plane_out *out, char **head, struct sedge_err *err)
+static bool next_get(const struct sedge_plane_req *r)
 {
-    return sedge_plane_jobs_notify(p->db, now_ms, thing_id, force_next, out, head, err);
+    return r->op == SEDGE_OP_JOB_GET && r->deployments && strcmp(r->arg, "$next") == 0;
 }
 
-int sedge_plane_told(struct sedge_plane *p, int64_t thing_id, int64_t seq, const char *head, struct sedge_err *err)
+bool sedge_plane_quick(struct sedge_plane *p, int64_t now_ms, const char *topic, const void *payload, size_t n,
+                       struct sedge_plane_out *out)
 {
-    int64_t ns = SEDGE_EXEC_NS_DEPLOY;
+    struct sedge_plane_req r = request(p, now_ms, topic, out);
+    bool done = !parse_topic(&r);
 
-    if (sedge_q_run(p->db, err,
-                    "INSERT INTO notified(thing_id,ns,head) VALUES(?1,?2,?3)"
-                    " ON CONFLICT(thing_id,ns) DO UPDATE SET head=excluded.head",
-                    "iit", thing_id, ns, head) != 0)
-        return -1;
+    r.guest = done ? NULL : sedge_guests_by_name(p->guests, r.thing);
+    if (r.guest && sedge_mono_ms() < r.guest->deaf_until_ms)
+        done = true;
+    else if (r.guest && next_get(&r) && sedge_guest_idle(p->guests, r.guest)) {
+        r.guest->absent = false;
+        r.guest->seen_s = now_ms / 1000;
+        if (admit(p, &r, payload, n)) sedge_plane_accept(&r, "");
+        done = true;
+    }
+    release(&r);
+    return done;
+}
+
+int sedge_plane_refresh(struct sedge_plane *p, struct sedge_err *err)
+{
+    return sedge_guests_refresh(p->guests, p->db, err);
+}
+
+void sedge_plane_own(struct sedge_plane *p)
+{
+    sedge_guests_own(p->guests, p->db);
+}
+
+int sedge_plane_write_seen(struct sedge_plane *p, int64_t now_s, struct sedge_err *err)
+{
+    return sedge_guests_write_seen(p->guests, p->db, now_s, err);
+}
+
+int sedge_plane_notify(struct sedge_plane *p, int64_t now_ms, int64_t thing_id, int64_t ns, struct sedge_plane_out *out,
+                       char **head, struct sedge_err *err)
+{
+    if (sedge_guests_by_id(p->guests, thing_id)->absent) return 0;
+    return sedge_plane_jobs_notify(&(struct sedge_plane_tell){p->db, p->docs, now_ms, thing_id, ns}, out, head, err);
+}
+
+static int remember_head(struct sedge_plane *p, int64_t thing_id, const char *head, struct sedge_err *err)
+{
+    return sedge_q_run(p->db, err,
+                       "INSERT INTO notified(thing_id,ns,head) VALUES(?1,?2,?3)"
+                       " ON CONFLICT(thing_id,ns) DO UPDATE SET head=excluded.head WHERE head<>excluded.head",
+                       "iit", thing_id, (int64_t)SEDGE_EXEC_NS_DEPLOY, head);
+}
+
+int sedge_plane_told(struct sedge_plane *p, int64_t thing_id, int64_t ns, int64_t seq, const char *head,
+                     struct sedge_err *err)
+{
+    if (head && remember_head(p, thing_id, head, err) != 0) return -1;
     return sedge_q_run(p->db, err, "DELETE FROM dirty WHERE thing_id=?1 AND ns=?2 AND seq=?3", "iii", thing_id, ns,
                        seq);
+}
+
+void sedge_plane_absent(struct sedge_plane *p, int64_t thing_id)
+{
+    sedge_guests_by_id(p->guests, thing_id)->absent = true;
 }

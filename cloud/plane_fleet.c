@@ -3,11 +3,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "fleet.h"
 #include "plane_internal.h"
 #include "query.h"
-#include "fleet.h"
-
-#define TEXT_MAX 4096
 
 static const char *const states[] = {
 #define X(s) #s,
@@ -29,15 +27,26 @@ static int state_number(const char *name)
 }
 
 /* What the sequence number says about a message (cloud-protocol 13.6). */
-enum order { OLD, LATE, NEXT, GAP, RESTART };
+enum order { OLD, LATE, SAME, NEXT, GAP, RESTART };
 
-static enum order order_of(int64_t seq, int64_t ts, int64_t last_seq, int64_t last_ts, bool chunk)
+struct message {
+    struct sedge_plane_req *r;
+    int64_t seq, ts, last_seq, last_ts, gap;
+    bool chunk, complete, deployment;
+    enum order order;
+    struct json_object *components;
+    struct sedge_strv names; /* of the components in this message */
+    bool roots;              /* one of them is a root */
+};
+
+static enum order order_of(const struct message *m)
 {
-    if (chunk && seq == last_seq && ts == last_ts) return LATE; /* another piece of the last message */
-    if (seq <= last_seq && ts <= last_ts) return OLD;
-    if (seq > 1 && seq <= last_seq && last_seq - seq <= SEDGE_PLANE_FLEET_LATE) return LATE;
-    if (seq <= last_seq) return RESTART;
-    return seq == last_seq + 1 ? NEXT : GAP;
+    if (m->last_seq < 0) return NEXT;
+    if (m->chunk && m->seq == m->last_seq && m->ts == m->last_ts) return SAME;
+    if (m->seq <= m->last_seq && m->ts <= m->last_ts) return OLD;
+    if (m->seq > 1 && m->seq <= m->last_seq && m->last_seq - m->seq <= SEDGE_PLANE_FLEET_LATE) return LATE;
+    if (m->seq <= m->last_seq) return RESTART;
+    return m->seq == m->last_seq + 1 ? NEXT : GAP;
 }
 
 static int name_id(struct sedge_db *db, const char *name, int64_t *id, struct sedge_err *err)
@@ -56,26 +65,35 @@ static int remove_component(struct sedge_plane_req *r, int64_t id, struct sedge_
                        id);
 }
 
-static int store_component(struct sedge_plane_req *r, struct json_object *c, bool deployment, struct sedge_err *err)
+/* Older devices show a removal by taking the ARNs away. 1 removed, 0 not, -1. */
+static int emptied(struct sedge_plane_req *r, int64_t id, struct sedge_err *err)
 {
+    int64_t had = 0;
+    int rc = sedge_q_i64(r->db, err, &had,
+                         "SELECT 1 FROM component_state WHERE thing_id=?1 AND name_id=?2 AND arns IS NOT NULL AND"
+                         " arns<>'[]'",
+                         "ii", r->thing_id, id);
+
+    if (rc <= 0) return rc;
+    return remove_component(r, id, err) == 0 ? 1 : -1;
+}
+
+static int store_component(const struct message *m, struct json_object *c, struct sedge_err *err)
+{
+    struct sedge_plane_req *r = m->r;
     struct json_object *arns = sedge_json_arr(c, "fleetConfigArns"),
                        *details = sedge_json_obj(c, "componentStatusDetails");
     struct json_object *codes = sedge_json_arr(details, "statusCodes");
-    int state = state_number(sedge_json_str(c, "status", ""));
-    bool empty = !arns || json_object_array_length(arns) == 0;
-    int64_t id = 0, had = 0;
+    int state = state_number(sedge_json_str(c, "status", "")), rc;
+    int64_t id = 0;
 
     if (name_id(r->db, sedge_json_str(c, "componentName", ""), &id, err) != 0) return -1;
     if (state == SEDGE_COMPONENT_UNINSTALLED) return remove_component(r, id, err);
-    if (deployment && empty) {
-        /* Older devices show a removal by taking the ARNs away. */
-        if (sedge_q_i64(r->db, err, &had,
-                        "SELECT 1 FROM component_state WHERE thing_id=?1 AND name_id=?2 AND arns IS NOT NULL AND"
-                        " arns<>'[]'",
-                        "ii", r->thing_id, id) < 0)
-            return -1;
-        if (had) return remove_component(r, id, err);
+    if (m->deployment && (!arns || json_object_array_length(arns) == 0)) {
+        rc = emptied(r, id, err);
+        if (rc != 0) return rc < 0 ? -1 : 0;
     }
+    if (sedge_plane_learn_arns(r, arns, state == SEDGE_COMPONENT_BROKEN, err) != 0) return -1;
     return sedge_q_run(
         r->db, err,
         "INSERT INTO component_state(thing_id,name_id,version,state,is_root,arns,codes,reason,updated_at)"
@@ -90,66 +108,117 @@ static int store_component(struct sedge_plane_req *r, struct json_object *c, boo
         codes ? sedge_json_text(codes) : NULL, sedge_json_str(details, "statusReason", NULL), r->now_ms / 1000);
 }
 
-static int store_all(struct sedge_plane_req *r, struct json_object *components, bool complete, bool deployment,
-                     struct sedge_err *err)
+static int store_components(struct message *m, struct sedge_err *err)
 {
-    sedge_auto_put struct json_object *names = json_object_new_array();
-    size_t n = components ? json_object_array_length(components) : 0;
+    size_t n = m->components ? json_object_array_length(m->components) : 0;
 
     for (size_t i = 0; i < n; i++) {
-        struct json_object *c = json_object_array_get_idx(components, i);
+        struct json_object *c = json_object_array_get_idx(m->components, i);
         const char *name = sedge_json_str(c, "componentName", "");
 
         if (sedge_cloud_check_name("component", name, NULL) != 0 || state_number(sedge_json_str(c, "status", "")) < 0)
             continue; /* an entry that we cannot name or place; the others count */
-        (void)json_object_array_add(names, json_object_new_string(name));
-        if (store_component(r, c, deployment, err) != 0) return -1;
+        sedge_strv_add(&m->names, name);
+        if (m->chunk) sedge_plane_chunk_name(m->r->guest->chunks, name);
+        m->roots |= sedge_json_bool(c, "isRoot", false);
+        if (store_component(m, c, err) != 0) return -1;
     }
-    if (!complete) return 0;
+    return 0;
+}
+
+static int prune(struct sedge_plane_req *r, const struct sedge_strv *names, struct sedge_err *err)
+{
+    sedge_auto_put struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < names->n; i++)
+        (void)json_object_array_add(list, json_object_new_string(names->v[i]));
     return sedge_q_run(r->db, err,
                        "DELETE FROM component_state WHERE thing_id=?1 AND name_id NOT IN"
                        " (SELECT id FROM name WHERE name IN (SELECT value FROM json_each(?2)))",
-                       "it", r->thing_id, sedge_json_text(names));
+                       "it", r->thing_id, sedge_json_text(list));
 }
 
-static int store_thing(struct sedge_plane_req *r, int64_t seq, int64_t ts, bool gap, struct sedge_err *err)
+static int store_thing(const struct message *m, struct sedge_err *err)
 {
+    struct sedge_plane_req *r = m->r;
+    bool back = m->order == LATE; /* what it says of the device may be older than what is known */
+    int64_t seq = back ? m->last_seq : m->seq, ts = back && m->ts < m->last_ts ? m->last_ts : m->ts;
     const char *health = sedge_json_str(r->body, "overallDeviceStatus", NULL);
 
     return sedge_q_run(r->db, err,
                        "UPDATE thing SET fss_seq=?2, fss_ts=?3, fss_gap=?4, ggc_version=COALESCE(?5,ggc_version),"
                        " runtime=COALESCE(?6,runtime), platform=COALESCE(?7,platform), arch=COALESCE(?8,arch),"
                        " health=CASE ?9 WHEN 'HEALTHY' THEN 1 WHEN 'UNHEALTHY' THEN 0 ELSE health END WHERE id=?1",
-                       "iiiittttt", r->thing_id, seq, ts, (int64_t)gap, sedge_json_str(r->body, "ggcVersion", NULL),
+                       "iiiittttt", r->thing_id, seq, ts, m->gap, sedge_json_str(r->body, "ggcVersion", NULL),
                        sedge_json_str(r->body, "runtime", NULL), sedge_json_str(r->body, "platform", NULL),
                        sedge_json_str(r->body, "architecture", NULL), health);
 }
 
+static int read_last(struct message *m, struct sedge_err *err)
+{
+    sqlite3_stmt *q =
+        sedge_q_kept(m->r->db, err, "SELECT fss_seq, fss_ts, fss_gap FROM thing WHERE id=?1", "i", m->r->thing_id);
+    int rc = q ? sedge_db_step(m->r->db, q, err) : -1;
+
+    m->last_seq = m->last_ts = -1;
+    if (rc == 1 && sqlite3_column_type(q, 0) != SQLITE_NULL) {
+        m->last_seq = sqlite3_column_int64(q, 0);
+        m->last_ts = sqlite3_column_int64(q, 1);
+        m->gap = sqlite3_column_int64(q, 2) != 0;
+    }
+    sedge_db_done(m->r->db, q);
+    return rc < 0 ? -1 : 0;
+}
+
+/* What a message that tells everything does beyond its components. */
+static int conclude(struct message *m, enum sedge_plane_piece piece, struct sedge_err *err)
+{
+    const struct sedge_strv *names = &m->names;
+
+    if (!m->complete || m->order == LATE || piece == SEDGE_PIECE_NEW) return 0;
+    if (m->chunk) {
+        names = sedge_plane_chunk_names(m->r->guest->chunks);
+        if (!names) return 0;
+    }
+    m->gap = 0;
+    if (prune(m->r, names, err) != 0) return -1;
+    return m->order == RESTART && !m->chunk && !m->roots ? sedge_plane_installed_anew(m->r, err) : 0;
+}
+
+static int take(struct message *m, struct sedge_err *err)
+{
+    struct json_object *chunk = sedge_json_obj(m->r->body, "chunkInfo");
+    struct sedge_plane_chunk k = {m->seq, m->ts, sedge_json_i64(chunk, "chunkId", 0),
+                                  sedge_json_i64(chunk, "totalChunks", 0)};
+    enum sedge_plane_piece piece = SEDGE_PIECE_LAST;
+
+    m->chunk = chunk && k.total > 1;
+    m->order = order_of(m);
+    if (m->order == OLD) return 0;
+    if (m->chunk && m->order != LATE) piece = sedge_plane_chunk_take(&m->r->guest->chunks, &k, m->r->now_ms / 1000);
+    if (piece == SEDGE_PIECE_AGAIN) return 0;
+    if (m->order == GAP) m->gap = 1;
+    if (store_components(m, err) != 0 || conclude(m, piece, err) != 0 || store_thing(m, err) != 0) return -1;
+    return sedge_plane_heal(m->r, sedge_json_obj(m->r->body, "deploymentInformation"), err);
+}
+
 int sedge_plane_fleet(struct sedge_plane_req *r, const char **why, struct sedge_err *err)
 {
-    bool chunk = sedge_json_obj(r->body, "chunkInfo") != NULL;
-    bool complete = strcmp(sedge_json_str(r->body, "messageType", "PARTIAL"), "COMPLETE") == 0;
-    bool deployment = strstr(sedge_json_str(r->body, "trigger", ""), "DEPLOYMENT") != NULL;
-    int64_t seq = sedge_json_i64(r->body, "sequenceNumber", -1), ts = sedge_json_i64(r->body, "timestamp", -1);
-    int64_t last_seq = -1, last_ts = -1, gap = 0;
-    enum order order;
+    struct message m = {
+        .r = r,
+        .seq = sedge_json_i64(r->body, "sequenceNumber", -1),
+        .ts = sedge_json_i64(r->body, "timestamp", -1),
+        .complete = strcmp(sedge_json_str(r->body, "messageType", "PARTIAL"), "COMPLETE") == 0,
+        .deployment = strstr(sedge_json_str(r->body, "trigger", ""), "DEPLOYMENT") != NULL,
+        .components = sedge_json_arr(r->body, "components"),
+    };
+    int rc = -1;
 
-    if (seq < 0 || ts < 0) {
+    if (m.seq < 0 || m.ts < 0) {
         *why = "fleet status without sequenceNumber or timestamp";
         return 0;
     }
-    if (sedge_q_i64(r->db, err, &last_seq, "SELECT COALESCE(fss_seq,-1) FROM thing WHERE id=?1", "i", r->thing_id) <
-            0 ||
-        sedge_q_i64(r->db, err, &last_ts, "SELECT COALESCE(fss_ts,-1) FROM thing WHERE id=?1", "i", r->thing_id) < 0 ||
-        sedge_q_i64(r->db, err, &gap, "SELECT fss_gap FROM thing WHERE id=?1", "i", r->thing_id) < 0)
-        return -1;
-    order = last_seq < 0 ? NEXT : order_of(seq, ts, last_seq, last_ts, chunk);
-    if (order == OLD) return 0;
-    if (order == LATE) seq = last_seq;
-    if (order == LATE && ts < last_ts) ts = last_ts;
-    if (order == GAP) gap = 1;
-    complete = complete && !chunk && order != LATE;
-    if (complete) gap = 0;
-    if (store_all(r, sedge_json_arr(r->body, "components"), complete, deployment, err) != 0) return -1;
-    return store_thing(r, seq, ts, gap != 0, err);
+    if (read_last(&m, err) == 0) rc = take(&m, err);
+    sedge_strv_release(&m.names);
+    return rc;
 }

@@ -26,9 +26,9 @@ static int64_t seconds_left(const struct sedge_exec *e, int64_t now)
     return at ? (at > now ? at - now : 0) : -1;
 }
 
-/* "execution":{...}, with trailing comma. The document goes in as it is stored. */
-static void add_execution(struct sedge_buf *b, const struct sedge_exec *e, const char *thing, bool document,
-                          int64_t now)
+/* "execution":{...}, with trailing comma. The document goes in as it is stored; NULL leaves it out. */
+static void add_execution(struct sedge_buf *b, const struct sedge_exec *e, const char *thing,
+                          const struct sedge_doc_text *document, int64_t now)
 {
     int64_t left = seconds_left(e, now);
 
@@ -38,7 +38,10 @@ static void add_execution(struct sedge_buf *b, const struct sedge_exec *e, const
     sedge_buf_printf(b, ",\"status\":\"%s\"", sedge_exec_state_name(e->status));
     if (e->details) sedge_buf_printf(b, ",\"statusDetails\":%s", e->details);
     if (left >= 0) sedge_buf_printf(b, ",\"approximateSecondsBeforeTimedOut\":%lld", (long long)left);
-    if (document) sedge_buf_printf(b, ",\"jobDocument\":%s", e->document);
+    if (document) {
+        sedge_buf_puts(b, ",\"jobDocument\":");
+        sedge_buf_add(b, document->text, document->len);
+    }
     sedge_buf_puts(b, "},");
 }
 
@@ -77,27 +80,59 @@ static int describe_next(struct sedge_plane_req *r, struct sedge_exec *e, struct
 
     if (n != 0) return n;
     if (sedge_exec_late(r->db, r->now_ms / 1000, r->thing_id, &offered, err) != 0) return -1;
-    return offered ? sedge_exec_pending(r->db, r->thing_id, e, 1, err) : 0;
+    if (offered) n = sedge_exec_pending(r->db, r->thing_id, e, 1, err);
+    if (n == 0) sedge_guest_set_idle(r->guests, r->guest, true);
+    return n;
+}
+
+/* NULL, or which member of the body has the wrong form. */
+static const char *bad_member(struct json_object *body)
+{
+    struct json_object *number = sedge_json_get(body, "executionNumber"),
+                       *step = sedge_json_get(body, "stepTimeoutInMinutes");
+    int64_t minutes = sedge_json_i64(body, "stepTimeoutInMinutes", 0);
+
+    if (number && sedge_json_i64(body, "executionNumber", 0) < 1) return "executionNumber: expected a number from 1";
+    if (step && minutes != -1 && (minutes < 1 || minutes > STEP_MINUTES_MAX))
+        return "stepTimeoutInMinutes: expected 1 to 10080, or -1";
+    return NULL;
+}
+
+static int answer_describe(struct sedge_plane_req *r, const struct sedge_exec *e, struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf b = SEDGE_BUF_INIT;
+    const struct sedge_doc_text *document = NULL;
+
+    if (sedge_json_bool(r->body, "includeJobDocument", true)) {
+        document = sedge_doc_cache_get(r->docs, r->db, e->deployment_id, err);
+        if (!document) return -1;
+    }
+    add_execution(&b, e, r->thing, document, r->now_ms / 1000);
+    sedge_plane_accept(r, b.data);
+    return 0;
 }
 
 static int describe(struct sedge_plane_req *r, struct sedge_err *err)
 {
-    sedge_auto_buf struct sedge_buf b = SEDGE_BUF_INIT;
     struct sedge_exec e = {0};
     bool next = strcmp(r->arg, "$next") == 0;
-    int rc = next ? describe_next(r, &e, err)
-                  : sedge_exec_find(r->db, r->thing_id, r->arg, sedge_json_i64(r->body, "executionNumber", 0), &e, err);
+    const char *bad = bad_member(r->body);
+    int rc;
 
-    if (rc < 0) return -1;
-    if (rc == 0 && !next) {
-        sedge_plane_reject(r, "ResourceNotFound", "this thing has no such job", "");
+    if (bad) {
+        sedge_plane_reject(r, "InvalidRequest", bad, "");
         return 0;
     }
+    rc = next ? describe_next(r, &e, err)
+              : sedge_exec_find(r->db, r->thing_id, r->arg, sedge_json_i64(r->body, "executionNumber", 0), &e, err);
     if (rc == 1)
-        add_execution(&b, &e, r->thing, sedge_json_bool(r->body, "includeJobDocument", true), r->now_ms / 1000);
-    sedge_plane_accept(r, b.data ? b.data : "");
+        rc = answer_describe(r, &e, err);
+    else if (rc == 0 && next)
+        sedge_plane_accept(r, "");
+    else if (rc == 0)
+        sedge_plane_reject(r, "ResourceNotFound", "this thing has no such job", "");
     sedge_exec_release_row(&e);
-    return 0;
+    return rc;
 }
 
 /* The states that a device may set; -1 for anything else. */
@@ -111,12 +146,16 @@ static int wanted_status(const char *text)
     return -1;
 }
 
-static bool plain_text(const char *s)
+/* 1 to 1024 characters, none of them for control. */
+static bool good_value(const char *s)
 {
+    size_t n = 0;
+
     for (; *s; s++) {
         if ((unsigned char)*s < 0x20 || *s == 0x7F) return false;
+        n += ((unsigned char)*s & 0xC0) != 0x80;
     }
-    return true;
+    return n >= 1 && n <= SEDGE_PLANE_DETAILS_MAX;
 }
 
 /* NULL, or what is wrong with statusDetails. */
@@ -130,8 +169,8 @@ static const char *bad_details(struct json_object *details)
         if (n < 1 || n > 128 || strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_-") != n)
             return "statusDetails: a key has characters other than letters, digits, : _ - or is too long";
         if (!text) return "statusDetails: every value must be a text";
-        if (!text[0] || strlen(text) > SEDGE_PLANE_DETAILS_MAX || !plain_text(text))
-            return "statusDetails: a value is empty, longer than 1024 bytes, or has control characters";
+        if (!good_value(text))
+            return "statusDetails: a value is empty, longer than 1024 characters, or has control characters";
     }
     return NULL;
 }
@@ -148,23 +187,26 @@ static bool version_fits(struct sedge_plane_req *r, const struct sedge_exec *e)
     return sedge_json_i64(r->body, "expectedVersion", -1) == e->version;
 }
 
-static void set_timers(struct sedge_plane_req *r, struct sedge_exec *e, int64_t now)
+static int set_timers(struct sedge_plane_req *r, struct sedge_exec *e, int64_t step, int64_t now, struct sedge_err *err)
 {
-    int64_t step = sedge_json_i64(r->body, "stepTimeoutInMinutes", 0);
-
     if (sedge_exec_terminal(e->status)) {
         e->deadline_at = e->step_deadline_at = 0;
-        return;
+        return 0;
+    }
+    if (e->flags & SEDGE_EXEC_BY_SHADOW) { /* no timer sees it */
+        if (!e->started_at) e->started_at = now;
+        return 0;
     }
     if (!e->started_at) {
-        sedge_auto_put struct json_object *policy =
-            sedge_json_parse_object(e->policy, strlen(e->policy), "policy", NULL);
+        const struct sedge_doc_text *d = sedge_doc_cache_get(r->docs, r->db, e->deployment_id, err);
 
+        if (!d) return -1;
         e->started_at = now;
-        e->deadline_at = now + 60 * sedge_json_i64(policy, "inProgressTimeoutInMinutes", 60);
+        e->deadline_at = now + 60 * d->in_progress_minutes;
     }
     if (step == -1) e->step_deadline_at = 0;
-    if (step >= 1 && step <= STEP_MINUTES_MAX) e->step_deadline_at = now + step * 60;
+    if (step >= 1) e->step_deadline_at = now + step * 60;
+    return 0;
 }
 
 static int store(struct sedge_db *db, const struct sedge_exec *e, struct sedge_err *err)
@@ -188,11 +230,12 @@ static int is_head(struct sedge_plane_req *r, const struct sedge_exec *e, struct
     return n < 0 ? -1 : same;
 }
 
-static int apply(struct sedge_plane_req *r, struct sedge_exec *e, int status, struct sedge_err *err)
+int sedge_plane_apply(struct sedge_plane_req *r, struct sedge_exec *e, int status, const char *details,
+                      int64_t step_minutes, struct sedge_err *err)
 {
-    struct json_object *details = sedge_json_get(r->body, "statusDetails");
     int64_t now = r->now_ms / 1000;
-    int head = is_head(r, e, err);
+    bool shadow = (e->flags & SEDGE_EXEC_BY_SHADOW) != 0;
+    int head = !shadow && status == SEDGE_EXEC_IN_PROGRESS && e->status == SEDGE_EXEC_QUEUED ? is_head(r, e, err) : 1;
 
     if (head < 0) return -1;
     e->status = status;
@@ -200,16 +243,15 @@ static int apply(struct sedge_plane_req *r, struct sedge_exec *e, int status, st
     e->updated_at = now > e->updated_at ? now : e->updated_at;
     if (details) {
         free(e->details);
-        e->details = sedge_xstrdup(sedge_json_text(details));
+        e->details = sedge_xstrdup(details);
     }
-    set_timers(r, e, now);
-    if (store(r->db, e, err) != 0) return -1;
-    if (!sedge_exec_terminal(status)) return head ? 0 : sedge_exec_mark_dirty(r->db, r->thing_id, err);
+    if (set_timers(r, e, step_minutes, now, err) != 0 || store(r->db, e, err) != 0) return -1;
+    if (!sedge_exec_terminal(status)) return head ? 0 : sedge_exec_mark(r->db, r->thing_id, SEDGE_EXEC_NS_HEAD, err);
     if (sedge_exec_settle(r->db, e->deployment_id, err) != 0) return -1;
-    return sedge_exec_mark_dirty(r->db, r->thing_id, err);
+    return shadow ? 0 : sedge_exec_mark_dirty(r->db, r->thing_id, err);
 }
 
-static void accept_update(struct sedge_plane_req *r, const struct sedge_exec *e)
+static int accept_update(struct sedge_plane_req *r, const struct sedge_exec *e, struct sedge_err *err)
 {
     sedge_auto_buf struct sedge_buf b = SEDGE_BUF_INIT;
 
@@ -217,22 +259,22 @@ static void accept_update(struct sedge_plane_req *r, const struct sedge_exec *e)
         add_state(&b, e);
         sedge_buf_putc(&b, ',');
     }
-    if (sedge_json_bool(r->body, "includeJobDocument", false)) sedge_buf_printf(&b, "\"jobDocument\":%s,", e->document);
+    if (sedge_json_bool(r->body, "includeJobDocument", false)) {
+        const struct sedge_doc_text *d = sedge_doc_cache_get(r->docs, r->db, e->deployment_id, err);
+
+        if (!d) return -1;
+        sedge_buf_printf(&b, "\"jobDocument\":%s,", d->text);
+    }
     sedge_plane_accept(r, b.data ? b.data : "");
+    return 0;
 }
 
 static int update_terminal(struct sedge_plane_req *r, const struct sedge_exec *e, int status, struct sedge_err *err)
 {
     sedge_auto_free char *why = NULL;
 
-    if (e->status == status) {
-        accept_update(r, e);
-        return 0;
-    }
-    if (sedge_q_run(r->db, err,
-                    "UPDATE execution SET late_status=?4 WHERE thing_id=?1 AND deployment_id=?2 AND exec_no=?3", "iiii",
-                    e->thing_id, e->deployment_id, e->exec_no, (int64_t)status) != 0)
-        return -1;
+    if (e->status == status) return accept_update(r, e, err);
+    if (sedge_exec_terminal(status) && sedge_exec_store_late(r->db, e, status, err) != 0) return -1;
     why = sedge_xasprintf("the execution is %s and stays so", sedge_exec_state_name(e->status));
     reject_with_state(r, "InvalidStateTransition", why, e);
     return 0;
@@ -246,6 +288,7 @@ static int update_found(struct sedge_plane_req *r, struct sedge_exec *e, struct 
     const char *bad = status < 0 ? "status: expected IN_PROGRESS, SUCCEEDED, FAILED or REJECTED" : NULL;
 
     if (!bad && details) bad = bad_details(details);
+    if (!bad) bad = bad_member(r->body);
     if (bad) {
         sedge_plane_reject(r, "InvalidRequest", bad, "");
         return 0;
@@ -255,9 +298,10 @@ static int update_found(struct sedge_plane_req *r, struct sedge_exec *e, struct 
         return 0;
     }
     if (sedge_exec_terminal(e->status)) return update_terminal(r, e, status, err);
-    if (apply(r, e, status, err) != 0) return -1;
-    accept_update(r, e);
-    return 0;
+    if (sedge_plane_apply(r, e, status, details ? sedge_json_text(details) : NULL,
+                          sedge_json_i64(r->body, "stepTimeoutInMinutes", 0), err) != 0)
+        return -1;
+    return accept_update(r, e, err);
 }
 
 static int update(struct sedge_plane_req *r, struct sedge_err *err)
@@ -303,36 +347,44 @@ static void send_list(const struct sedge_exec *rows, int n, const char *thing, i
     sedge_plane_send(out, sedge_xasprintf("$aws/things/%s/jobs/notify-" SEDGE_CLOUD_NS, thing), &b, true);
 }
 
-static void send_head(const struct sedge_exec *head, const char *thing, int64_t now, struct sedge_plane_out *out)
+static int send_head(const struct sedge_plane_tell *t, const struct sedge_exec *head, const char *thing,
+                     struct sedge_plane_out *out, struct sedge_err *err)
 {
     sedge_auto_buf struct sedge_buf b = SEDGE_BUF_INIT;
+    int64_t now = t->now_ms / 1000;
 
     sedge_buf_putc(&b, '{');
-    if (head) add_execution(&b, head, NULL, true, now);
+    if (head) {
+        const struct sedge_doc_text *d = sedge_doc_cache_get(t->docs, t->db, head->deployment_id, err);
+
+        if (!d) return -1;
+        add_execution(&b, head, NULL, d, now);
+    }
     sedge_buf_printf(&b, "\"timestamp\":%lld}", (long long)now);
     sedge_plane_send(out, sedge_xasprintf("$aws/things/%s/jobs/notify-next-" SEDGE_CLOUD_NS, thing), &b, true);
+    return 0;
 }
 
-int sedge_plane_jobs_notify(struct sedge_db *db, int64_t now_ms, int64_t thing_id, bool force_next,
-                            struct sedge_plane_out *out, char **head, struct sedge_err *err)
+int sedge_plane_jobs_notify(const struct sedge_plane_tell *t, struct sedge_plane_out *out, char **head,
+                            struct sedge_err *err)
 {
     struct sedge_exec rows[SEDGE_EXEC_PENDING_MAX];
     sedge_auto_free char *thing = NULL;
     sedge_auto_free char *told = NULL;
-    int64_t now = now_ms / 1000;
-    int n, rc = sedge_q_text(db, err, &thing, "SELECT name FROM thing WHERE id=?1 AND state=?2", "ii", thing_id,
+    int n, rc = sedge_q_text(t->db, err, &thing, "SELECT name FROM thing WHERE id=?1 AND state=?2", "ii", t->thing_id,
                              (int64_t)SEDGE_THING_ACTIVE);
 
     if (rc <= 0) return rc;
-    if (sedge_q_text(db, err, &told, "SELECT head FROM notified WHERE thing_id=?1 AND ns=?2", "ii", thing_id,
+    if (sedge_q_text(t->db, err, &told, "SELECT head FROM notified WHERE thing_id=?1 AND ns=?2", "ii", t->thing_id,
                      (int64_t)SEDGE_EXEC_NS_DEPLOY) < 0)
         return -1;
-    n = sedge_exec_pending(db, thing_id, rows, SEDGE_EXEC_PENDING_MAX, err);
+    n = sedge_exec_pending(t->db, t->thing_id, rows, SEDGE_EXEC_PENDING_MAX, err);
     if (n < 0) return -1;
     *head = n ? sedge_xasprintf("%s:%lld", rows[0].job_id, (long long)rows[0].exec_no) : sedge_xstrdup("");
-    send_list(rows, n, thing, now, out);
-    if (force_next || strcmp(told ? told : "", *head) != 0) send_head(n ? &rows[0] : NULL, thing, now, out);
+    if (t->ns == SEDGE_EXEC_NS_DEPLOY) send_list(rows, n, thing, t->now_ms / 1000, out);
+    rc = 0;
+    if (strcmp(told ? told : "", *head) != 0) rc = send_head(t, n ? &rows[0] : NULL, thing, out, err);
     for (int i = 0; i < n; i++)
         sedge_exec_release_row(&rows[i]);
-    return 0;
+    return rc;
 }

@@ -4,12 +4,9 @@
 
 #include "base/mem.h"
 
-static sqlite3_stmt *prepare(struct sedge_db *db, struct sedge_err *err, const char *sql, const char *types, va_list ap)
+static sqlite3_stmt *bind_all(sqlite3_stmt *q, const char *types, va_list ap)
 {
-    sqlite3_stmt *q = sedge_db_prepare(db, sql, err);
-
-    if (!q) return NULL;
-    for (int i = 0; types[i]; i++) {
+    for (int i = 0; q && types[i]; i++) {
         if (types[i] == 't')
             sedge_db_bind_text(q, i + 1, va_arg(ap, const char *));
         else
@@ -24,7 +21,18 @@ sqlite3_stmt *sedge_q(struct sedge_db *db, struct sedge_err *err, const char *sq
     va_list ap;
 
     va_start(ap, types);
-    q = prepare(db, err, sql, types, ap);
+    q = bind_all(sedge_db_prepare(db, sql, err), types, ap);
+    va_end(ap);
+    return q;
+}
+
+sqlite3_stmt *sedge_q_kept(struct sedge_db *db, struct sedge_err *err, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *q;
+    va_list ap;
+
+    va_start(ap, types);
+    q = bind_all(sedge_db_keep(db, sql, err), types, ap);
     va_end(ap);
     return q;
 }
@@ -36,12 +44,12 @@ int sedge_q_run(struct sedge_db *db, struct sedge_err *err, const char *sql, con
     int rc = -1;
 
     va_start(ap, types);
-    q = prepare(db, err, sql, types, ap);
+    q = bind_all(sedge_db_keep(db, sql, err), types, ap);
     va_end(ap);
     if (!q) return -1;
     while ((rc = sedge_db_step(db, q, err)) == 1) {
     }
-    (void)sqlite3_finalize(q);
+    sedge_db_done(db, q);
     return rc;
 }
 
@@ -52,12 +60,12 @@ int sedge_q_i64(struct sedge_db *db, struct sedge_err *err, int64_t *out, const 
     int rc;
 
     va_start(ap, types);
-    q = prepare(db, err, sql, types, ap);
+    q = bind_all(sedge_db_keep(db, sql, err), types, ap);
     va_end(ap);
     if (!q) return -1;
     rc = sedge_db_step(db, q, err);
     if (rc == 1) *out = sqlite3_column_int64(q, 0);
-    (void)sqlite3_finalize(q);
+    sedge_db_done(db, q);
     return rc;
 }
 
@@ -68,12 +76,12 @@ int sedge_q_text(struct sedge_db *db, struct sedge_err *err, char **out, const c
     int rc;
 
     va_start(ap, types);
-    q = prepare(db, err, sql, types, ap);
+    q = bind_all(sedge_db_keep(db, sql, err), types, ap);
     va_end(ap);
     if (!q) return -1;
     rc = sedge_db_step(db, q, err);
     if (rc == 1) *out = sedge_xstrdup(sedge_db_text(q, 0));
-    (void)sqlite3_finalize(q);
+    sedge_db_done(db, q);
     return rc;
 }
 

@@ -5,6 +5,9 @@
  *   while (q && (rc = sedge_db_step(db, q, err)) == 1) ...
  *   sqlite3_finalize(q);
  *
+ * sedge_q_kept is the same for what runs with every message: the statement is prepared once; end it with sedge_db_done.
+ * The functions that run a statement as a whole keep it, too.
+ *
  * `types` has one letter for each argument: t = const char * (NULL binds NULL), i = int64_t (cast literals!).
  * Blocking; the thread that owns the database.
  */
@@ -17,6 +20,7 @@
 #include "base/err.h"
 
 sqlite3_stmt *sedge_q(struct sedge_db *db, struct sedge_err *err, const char *sql, const char *types, ...);
+sqlite3_stmt *sedge_q_kept(struct sedge_db *db, struct sedge_err *err, const char *sql, const char *types, ...);
 /* Runs to the end; result rows are ignored. */
 int sedge_q_run(struct sedge_db *db, struct sedge_err *err, const char *sql, const char *types, ...);
 /* First column of the first row: 1 found, 0 no row (*out unchanged), -1 failure. */

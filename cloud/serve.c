@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "exec.h"
 #include "plane.h"
+#include "publisher.h"
 #include "query.h"
 
 #define KEEPALIVE_S 30
@@ -28,25 +29,16 @@ struct incoming {
     size_t n;
 };
 
-/* A notification on its way: its dirty row goes when the broker has it. */
-struct unconfirmed {
-    int mid;
-    int64_t thing_id, seq;
-    char *head;
-    bool done;
-};
-
 struct serve {
     struct sedge_cloud *c;
     struct sedge_plane *plane;
+    struct sedge_publisher *publisher;
     struct mosquitto *m;
     int signals, lock;
     bool connected, ever, refused;
-    int64_t retry_at, retry_ms, dirty_at, timers_at;
-    struct incoming in[SEDGE_SERVE_BATCH];
-    size_t nin;
-    struct unconfirmed sent[SEDGE_SERVE_NOTIFY_BATCH];
-    size_t nsent;
+    int64_t retry_at, retry_ms, timers_at, again_at, waiting_since;
+    struct incoming *in;
+    size_t nin, room;
 };
 
 static void subscribe(struct serve *s)
@@ -106,9 +98,13 @@ static void on_message(struct mosquitto *m, void *user, const struct mosquitto_m
 
     (void)m;
     (void)props;
-    if (s->nin == SEDGE_SERVE_BATCH) {
+    if (s->nin == SEDGE_SERVE_WAITING_MAX) {
         sedge_log(SEDGE_WARN, "serve", "overload", "topic=%s: dropped, the device repeats it", msg->topic);
         return;
+    }
+    if (s->nin == s->room) {
+        s->room = s->room ? s->room * 2 : SEDGE_SERVE_BATCH;
+        s->in = sedge_xrealloc(s->in, s->room, sizeof(*s->in));
     }
     in = &s->in[s->nin++];
     in->topic = sedge_xstrdup(msg->topic);
@@ -126,13 +122,12 @@ static void on_publish(struct mosquitto *m, void *user, int mid, int reason, con
     if (reason >= 0x80)
         sedge_log(SEDGE_ERROR, "serve", "publish-refused", "the broker refused a message: %s; see service.acl",
                   mosquitto_reason_string(reason));
-    for (size_t i = 0; i < s->nsent; i++) {
-        if (s->sent[i].mid == mid) s->sent[i].done = true;
-    }
+    sedge_publisher_acked(s->publisher, mid, reason != MQTT_RC_NO_MATCHING_SUBSCRIBERS);
 }
 
-static int publish(struct serve *s, const struct sedge_plane_msg *msg, int *mid)
+static int publish(void *user, const struct sedge_plane_msg *msg, int *mid)
 {
+    struct serve *s = user;
     mosquitto_property *props = NULL;
     int rc;
 
@@ -146,119 +141,107 @@ static int publish(struct serve *s, const struct sedge_plane_msg *msg, int *mid)
     return -1;
 }
 
-static int handle_all(struct serve *s, struct sedge_plane_out *out, struct sedge_err *err)
+static int handle_all(struct serve *s, int64_t now_ms, struct sedge_plane_out *out, struct sedge_err *err)
 {
-    int64_t now = sedge_wall_ms();
-
     for (size_t i = 0; i < s->nin; i++) {
         struct sedge_err one = SEDGE_ERR_INIT;
 
-        if (sedge_db_exec(s->c->db, "SAVEPOINT message", err) != 0) return -1;
-        if (sedge_plane_handle(s->plane, now, s->in[i].topic, s->in[i].data, s->in[i].n, out, &one) != 0) {
+        if (sedge_q_run(s->c->db, err, "SAVEPOINT message", "") != 0) return -1;
+        if (sedge_plane_handle(s->plane, now_ms, s->in[i].topic, s->in[i].data, s->in[i].n, out, &one) != 0) {
             sedge_log(SEDGE_ERROR, "serve", "message-failed", "topic=%s: %s", s->in[i].topic, one.msg);
-            if (sedge_db_exec(s->c->db, "ROLLBACK TO message", err) != 0) return -1;
+            if (sedge_q_run(s->c->db, err, "ROLLBACK TO message", "") != 0) return -1;
         }
-        if (sedge_db_exec(s->c->db, "RELEASE message", err) != 0) return -1;
+        if (sedge_q_run(s->c->db, err, "RELEASE message", "") != 0) return -1;
     }
     return 0;
 }
 
+static void drop(struct incoming *in)
+{
+    free(in->topic);
+    free(in->data);
+}
+
+/* What needs no database is answered; the rest stays. */
+static void take_quick(struct serve *s, int64_t now_ms, struct sedge_plane_out *out)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < s->nin; i++) {
+        if (sedge_plane_quick(s->plane, now_ms, s->in[i].topic, s->in[i].data, s->in[i].n, out))
+            drop(&s->in[i]);
+        else
+            s->in[left++] = s->in[i];
+    }
+    s->nin = left;
+}
+
+static void drop_all(struct serve *s)
+{
+    for (size_t i = 0; i < s->nin; i++)
+        drop(&s->in[i]);
+    s->nin = 0;
+}
+
+static void take_later(struct serve *s, const struct sedge_err *err)
+{
+    int64_t now = sedge_mono_ms();
+
+    if (!s->waiting_since) s->waiting_since = now;
+    s->again_at = now + SEDGE_SERVE_AGAIN_MS;
+    sedge_log(SEDGE_ERROR, "serve", "database", "messages=%zu waiting: %s", s->nin, err->msg);
+    if (now - s->waiting_since < SEDGE_SERVE_WAITING_S * 1000) return;
+    sedge_log(SEDGE_ERROR, "serve", "dropped", "messages=%zu: devices repeat them", s->nin);
+    drop_all(s);
+    s->waiting_since = 0;
+}
+
+static void send_out(struct serve *s, struct sedge_plane_out *out)
+{
+    for (size_t i = 0; i < out->n; i++)
+        (void)publish(s, &out->v[i], NULL);
+    sedge_plane_out_release(out);
+}
+
+/* Everything that has arrived in one transaction; answers go out after it. */
 static void take_in(struct serve *s)
 {
     struct sedge_plane_out out = {0};
     struct sedge_err err = SEDGE_ERR_INIT;
+    int64_t now = sedge_wall_ms();
     int rc;
 
-    if (s->nin == 0) return;
-    rc = sedge_q_begin(s->c->db, &err);
-    if (rc == 0) rc = sedge_q_end(s->c->db, handle_all(s, &out, &err), &err);
-    if (rc != 0)
-        sedge_log(SEDGE_ERROR, "serve", "database", "%zu messages lost, devices repeat them: %s", s->nin, err.msg);
-    for (size_t i = 0; rc == 0 && i < out.n; i++)
-        (void)publish(s, &out.v[i], NULL);
-    sedge_plane_out_release(&out);
-    for (size_t i = 0; i < s->nin; i++) {
-        free(s->in[i].topic);
-        free(s->in[i].data);
+    if (s->nin == 0 || sedge_mono_ms() < s->again_at) return;
+    rc = sedge_plane_refresh(s->plane, &err);
+    if (rc == 0) {
+        take_quick(s, now, &out);
+        send_out(s, &out);
+        if (s->nin == 0) return;
+        rc = sedge_q_begin(s->c->db, &err);
     }
-    s->nin = 0;
-    s->dirty_at = 0;
+    if (rc == 0) rc = sedge_q_end(s->c->db, handle_all(s, now, &out, &err), &err);
+    if (rc != 0) {
+        sedge_plane_out_release(&out);
+        take_later(s, &err);
+        return;
+    }
+    sedge_plane_own(s->plane);
+    send_out(s, &out);
+    drop_all(s);
+    s->waiting_since = 0;
 }
 
-static void forget(struct serve *s, size_t i)
-{
-    free(s->sent[i].head);
-    s->sent[i] = s->sent[--s->nsent];
-}
-
-/* Notifications that reached the broker: their dirty rows go. */
-static void confirm(struct serve *s)
+static void write_seen(struct serve *s)
 {
     struct sedge_err err = SEDGE_ERR_INIT;
-    int rc = 0, any = 0;
+    int rc = sedge_plane_refresh(s->plane, &err);
 
-    for (size_t i = 0; i < s->nsent; i++)
-        any |= s->sent[i].done;
-    if (!any || sedge_q_begin(s->c->db, &err) != 0) return;
-    for (size_t i = 0; rc == 0 && i < s->nsent; i++) {
-        if (s->sent[i].done)
-            rc = sedge_plane_told(s->plane, s->sent[i].thing_id, s->sent[i].seq, s->sent[i].head, &err);
-    }
-    if (sedge_q_end(s->c->db, rc, &err) != 0) {
-        sedge_log(SEDGE_ERROR, "serve", "database", "%s", err.msg);
-        return; /* they stay dirty and are sent again */
-    }
-    for (size_t i = s->nsent; i-- > 0;) {
-        if (s->sent[i].done) forget(s, i);
-    }
-}
-
-static bool under_way(const struct serve *s, int64_t thing_id, int64_t seq)
-{
-    for (size_t i = 0; i < s->nsent; i++) {
-        if (s->sent[i].thing_id == thing_id && s->sent[i].seq == seq) return true;
-    }
-    return false;
-}
-
-static void notify(struct serve *s, int64_t thing_id, int64_t seq)
-{
-    struct sedge_plane_out out = {0};
-    struct sedge_err err = SEDGE_ERR_INIT;
-    struct unconfirmed u = {.thing_id = thing_id, .seq = seq};
-    int rc = sedge_plane_notify(s->plane, sedge_wall_ms(), thing_id, false, &out, &u.head, &err);
-
-    if (rc < 0) sedge_log(SEDGE_ERROR, "serve", "database", "%s", err.msg);
-    for (size_t i = 0; rc == 0 && i < out.n; i++)
-        rc = publish(s, &out.v[i], &u.mid);
-    if (rc == 0 && out.n == 0) { /* the thing is gone, so is what it should be told */
-        u.head = u.head ? u.head : sedge_xstrdup("");
-        u.done = true;
-    }
-    sedge_plane_out_release(&out);
+    if (rc == 0) rc = sedge_q_begin(s->c->db, &err);
+    if (rc == 0) rc = sedge_q_end(s->c->db, sedge_plane_write_seen(s->plane, sedge_wall_ms() / 1000, &err), &err);
     if (rc == 0)
-        s->sent[s->nsent++] = u;
+        sedge_plane_own(s->plane);
     else
-        free(u.head);
-}
-
-static void publish_dirty(struct serve *s)
-{
-    int64_t rows[SEDGE_SERVE_NOTIFY_BATCH][2];
-    struct sedge_err err = SEDGE_ERR_INIT;
-    sqlite3_stmt *q = sedge_q(s->c->db, &err, "SELECT thing_id, seq FROM dirty WHERE ns=?1 LIMIT ?2", "ii",
-                              (int64_t)SEDGE_EXEC_NS_DEPLOY, (int64_t)SEDGE_SERVE_NOTIFY_BATCH);
-    size_t n = 0;
-
-    while (q && n < SEDGE_SERVE_NOTIFY_BATCH && sedge_db_step(s->c->db, q, &err) == 1) {
-        rows[n][0] = sqlite3_column_int64(q, 0);
-        rows[n++][1] = sqlite3_column_int64(q, 1);
-    }
-    (void)sqlite3_finalize(q);
-    if (err.code != SEDGE_OK) sedge_log(SEDGE_ERROR, "serve", "database", "%s", err.msg);
-    for (size_t i = 0; i < n && s->nsent < SEDGE_SERVE_NOTIFY_BATCH; i++) {
-        if (!under_way(s, rows[i][0], rows[i][1])) notify(s, rows[i][0], rows[i][1]);
-    }
+        sedge_log(SEDGE_ERROR, "serve", "database", "%s", err.msg);
 }
 
 static void expire(struct serve *s)
@@ -275,8 +258,7 @@ static void lost(struct serve *s, const char *why)
 {
     if (s->connected) sedge_log(SEDGE_WARN, "serve", "disconnected", "%s", why);
     s->connected = false;
-    while (s->nsent)
-        forget(s, s->nsent - 1); /* still dirty: sent again after the connection is back */
+    sedge_publisher_lost(s->publisher);
     s->retry_at = sedge_mono_ms() + s->retry_ms;
     s->retry_ms = s->retry_ms * 2 > SEDGE_SERVE_RETRY_MAX_MS ? SEDGE_SERVE_RETRY_MAX_MS : s->retry_ms * 2;
 }
@@ -304,27 +286,47 @@ static void try_connect(struct serve *s)
     lost(s, "");
 }
 
+/* Takes what has arrived meanwhile, too: one transaction for all of it. */
+static int read_more(struct serve *s)
+{
+    int rc = MOSQ_ERR_SUCCESS;
+
+    while (rc == MOSQ_ERR_SUCCESS && s->nin < SEDGE_SERVE_BATCH) {
+        struct pollfd fd = {.fd = mosquitto_socket(s->m), .events = POLLIN};
+
+        if (fd.fd < 0 || poll(&fd, 1, 0) <= 0) break;
+        rc = mosquitto_loop_read(s->m, 1);
+    }
+    return rc;
+}
+
+static void network(struct serve *s)
+{
+    int rc;
+
+    if (s->retry_at != INT64_MAX) {
+        try_connect(s);
+        return;
+    }
+    rc = mosquitto_loop(s->m, SEDGE_SERVE_TURN_MS, 1);
+    if (rc == MOSQ_ERR_SUCCESS) rc = read_more(s);
+    if (rc != MOSQ_ERR_SUCCESS) lost(s, mosquitto_strerror(rc));
+}
+
 /* 1: a signal says stop. */
 static int turn(struct serve *s)
 {
     struct pollfd fd = {.fd = s->signals, .events = POLLIN};
     int64_t now;
-    int rc;
 
-    if (s->retry_at == INT64_MAX) {
-        rc = mosquitto_loop(s->m, SEDGE_SERVE_TURN_MS, 1);
-        if (rc != MOSQ_ERR_SUCCESS) lost(s, mosquitto_strerror(rc));
-    } else
-        try_connect(s);
+    network(s);
     take_in(s);
-    confirm(s);
+    sedge_publisher_confirm(s->publisher);
     now = sedge_mono_ms();
-    if (s->connected && now >= s->dirty_at) {
-        publish_dirty(s);
-        s->dirty_at = now + SEDGE_SERVE_DIRTY_MS;
-    }
+    if (s->connected) sedge_publisher_turn(s->publisher, now, sedge_wall_ms());
     if (now >= s->timers_at) {
         expire(s);
+        write_seen(s);
         s->timers_at = now + SEDGE_SERVE_TIMERS_MS;
     }
     return poll(&fd, 1, s->retry_at == INT64_MAX ? 0 : SEDGE_SERVE_TURN_MS) > 0;
@@ -363,6 +365,7 @@ static int set_up(struct serve *s, struct sedge_err *err)
     mosquitto_message_v5_callback_set(s->m, on_message);
     mosquitto_publish_v5_callback_set(s->m, on_publish);
     s->plane = sedge_plane_new(s->c->db);
+    s->publisher = sedge_publisher_new(s->c->db, s->plane, publish, s);
     s->retry_ms = SEDGE_SERVE_RETRY_MIN_MS;
     return 0;
 }
@@ -371,9 +374,11 @@ static void tear_down(struct serve *s)
 {
     if (s->m && s->connected) (void)mosquitto_disconnect_v5(s->m, 0, NULL);
     if (s->m) mosquitto_destroy(s->m);
-    while (s->nsent)
-        forget(s, s->nsent - 1);
+    if (s->plane) write_seen(s);
+    sedge_publisher_free(s->publisher);
     sedge_plane_free(s->plane);
+    drop_all(s);
+    free(s->in);
     if (s->signals >= 0) (void)close(s->signals);
     if (s->lock >= 0) (void)close(s->lock);
     free(s);

@@ -10,11 +10,12 @@
 
 #include "cloud.h"
 
-#define SEDGE_SERVE_TURN_MS         50   /* longest wait for the network */
-#define SEDGE_SERVE_DIRTY_MS        200  /* how soon changes of the operator are seen */
+#define SEDGE_SERVE_TURN_MS         50   /* longest wait for the network, and until changes of the operator are seen */
 #define SEDGE_SERVE_TIMERS_MS       5000 /* how often time limits are looked at */
-#define SEDGE_SERVE_BATCH           500  /* messages in one transaction */
-#define SEDGE_SERVE_NOTIFY_BATCH    100  /* things notified in one turn, and unconfirmed at most */
+#define SEDGE_SERVE_BATCH           500  /* messages after which a transaction is made although more wait */
+#define SEDGE_SERVE_WAITING_MAX     5000 /* messages while the database is not writable; more are dropped */
+#define SEDGE_SERVE_WAITING_S       30   /* a message that could not be taken so long is dropped: devices repeat */
+#define SEDGE_SERVE_AGAIN_MS        1000 /* until a transaction that failed is tried again */
 #define SEDGE_SERVE_RETRY_MIN_MS    250  /* first wait before connecting again */
 #define SEDGE_SERVE_RETRY_MAX_MS    10000
 #define SEDGE_SERVE_SESSION_S       86400 /* the broker keeps our session so long */

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #define CACHE_KEPT (32 * 1024) /* bytes */
+#define KEPT_SLOTS 256         /* statements; of two that share a slot the later one stays */
 
 struct sedge_db {
     sqlite3 *h;
     char *path;
+    sqlite3_stmt **kept; /* by hash of their text; NULL until the first */
 };
 
 static int fail(struct sedge_db *db, struct sedge_err *err, const char *what)
@@ -111,6 +113,9 @@ struct sedge_db *sedge_db_open_steps(const char *path, const char *const *steps,
 void sedge_db_close(struct sedge_db *db)
 {
     if (!db) return;
+    for (size_t i = 0; db->kept && i < KEPT_SLOTS; i++)
+        (void)sqlite3_finalize(db->kept[i]);
+    free(db->kept);
     if (db->h) (void)sqlite3_close_v2(db->h);
     free(db->path);
     free(db);
@@ -132,6 +137,40 @@ sqlite3_stmt *sedge_db_prepare(struct sedge_db *db, const char *sql, struct sedg
 
     if (sqlite3_prepare_v2(db->h, sql, -1, &q, NULL) != SQLITE_OK) (void)fail(db, err, sql);
     return q;
+}
+
+static sqlite3_stmt **slot_of(struct sedge_db *db, const char *sql)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (; *sql; sql++)
+        hash = (hash ^ (unsigned char)*sql) * 16777619u;
+    if (!db->kept) db->kept = sedge_xcalloc(KEPT_SLOTS, sizeof(sqlite3_stmt *));
+    return &db->kept[hash % KEPT_SLOTS];
+}
+
+sqlite3_stmt *sedge_db_keep(struct sedge_db *db, const char *sql, struct sedge_err *err)
+{
+    sqlite3_stmt **slot = slot_of(db, sql);
+    sqlite3_stmt *q;
+
+    if (*slot && sqlite3_stmt_busy(*slot)) return sedge_db_prepare(db, sql, err);
+    if (*slot && strcmp(sqlite3_sql(*slot), sql) == 0) return *slot;
+    q = sedge_db_prepare(db, sql, err);
+    if (!q) return NULL;
+    (void)sqlite3_finalize(*slot);
+    *slot = q;
+    return q;
+}
+
+void sedge_db_done(struct sedge_db *db, sqlite3_stmt *q)
+{
+    if (!q) return;
+    if (*slot_of(db, sqlite3_sql(q)) == q) {
+        (void)sqlite3_reset(q);
+        (void)sqlite3_clear_bindings(q);
+    } else
+        (void)sqlite3_finalize(q);
 }
 
 void sedge_db_bind_text(sqlite3_stmt *q, int index, const char *text)

@@ -40,6 +40,11 @@ void sedge_db_release_cache(struct sedge_db *db);
 sqlite3 *sedge_db_handle(struct sedge_db *db);
 int sedge_db_exec(struct sedge_db *db, const char *sql, struct sedge_err *err);
 sqlite3_stmt *sedge_db_prepare(struct sedge_db *db, const char *sql, struct sedge_err *err);
+/* For statements that run often: prepared once, kept with the database and used again for the same text. Give it back
+ * with sedge_db_done, not with sqlite3_finalize, as soon as the last row is read: until the first row and after the
+ * last, no other statement may be kept. Within its own rows a statement is simply prepared a second time. */
+sqlite3_stmt *sedge_db_keep(struct sedge_db *db, const char *sql, struct sedge_err *err);
+void sedge_db_done(struct sedge_db *db, sqlite3_stmt *q);              /* NULL is fine */
 void sedge_db_bind_text(sqlite3_stmt *q, int index, const char *text); /* NULL binds NULL; copied */
 void sedge_db_bind_i64(sqlite3_stmt *q, int index, int64_t v);
 void sedge_db_bind_blob(sqlite3_stmt *q, int index, const void *p, size_t n); /* copied */

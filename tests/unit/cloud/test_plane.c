@@ -1,65 +1,5 @@
 /* The device plane: what is answered to what, without a broker. */
-#include "site.h"
-
-#include "cloud/exec.h"
-#include "cloud/plane.h"
-
-#define NS   "/namespace-aws-gg-deployment"
-#define NEXT "$aws/things/cam-1/jobs/$next" NS "/get"
-
-struct world {
-    struct sedge_cloud *c;
-    struct sedge_plane *p;
-};
-
-static int setup(void **st)
-{
-    struct world *w = SEDGE_NEW(struct world);
-    void *c = NULL;
-
-    (void)site_setup(&c);
-    w->c = c;
-    w->p = sedge_plane_new(w->c->db);
-    *st = w;
-    return 0;
-}
-
-static int teardown(void **st)
-{
-    struct world *w = *st;
-    void *c = w->c;
-
-    sedge_plane_free(w->p);
-    free(w);
-    return site_teardown(&c);
-}
-
-/* Sends one message and returns the only answer's payload (heap), NULL when there is none. */
-static char *ask(struct world *w, const char *topic, const char *payload, const char *kind, int64_t now_ms)
-{
-    struct sedge_plane_out out = {0};
-    struct sedge_err err = SEDGE_ERR_INIT;
-    sedge_auto_free char *want = sedge_xasprintf("%s/%s", topic, kind);
-    char *answer = NULL;
-
-    if (sedge_plane_handle(w->p, now_ms, topic, payload, strlen(payload), &out, &err) != 0) fail_msg("%s", err.msg);
-    if (out.n) {
-        assert_int_equal(out.n, 1);
-        if (strcmp(out.v[0].topic, want) != 0) fail_msg("%s: %s", out.v[0].topic, out.v[0].payload);
-        assert_false(out.v[0].notification);
-        answer = sedge_xstrdup(out.v[0].payload);
-    }
-    sedge_plane_out_release(&out);
-    return answer;
-}
-
-/* Deploys to cams and returns the update topic of the job (heap). */
-static char *begin(struct world *w)
-{
-    sedge_auto_put struct json_object *d = site_deploy(w->c, SEDGE_TARGET_GROUP, "cams", "1.0.0", T0);
-
-    return sedge_xasprintf("$aws/things/cam-1/jobs/%s" NS "/update", sedge_json_str(d, "jobId", ""));
-}
+#include "world.h"
 
 static void updates_follow_the_table_of_states(void **st)
 {
@@ -101,7 +41,6 @@ static void updates_follow_the_table_of_states(void **st)
 
 static void versions_and_details_are_checked(void **st)
 {
-#define GO "{\"status\":\"IN_PROGRESS\""
     static const struct {
         const char *body, *kind, *says;
     } rows[] = {
@@ -112,6 +51,8 @@ static void versions_and_details_are_checked(void **st)
         {GO ",\"statusDetails\":{\"a b\":\"x\"}}", "rejected", "InvalidRequest"},
         {GO ",\"statusDetails\":[]}", "rejected", "expected an object"},
         {GO ",\"executionNumber\":9}", "rejected", "ResourceNotFound"},
+        {GO ",\"executionNumber\":\"1\"}", "rejected", "executionNumber: expected a number"},
+        {GO ",\"stepTimeoutInMinutes\":10081}", "rejected", "stepTimeoutInMinutes"},
         {GO ",\"clientToken\":5}", "accepted", "timestamp"},
         {GO ",\"expectedVersion\":\"2\",\"statusDetails\":{\"a\":\"x\"},\"clientToken\":\"t\"}", "accepted",
          "\"clientToken\":\"t\""},
@@ -157,11 +98,11 @@ static void a_thing_that_asks_too_often_is_throttled_and_others_are_not(void **s
     sedge_auto_free char *other = NULL;
     size_t throttled = 0;
 
-    for (int i = 0; i < SEDGE_PLANE_BURST * 2; i++)
+    for (int i = 0; i < SEDGE_GUEST_BURST * 2; i++)
         assert_int_equal(sedge_plane_handle(w->p, T0, "$aws/things/cam-1/jobs/get", "", 0, &out, NULL), 0);
     for (size_t i = 0; i < out.n; i++)
         throttled += strstr(out.v[i].payload, "RequestThrottled") != NULL;
-    assert_in_range(throttled, SEDGE_PLANE_BURST / 2, SEDGE_PLANE_BURST);
+    assert_in_range(throttled, SEDGE_GUEST_BURST / 2, SEDGE_GUEST_BURST);
     other = ask(w, "$aws/things/cam-2/jobs/get", "", "accepted", T0);
     assert_non_null(other);
     sedge_plane_out_release(&out);
@@ -225,17 +166,97 @@ static void notifications_tell_the_list_and_a_new_head_once(void **st)
 
     free(begin(w));
     seq = site_count(w->c, "SELECT seq FROM dirty");
-    assert_int_equal(sedge_plane_notify(w->p, T0, 1, false, &out, &head, NULL), 0);
+    assert_int_equal(sedge_plane_notify(w->p, T0, 1, SEDGE_EXEC_NS_DEPLOY, &out, &head, NULL), 0);
     assert_int_equal(out.n, 2);
     assert_string_equal(out.v[0].topic, "$aws/things/cam-1/jobs/notify-namespace-aws-gg-deployment");
     assert_string_equal(out.v[1].topic, "$aws/things/cam-1/jobs/notify-next-namespace-aws-gg-deployment");
     assert_true(out.v[0].notification && out.v[1].notification);
     sedge_plane_out_release(&out);
-    assert_int_equal(sedge_plane_told(w->p, 1, seq, head, NULL), 0);
+    assert_int_equal(sedge_plane_told(w->p, 1, SEDGE_EXEC_NS_DEPLOY, seq, head, NULL), 0);
     assert_int_equal(site_count(w->c, "SELECT COUNT(*) FROM dirty"), 0);
-    assert_int_equal(sedge_plane_notify(w->p, T0, 1, false, &out, &again, NULL), 0);
+    assert_int_equal(sedge_plane_notify(w->p, T0, 1, SEDGE_EXEC_NS_DEPLOY, &out, &again, NULL), 0);
     assert_int_equal(out.n, 1); /* the head is known */
     sedge_plane_out_release(&out);
+}
+
+/* Names of the messages that this dirty row leads to: L a list, H a head. */
+static void told(struct world *w, int64_t ns, const char *want)
+{
+    struct sedge_plane_out out = {0};
+    sedge_auto_free char *head = NULL;
+    char have[8] = "";
+
+    assert_int_equal(sedge_plane_notify(w->p, T0, 1, ns, &out, &head, NULL), 0);
+    for (size_t i = 0; i < out.n; i++)
+        have[i] = strstr(out.v[i].topic, "notify-next") ? 'H' : 'L';
+    assert_string_equal(have, want);
+    assert_int_equal(sedge_plane_told(w->p, 1, ns, 1, head, NULL), 0);
+    sedge_plane_out_release(&out);
+}
+
+static void one_that_is_not_the_head_becomes_the_head_without_a_new_list(void **st)
+{
+    struct world *w = *st;
+    sedge_auto_free char *first = begin(w);
+    sedge_auto_put struct json_object *two = NULL;
+    sedge_auto_free char *topic = NULL;
+    sedge_auto_free char *update = NULL;
+
+    assert_int_equal(sedge_group_create(w->c, "more", NULL), 0);
+    two = site_deploy(w->c, SEDGE_TARGET_GROUP, "more", "1.0.0", T0);
+    assert_int_equal(sedge_exec_offer(w->c->db, T0 / 1000, 1, 2, NULL), 0);
+    told(w, SEDGE_EXEC_NS_DEPLOY, "LH");
+    assert_int_equal(sedge_db_exec(w->c->db, "DELETE FROM dirty", NULL), 0);
+    topic = sedge_xasprintf("$aws/things/cam-1/jobs/%s" NS "/update", sedge_json_str(two, "jobId", ""));
+    update = ask(w, topic, GO "}", "accepted", T0);
+    assert_non_null(update);
+    assert_int_equal(site_count(w->c, "SELECT ns FROM dirty"), SEDGE_EXEC_NS_HEAD);
+    told(w, SEDGE_EXEC_NS_HEAD, "H");
+    assert_int_equal(site_count(w->c, "SELECT COUNT(*) FROM dirty"), 0);
+}
+
+static void an_absent_thing_is_not_told_until_it_is_heard(void **st)
+{
+    struct world *w = *st;
+    sedge_auto_free char *topic = begin(w);
+    sedge_auto_free char *answer = NULL;
+
+    sedge_plane_absent(w->p, 1);
+    told(w, SEDGE_EXEC_NS_DEPLOY, "");
+    answer = ask(w, NEXT, "", "accepted", T0);
+    assert_non_null(strstr(answer, "QUEUED"));
+    told(w, SEDGE_EXEC_NS_DEPLOY, "LH");
+}
+
+static void a_thing_with_nothing_to_do_is_answered_without_a_look_until_something_changes(void **st)
+{
+    struct world *w = *st;
+    struct sedge_plane_out out = {0};
+    sedge_auto_free char *topic = NULL;
+
+    assert_false(sedge_plane_quick(w->p, T0, NEXT, "", 0, &out));
+    free(ask(w, NEXT, "", "accepted", T0));
+    assert_int_equal(sedge_plane_refresh(w->p, NULL), 0);
+    assert_true(sedge_plane_quick(w->p, T0, NEXT, "{\"clientToken\":\"t\"}", 19, &out));
+    assert_int_equal(out.n, 1);
+    assert_string_equal(out.v[0].payload, "{\"timestamp\":1764590400,\"clientToken\":\"t\"}");
+    topic = begin(w);
+    assert_int_equal(sedge_plane_refresh(w->p, NULL), 0);
+    assert_false(sedge_plane_quick(w->p, T0, NEXT, "", 0, &out));
+    sedge_plane_out_release(&out);
+}
+
+static void a_flood_is_not_answered_at_all(void **st)
+{
+    struct world *w = *st;
+    struct sedge_plane_out out = {0};
+
+    for (int i = 0; i < SEDGE_GUEST_BURST * SEDGE_GUEST_FLOOD * 2; i++)
+        assert_int_equal(sedge_plane_handle(w->p, T0, "$aws/things/cam-1/jobs/get", "", 0, &out, NULL), 0);
+    assert_in_range(out.n, SEDGE_GUEST_BURST * SEDGE_GUEST_FLOOD, SEDGE_GUEST_BURST * SEDGE_GUEST_FLOOD * 3 / 2);
+    sedge_plane_out_release(&out);
+    assert_true(sedge_plane_quick(w->p, T0, "$aws/things/cam-1/jobs/get", "", 0, &out));
+    assert_int_equal(out.n, 0);
 }
 
 static void a_change_during_a_notification_stays_dirty(void **st)
@@ -246,53 +267,8 @@ static void a_change_during_a_notification_stays_dirty(void **st)
     free(begin(w));
     seq = site_count(w->c, "SELECT seq FROM dirty");
     assert_int_equal(sedge_exec_mark_dirty(w->c->db, 1, NULL), 0);
-    assert_int_equal(sedge_plane_told(w->p, 1, seq, "x", NULL), 0);
+    assert_int_equal(sedge_plane_told(w->p, 1, SEDGE_EXEC_NS_DEPLOY, seq, "x", NULL), 0);
     assert_int_equal(site_count(w->c, "SELECT COUNT(*) FROM dirty"), 1);
-}
-
-#define CA_ "{\"componentName\":\"a\",\"version\":\"1.0.0\",\"status\":\"RUNNING\",\"fleetConfigArns\":[\"x\"]}"
-#define CB                                                                                                             \
-    "{\"componentName\":\"b\",\"version\":\"1.0.0\",\"status\":\"BROKEN\",\"componentStatusDetails\":{"                \
-    "\"statusCodes\":[\"RUN_ERROR\"]}}"
-#define CGONE    "{\"componentName\":\"a\",\"version\":\"\",\"status\":\"UNINSTALLED\",\"fleetConfigArns\":[]}"
-#define CBARE    "{\"componentName\":\"a\",\"version\":\"1.0.0\",\"status\":\"FINISHED\",\"fleetConfigArns\":[]}"
-#define COMPLETE ",\"messageType\":\"COMPLETE\""
-
-static void fleet_status_follows_the_sequence_rules(void **st)
-{
-    static const struct {
-        int seq, ts;
-        const char *more, *components;
-        int n, last, gap;
-    } rows[] = {
-        {5, 50, COMPLETE, "[" CA_ "," CB "]", 2, 5, 0},
-        {5, 50, COMPLETE, "[]", 2, 5, 0},        /* delivered again */
-        {4, 40, COMPLETE, "[]", 2, 5, 0},        /* old */
-        {4, 51, COMPLETE, "[" CA_ "]", 2, 5, 0}, /* overtaken: counts as partial */
-        {8, 60, "", "[" CA_ "]", 2, 8, 1},       /* something was lost */
-        {9, 70, "", "[" CGONE "]", 1, 9, 1},
-        {10, 80, COMPLETE, "[" CB "]", 1, 10, 0},
-        {1, 90, COMPLETE, "[" CA_ "," CB "]", 2, 1, 0}, /* installed anew */
-        {2, 91, ",\"trigger\":\"THING_GROUP_DEPLOYMENT\"", "[" CBARE "]", 1, 2, 0},
-        {3, 96, "",
-         "[{\"componentName\":\"../x\",\"status\":\"RUNNING\"},{\"componentName\":\"q\",\"status\":\"DANCING\"},7]", 1,
-         3, 0},
-        {4, 97, ",\"deploymentInformation\":{}", "null", 1, 4, 0},
-    };
-    struct world *w = *st;
-
-    for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
-        sedge_auto_free char *m = sedge_xasprintf("{\"sequenceNumber\":%d,\"timestamp\":%d,\"components\":%s%s}",
-                                                  rows[i].seq, rows[i].ts, rows[i].components, rows[i].more);
-        int64_t n, last, gap;
-
-        assert_null(ask(w, "$aws/things/cam-1/greengrassv2/health/json", m, "x", T0));
-        n = site_count(w->c, "SELECT COUNT(*) FROM component_state");
-        last = site_count(w->c, "SELECT fss_seq FROM thing WHERE id=1");
-        gap = site_count(w->c, "SELECT fss_gap FROM thing WHERE id=1");
-        if (n != rows[i].n || last != rows[i].last || gap != rows[i].gap)
-            fail_msg("row %zu: %lld components, seq %lld, gap %lld", i, (long long)n, (long long)last, (long long)gap);
-    }
 }
 
 static void a_thing_target_is_offered_to_that_thing_only(void **st)
@@ -326,7 +302,7 @@ static void of_two_targets_the_older_is_the_head_until_one_is_in_progress(void *
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         T(updates_follow_the_table_of_states),
         T(versions_and_details_are_checked),
@@ -336,8 +312,11 @@ int main(void)
         T(a_step_timer_ends_earlier_and_can_be_taken_away),
         T(times_never_go_back_when_the_clock_does),
         T(notifications_tell_the_list_and_a_new_head_once),
+        T(one_that_is_not_the_head_becomes_the_head_without_a_new_list),
+        T(an_absent_thing_is_not_told_until_it_is_heard),
+        T(a_thing_with_nothing_to_do_is_answered_without_a_look_until_something_changes),
+        T(a_flood_is_not_answered_at_all),
         T(a_change_during_a_notification_stays_dirty),
-        T(fleet_status_follows_the_sequence_rules),
         T(a_thing_target_is_offered_to_that_thing_only),
         T(of_two_targets_the_older_is_the_head_until_one_is_in_progress),
     };
