@@ -63,13 +63,18 @@ enum sedge_exec_state {
 #undef X
         SEDGE_EXEC_COUNT
 };
-#define SEDGE_DEP_STATES(X) X(ROLLING) X(ACTIVE) X(CANCELED) X(INACTIVE)
+#define SEDGE_DEP_STATES(X)                                                                                            \
+    X(ROLLING) X(ACTIVE) X(CANCELED) X(INACTIVE) X(PAUSED) X(ABORTED) X(SCHEDULED) X(WAITING_APPROVAL) X(FAILED)
 enum sedge_dep_state {
 #define X(s) SEDGE_DEP_##s,
     SEDGE_DEP_STATES(X)
 #undef X
         SEDGE_DEP_COUNT
 };
+/* Sets of deployment states, for SQL. Alive: may still be offered to somebody, now or later. Offered: what was released
+ * stands in the devices' lists. */
+#define SEDGE_DEP_ALIVE   "(0,1,4,6,7)"
+#define SEDGE_DEP_OFFERED "(0,1,4)"
 const char *sedge_exec_state_name(int64_t state);
 const char *sedge_dep_state_name(int64_t state);
 

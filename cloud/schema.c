@@ -84,4 +84,59 @@ static const char registry[] =
     "CREATE VIEW effective_member AS SELECT DISTINCT a.above_id AS group_id, m.thing_id\n"
     "  FROM grp_above a JOIN member m ON m.group_id=a.group_id;\n";
 
-const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry};
+/* Of the newest execution of a thing: what it counts as (enum sedge_count in counters.h). */
+#define CLASS(row)                                                                                                     \
+    "CASE WHEN " row ".flags & 4 THEN 9 WHEN " row ".status=5 AND " row ".flags & 8 THEN 8"                            \
+    " WHEN " row ".status=2 AND " row ".flags & 2 THEN 10 ELSE " row ".status END"
+#define COUNT_ONE(deployment, class)                                                                                   \
+    "INSERT INTO counter(deployment_id,status,n) VALUES(" deployment                                                   \
+    "," class ",1)"                                                                                                    \
+              " ON CONFLICT(deployment_id,status,shard) DO UPDATE SET n=n+1;\n"
+
+/* The rollout engine. Revisions from before it have been offered to everybody. */
+static const char rollout[] =
+    "ALTER TABLE deployment ADD COLUMN released INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE deployment ADD COLUMN gated INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE deployment ADD COLUMN wave_limit INTEGER;\n"
+    "ALTER TABLE deployment ADD COLUMN wave_done_at INTEGER;\n"
+    "ALTER TABLE deployment ADD COLUMN rate_mark INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE deployment ADD COLUMN accepted TEXT;\n"
+    "ALTER TABLE deployment ADD COLUMN verdict INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE deployment ADD COLUMN only_after INTEGER;\n"
+    "ALTER TABLE deployment ADD COLUMN joins INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE deployment ADD COLUMN minute INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE deployment ADD COLUMN minute_n INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE execution ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;\n"
+    "UPDATE deployment SET released=1, wave_limit=10000;\n"
+    "CREATE INDEX dep_alive ON deployment(target_id, revision) WHERE state IN (0,1,4,6,7);\n"
+    "CREATE INDEX exec_step ON execution(step_deadline_at) WHERE step_deadline_at IS NOT NULL;\n"
+    "INSERT INTO counter(deployment_id,status,n) SELECT e.deployment_id, e.status, COUNT(*) FROM execution e WHERE NOT"
+    " EXISTS(SELECT 1 FROM execution x WHERE x.thing_id=e.thing_id AND x.deployment_id=e.deployment_id AND"
+    " x.exec_no>e.exec_no) GROUP BY 1, 2;\n"
+    "CREATE TRIGGER exec_added AFTER INSERT ON execution BEGIN\n"
+    "  UPDATE counter SET n=n-1 WHERE NEW.exec_no>1 AND deployment_id=NEW.deployment_id AND shard=0 AND status=(SELECT"
+    " " CLASS("e") " FROM execution e WHERE e.thing_id=NEW.thing_id AND e.deployment_id=NEW.deployment_id AND"
+                   " e.exec_no<NEW.exec_no ORDER BY e.exec_no DESC LIMIT 1);\n"
+                   "  " COUNT_ONE(
+                       "NEW.deployment_id",
+                       CLASS("NEW")) "END;\n"
+                                     "CREATE TRIGGER exec_changed AFTER UPDATE OF status, flags ON execution "
+                                     "WHEN " CLASS("OLD") "<>" CLASS(
+                                         "NEW") " AND NOT EXISTS(SELECT 1 FROM execution e WHERE "
+                                                "e.thing_id=NEW.thing_id AND e.deployment_id=NEW.deployment_id AND"
+                                                " e.exec_no>NEW.exec_no) BEGIN\n"
+                                                "  UPDATE counter SET n=n-1 WHERE deployment_id=NEW.deployment_id AND "
+                                                "shard=0 AND status=" CLASS(
+                                                    "OLD") ";\n"
+                                                           "  " COUNT_ONE(
+                                                               "NEW.deployment_id",
+                                                               CLASS("NEW")) "END;\n"
+                                                                             "CREATE TRIGGER exec_late AFTER UPDATE OF "
+                                                                             "late_status ON execution WHEN "
+                                                                             "NEW.late_status=2 AND OLD.late_status IS "
+                                                                             "NOT"
+                                                                             " 2 BEGIN\n"
+                                                                             "  " COUNT_ONE("NEW.deployment_id",
+                                                                                            "11") "END;\n";
+
+const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry, rollout};

@@ -5,12 +5,14 @@
  *
  * Beyond the specification: table `name` gives the numbers of component_state.name_id; thing.telemetry holds the last
  * telemetry message; component_version.recipe the stored recipe; view effective_member(group_id, thing_id) the things
- * of a group and of all groups below it.
+ * of a group and of all groups below it; `deployment` has what the rollout engine must remember (rollout.h). Table
+ * `counter` is kept by triggers on `execution`, so that it is right whoever changes one; its status is a class of
+ * counters.h.
  */
 #ifndef SEDGE_CLOUD_SCHEMA_H
 #define SEDGE_CLOUD_SCHEMA_H
 
-#define SEDGE_CLOUD_SCHEMA_VERSION 2
+#define SEDGE_CLOUD_SCHEMA_VERSION 3
 extern const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION];
 
 #endif
