@@ -247,6 +247,7 @@ static int open_deployer(struct sedge_nucleus *n, struct sedge_err *err)
 {
     sedge_auto_put struct json_object *store = sedge_settings_store(n);
     sedge_auto_free char *helper = sedge_xasprintf("%s/sedge-fetch", n->program_dir);
+    sedge_auto_free char *proxy = sedge_settings_proxy(n);
     struct sedge_deployer_ops ops = {.report = sedge_cloud_report,
                                      .progress = sedge_cloud_progress,
                                      .changed = policies_changed_cb,
@@ -264,7 +265,7 @@ static int open_deployer(struct sedge_nucleus *n, struct sedge_err *err)
     n->fetcher = sedge_fetcher_new(
         &n->loop, &(struct sedge_fetch_options){.helper = helper,
                                                 .store = store,
-                                                .proxy = sedge_settings_text(n, "networkProxy.proxy.url"),
+                                                .proxy = proxy,
                                                 .no_proxy = sedge_settings_text(n, "networkProxy.noProxyAddresses")});
     o.store = n->store;
     o.fetcher = n->fetcher;

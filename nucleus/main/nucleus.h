@@ -81,7 +81,9 @@ void sedge_nucleus_end(struct sedge_nucleus *n);
 /* settings.c: configuration -> options of the boxes. Texts in the results live until the next write of the tree. */
 /* n->log and the log of the nucleus, then that of the components; keeps what is in force when the section is bad. */
 void sedge_settings_apply_log(struct sedge_nucleus *n);
-/* false: the device is not configured for a cloud. `paths` keeps the file names that *out points to. */
+/* The proxy's URL with the configured user in it, unless it names one itself. Heap; NULL: no proxy. */
+char *sedge_settings_proxy(struct sedge_nucleus *n);
+/* false: the device is not configured for a cloud. `paths` keeps the file names and the proxy that *out points to. */
 bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out, struct sedge_strv *paths);
 /* A text parameter; NULL when it is empty. */
 const char *sedge_settings_text(struct sedge_nucleus *n, const char *name);

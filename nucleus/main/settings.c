@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "config/params.h"
 #include "config/start.h"
+#include "recipe/pattern.h"
 #include "recipe/step.h"
 
 #include <ctype.h>
@@ -128,6 +129,54 @@ static const char *keep_path(struct sedge_nucleus *n, const char *key, struct se
     return path;
 }
 
+char *sedge_settings_proxy(struct sedge_nucleus *n)
+{
+    const char *url = sedge_settings_text(n, "networkProxy.proxy.url");
+    const char *user = sedge_nucleus_param_str(n->config, "networkProxy.proxy.username");
+    const char *password = sedge_nucleus_param_str(n->config, "networkProxy.proxy.password");
+    const char *host = url ? strstr(url, "://") : NULL;
+    struct sedge_buf b = SEDGE_BUF_INIT;
+
+    if (!url) return NULL;
+    host = host ? host + 3 : url;
+    if (!user || !*user || memchr(host, '@', strcspn(host, "/"))) return sedge_xstrdup(url);
+    sedge_buf_add(&b, url, (size_t)(host - url));
+    sedge_url_encode(&b, user, false);
+    sedge_buf_putc(&b, ':');
+    sedge_url_encode(&b, password ? password : "", false);
+    sedge_buf_printf(&b, "@%s", host);
+    return sedge_buf_steal(&b);
+}
+
+/* For MQTT each entry is a regular expression for the whole endpoint (spec/config.md 8). */
+static bool is_reached_directly(struct sedge_nucleus *n, const char *endpoint)
+{
+    const char *text = sedge_settings_text(n, "networkProxy.noProxyAddresses");
+    sedge_auto_strv struct sedge_strv list = {NULL, 0};
+    bool direct = false;
+
+    sedge_strv_split(&list, text ? text : "", ", ");
+    for (size_t i = 0; i < list.n && !direct; i++) {
+        struct sedge_err err = SEDGE_ERR_INIT;
+        struct sedge_pattern *p = *list.v[i] ? sedge_pattern_parse(list.v[i], &err) : NULL;
+        if (err.code != SEDGE_OK)
+            sedge_log(SEDGE_ERROR, "cloud", "configuration", "networkProxy.noProxyAddresses: \"%s\": %s; ignored",
+                      list.v[i], err.msg);
+        direct = p && sedge_pattern_match(p, endpoint);
+        sedge_pattern_free(p);
+    }
+    return direct;
+}
+
+static const char *mqtt_proxy(struct sedge_nucleus *n, const char *endpoint, struct sedge_strv *texts)
+{
+    char *url = sedge_settings_proxy(n);
+
+    if (!url) return NULL;
+    sedge_strv_add_take(texts, url);
+    return endpoint && is_reached_directly(n, endpoint) ? NULL : url;
+}
+
 bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out, struct sedge_strv *paths)
 {
     sedge_auto_put struct json_object *mqtt = sedge_nucleus_param_map(n->config, "mqtt");
@@ -144,6 +193,7 @@ bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out
     out->ca = keep_path(n, "rootCaPath", paths);
     out->cert = keep_path(n, "certificateFilePath", paths);
     out->key = keep_path(n, "privateKeyPath", paths);
+    out->proxy = mqtt_proxy(n, out->host, paths);
     return out->host && *out->host && out->client_id && *out->client_id && out->ca && out->cert && out->key;
 }
 
@@ -209,35 +259,15 @@ const char *sedge_settings_text(struct sedge_nucleus *n, const char *name)
     return text && *text ? text : NULL;
 }
 
-/* The proxy's URL with the configured user in it, unless it names one. Heap. */
-static char *proxy_url(struct sedge_nucleus *n, const char *url)
-{
-    const char *user = sedge_nucleus_param_str(n->config, "networkProxy.proxy.username");
-    const char *password = sedge_nucleus_param_str(n->config, "networkProxy.proxy.password");
-    const char *host = strstr(url, "://");
-    struct sedge_buf b = SEDGE_BUF_INIT;
-
-    host = host ? host + 3 : url;
-    if (!user || !*user || memchr(host, '@', strcspn(host, "/"))) return sedge_xstrdup(url);
-    sedge_buf_add(&b, url, (size_t)(host - url));
-    sedge_url_encode(&b, user, false);
-    sedge_buf_putc(&b, ':');
-    sedge_url_encode(&b, password ? password : "", false);
-    sedge_buf_printf(&b, "@%s", host);
-    return sedge_buf_steal(&b);
-}
-
 static void add_proxy(struct sedge_nucleus *n, struct sedge_strv *out)
 {
     static const char *const names[] = {"HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
                                         "https_proxy", "ALL_PROXY",  "all_proxy"};
-    const char *url = sedge_settings_text(n, "networkProxy.proxy.url");
     const char *except = sedge_settings_text(n, "networkProxy.noProxyAddresses");
     sedge_auto_free char *list = NULL;
-    sedge_auto_free char *full = NULL;
+    sedge_auto_free char *full = sedge_settings_proxy(n);
 
-    if (!url || !*url) return;
-    full = proxy_url(n, url);
+    if (!full) return;
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(names); i++)
         sedge_env_set(out, names[i], full);
     list = except && *except ? sedge_xasprintf("localhost,%s", except) : sedge_xstrdup("localhost");

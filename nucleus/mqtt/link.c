@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "tunnel.h"
 
 #define STEP_MS 200 /* how often a blocking wait looks at `cancel` */
 
@@ -134,6 +135,7 @@ void sedge_link_free(struct sedge_link *l)
     if (!l) return;
     if (l->mosq) mosquitto_destroy(l->mosq);
     if (l->ctx) SSL_CTX_free(l->ctx);
+    sedge_tunnel_free(l->tunnel);
     while ((e = sedge_link_next(l)))
         sedge_link_event_free(e);
     free(l);
@@ -303,7 +305,7 @@ static void wait_for_connack(struct sedge_link *l)
                             l->o->host, l->o->port, l->o->connect_timeout_ms, l->o->ca ? "" : " (is it a TLS port?)");
 }
 
-static int connect_to(struct sedge_link *l, const char *address)
+static int connect_to(struct sedge_link *l, const char *address, int port)
 {
     mosquitto_property *props = NULL;
     int rc;
@@ -311,7 +313,7 @@ static int connect_to(struct sedge_link *l, const char *address)
     if (l->v5) (void)mosquitto_property_add_int32(&props, MQTT_PROP_SESSION_EXPIRY_INTERVAL, l->o->session_expiry_s);
     if (l->v5) (void)mosquitto_property_add_int16(&props, MQTT_PROP_RECEIVE_MAXIMUM, (uint16_t)l->o->receive_max);
     errno = 0;
-    rc = mosquitto_connect_bind_v5(l->mosq, address, l->o->port, l->o->keep_alive_s, NULL, props);
+    rc = mosquitto_connect_bind_v5(l->mosq, address, port, l->o->keep_alive_s, NULL, props);
     if (rc != MOSQ_ERR_SUCCESS) explain_rc(l, rc, errno);
     mosquitto_property_free_all(&props);
     return rc == MOSQ_ERR_SUCCESS ? 0 : -1;
@@ -328,17 +330,17 @@ static int try_address(struct sedge_link *l, const struct addrinfo *ai)
         return 1;
     }
     if (getnameinfo(ai->ai_addr, ai->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0) return 1;
-    return connect_to(l, address) == 0 ? 0 : 1;
+    return connect_to(l, address, l->o->port) == 0 ? 0 : 1;
 }
 
-void sedge_link_connect(struct sedge_link *l)
+/* At socket level; what went wrong is in l->err. */
+static void connect_directly(struct sedge_link *l)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     char port[16];
     int rc;
 
-    if (make_client(l) != 0) return;
     (void)snprintf(port, sizeof port, "%d", l->o->port);
     rc = getaddrinfo(l->o->host, port, &hints, &list);
     if (rc != 0) {
@@ -352,18 +354,34 @@ void sedge_link_connect(struct sedge_link *l)
         if (l->note.code != SEDGE_OK) break; /* reached, and refused */
     }
     freeaddrinfo(list);
-    if (mosquitto_socket(l->mosq) >= 0) {
+}
+
+static void set_up_socket(struct sedge_link *l)
+{
+    unsigned ms = (unsigned)l->o->ping_timeout_ms;
+
+    /* The library does not set it. A child that holds a copy would keep the connection in our epoll set after the
+     * library closed it, and its end would then be reported on the next socket with the same number. */
+    (void)fcntl(mosquitto_socket(l->mosq), F_SETFD, FD_CLOEXEC);
+    (void)setsockopt(mosquitto_socket(l->mosq), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
+                     sizeof ms); /* else: keep-alive finds it */
+}
+
+void sedge_link_connect(struct sedge_link *l)
+{
+    int rc = 0;
+
+    if (make_client(l) != 0) return;
+    if (l->o->proxy)
+        rc = sedge_link_through_proxy(l, connect_to);
+    else
+        connect_directly(l);
+    if (rc == 0 && mosquitto_socket(l->mosq) >= 0) {
         struct sedge_err none = SEDGE_ERR_INIT;
         l->err = none;
         wait_for_connack(l);
-    } else if (l->err.code == SEDGE_OK)
+    } else if (l->err.code == SEDGE_OK) {
         (void)sedge_err_set(&l->err, SEDGE_E_CANCELED, "connecting was given up");
-    if (l->connected) {
-        unsigned ms = (unsigned)l->o->ping_timeout_ms;
-        /* The library does not set it. A child that holds a copy would keep the connection in our epoll set after the
-         * library closed it, and its end would then be reported on the next socket with the same number. */
-        (void)fcntl(mosquitto_socket(l->mosq), F_SETFD, FD_CLOEXEC);
-        (void)setsockopt(mosquitto_socket(l->mosq), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
-                         sizeof ms); /* else: keep-alive finds it */
     }
+    if (l->connected) set_up_socket(l);
 }

@@ -17,6 +17,9 @@
 
 #include "session.h"
 
+struct ssl_st;
+struct sedge_tunnel;
+
 enum sedge_link_kind { SEDGE_LINK_PUBACK, SEDGE_LINK_SUBACK, SEDGE_LINK_UNSUBACK, SEDGE_LINK_MESSAGE };
 
 struct sedge_link_event {
@@ -41,6 +44,7 @@ struct sedge_link {
     const struct sedge_mqtt_options *o;
     struct mosquitto *mosq;
     struct ssl_ctx_st *ctx;
+    struct sedge_tunnel *tunnel; /* NULL: no proxy */
     bool v5;
     bool clean;
     atomic_bool cancel; /* set by the loop: give up soon */
@@ -78,5 +82,13 @@ void sedge_link_free(struct sedge_link *l);
 
 /* tls.c: the client's TLS settings; NULL with a message that names the file. */
 struct ssl_ctx_st *sedge_link_tls(struct sedge_link *l, struct sedge_err *err);
+/* The name (or address) that the other side's certificate must have, and, unless it is an address, the one to ask for.
+ */
+void sedge_link_tls_name(struct ssl_ctx_st *ctx, const char *host);
+void sedge_link_tls_sni(struct ssl_st *ssl, const char *host);
+
+/* handover.c: the way of sedge_link_connect through o->proxy; connect_to has the library connect to an address. 0, or
+ * -1 with l->err. */
+int sedge_link_through_proxy(struct sedge_link *l, int (*connect_to)(struct sedge_link *l, const char *host, int port));
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "internal.h"
+#include "proxy.h"
 
 #define TICK_MS 1000
 
@@ -318,6 +319,8 @@ static void handle_gone(struct sedge_mqtt *m)
     free_text(m->o.ca);
     free_text(m->o.cert);
     free_text(m->o.key);
+    if (m->o.proxy) sedge_wipe_text(m->o.proxy, strlen(m->o.proxy));
+    free_text(m->o.proxy);
     free(m);
     (void)mosquitto_lib_cleanup();
     if (closed) closed(user);
@@ -390,6 +393,12 @@ static int check_options(const struct sedge_mqtt_options *o, struct sedge_err *e
         strpbrk(o->client_id, "+#/"))
         return sedge_err_set(err, SEDGE_E_INVALID, "thing name \"%s\": 1 to %d characters without +, # and / expected",
                              o->client_id ? o->client_id : "", SEDGE_MQTT_CLIENT_ID_MAX);
+    if (o->proxy) {
+        struct sedge_proxy proxy;
+        int rc = sedge_proxy_parse(o->proxy, &proxy, err);
+        sedge_proxy_release(&proxy);
+        if (rc != 0) return -1;
+    }
     if (o->cert && !o->key)
         return sedge_err_set(err, SEDGE_E_INVALID, "certificateFilePath is set without privateKeyPath");
     if ((o->cert || o->key) && !o->ca)
@@ -421,6 +430,7 @@ struct sedge_mqtt *sedge_mqtt_new(uv_loop_t *loop, const struct sedge_mqtt_optio
     m->o.ca = sedge_xstrdup(o->ca);
     m->o.cert = sedge_xstrdup(o->cert);
     m->o.key = sedge_xstrdup(o->key);
+    m->o.proxy = sedge_xstrdup(o->proxy);
     m->was_v5 = !o->v311_only;
     (void)uv_timer_init(loop, &m->tick);
     (void)uv_timer_init(loop, &m->kick);

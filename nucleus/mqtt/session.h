@@ -12,9 +12,9 @@
  *   sedge_mqtt_close(m, closed_cb, me);            // says goodbye to the broker; frees m and all subscriptions
  *
  * Connecting (names, TCP, TLS, CONNECT) happens in a work item; the loop never waits. MQTT 5 is tried first, 3.1.1 when
- * the broker refuses the version. The first connection of a process starts clean, later ones resume; nothing depends on
- * the broker's session, because every subscription is made again after each connect. A lost connection is retried for
- * ever (reconnect.h).
+ * the broker refuses the version. Through a proxy the proxy resolves the broker's name. The first connection of a
+ * process starts clean, later ones resume; nothing depends on the broker's session, because every subscription is made
+ * again after each connect. A lost connection is retried for ever (reconnect.h).
  *
  * Subscriptions: several users of one filter share one subscription at the broker, and a filter that a granted one
  * covers causes no traffic. Each message goes once to each subscription handle with a matching filter.
@@ -47,6 +47,7 @@ struct sedge_mqtt_options { /* texts are copied */
     int port;
     const char *client_id;            /* the thing name */
     const char *ca, *cert, *key;      /* PEM files; all NULL: plain TCP (tests, private networks) */
+    const char *proxy;                /* http://, https:// or socks5://[user:password@]host[:port]; NULL: none */
     bool v311_only;                   /* mqtt.version mqtt3 */
     int keep_alive_s;                 /* 60; 0 or 5.. */
     int ping_timeout_ms;              /* 30000: unacknowledged bytes for so long end the connection */

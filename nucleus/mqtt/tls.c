@@ -100,14 +100,18 @@ static void note_alert(struct sedge_link *l, int alert)
     }
 }
 
+void sedge_link_tls_sni(struct ssl_st *ssl, const char *host)
+{
+    if (!is_address(host)) /* SSL_set_tlsext_host_name, whose macro casts */
+        (void)SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, sedge_link_unconst(host));
+}
+
 /* Called by OpenSSL at each step. The library is given an address, so the name for SNI is put in here. */
 static void info_cb(const SSL *ssl, int where, int ret)
 {
     struct sedge_link *l = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-    if ((where & SSL_CB_HANDSHAKE_START) && !is_address(l->o->host))
-        (void)SSL_ctrl(sedge_link_unconst(ssl), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-                       sedge_link_unconst(l->o->host)); /* SSL_set_tlsext_host_name, whose macro casts */
+    if (where & SSL_CB_HANDSHAKE_START) sedge_link_tls_sni(sedge_link_unconst(ssl), l->o->host);
     if (where & SSL_CB_HANDSHAKE_DONE) l->tls_up = true;
     if ((where & SSL_CB_ALERT) && (where & SSL_CB_READ) && l->note.code == SEDGE_OK) note_alert(l, ret & 0xFF);
 }
@@ -140,7 +144,7 @@ static int check_own_dates(SSL_CTX *ctx, const struct sedge_mqtt_options *o, str
     return 0;
 }
 
-static void set_name_to_check(SSL_CTX *ctx, const char *host)
+void sedge_link_tls_name(struct ssl_ctx_st *ctx, const char *host)
 {
     X509_VERIFY_PARAM *p = SSL_CTX_get0_param(ctx);
 
@@ -167,7 +171,7 @@ struct ssl_ctx_st *sedge_link_tls(struct sedge_link *l, struct sedge_err *err)
         SSL_CTX_free(ctx);
         return NULL;
     }
-    set_name_to_check(ctx, l->o->host);
+    sedge_link_tls_name(ctx, l->o->host);
     if (l->o->port == ALPN_PORT) (void)SSL_CTX_set_alpn_protos(ctx, alpn, sizeof alpn - 1); /* no memory: no ALPN */
     return ctx;
 }

@@ -459,6 +459,7 @@ static int connect_session(struct driver *d, struct sedge_err *err)
     o.cert = sedge_json_str(d->o, "cert", NULL);
     o.key = sedge_json_str(d->o, "key", NULL);
     o.v311_only = sedge_json_bool(d->o, "v311", false);
+    o.proxy = sedge_json_str(d->o, "proxy", NULL);
     o.reconnect_min_ms = sedge_json_i64(d->o, "reconnectMinMs", 50);
     o.reconnect_max_ms = sedge_json_i64(d->o, "reconnectMaxMs", 200);
     o.connect_timeout_ms = (int)sedge_json_i64(d->o, "connectTimeoutMs", 2000);
