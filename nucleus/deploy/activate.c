@@ -199,6 +199,8 @@ static void roll_back(struct sedge_run *run)
 {
     struct sedge_entry *e = run->entry;
 
+    sedge_auto_put struct json_object *failed = sedge_run_services_before(run);
+
     sedge_log(SEDGE_WARN, "deploy", "rollback", "id=%s %s", e->id, run->failure.cause);
     run->rolling_back = true;
     e->phase = SEDGE_PHASE_ROLLED_BACK;
@@ -209,6 +211,7 @@ static void roll_back(struct sedge_run *run)
         sedge_run_finish(run, "FAILED", "FAILED_UNABLE_TO_ROLLBACK");
         return;
     }
+    sedge_run_note_leaving(run, failed);
     sedge_journal_save(run, rolled_back_cb);
 }
 
@@ -257,6 +260,7 @@ int sedge_run_write_plan(struct sedge_run *run)
 {
     struct sedge_entry *e = run->entry;
     struct sedge_config *cfg = run->d->o.config;
+    sedge_auto_put struct json_object *before = sedge_run_services_before(run);
     int rc;
 
     sedge_config_begin(cfg);
@@ -264,8 +268,14 @@ int sedge_run_write_plan(struct sedge_run *run)
         sedge_config_apply(cfg, run->services, run->deploy_ts, sedge_wall_ms(), sedge_builtins, nbuiltins(), &run->err);
     if (rc != 0) (void)sedge_config_restore(cfg, e->snapshot, sedge_builtins, nbuiltins(), NULL);
     sedge_config_end(cfg);
-    if (rc != 0) sedge_failure_add_err(&run->failure, "COMPONENT_UPDATE_ERROR", &run->err);
-    return rc;
+    if (rc != 0) {
+        sedge_failure_add_err(&run->failure, "COMPONENT_UPDATE_ERROR", &run->err);
+        return rc;
+    }
+    sedge_run_note_resolved(run);
+    sedge_run_note_broken(run);
+    if (!run->restarts) sedge_run_note_leaving(run, before); /* over a restart they go without their uninstall step */
+    return 0;
 }
 
 void sedge_run_apply(struct sedge_run *run)
@@ -322,6 +332,7 @@ void sedge_run_resume_applied(struct sedge_run *run)
         return;
     }
     sedge_run_report(run, false);
+    sedge_run_recall(run);
     if (run->entry->attempts > SEDGE_DEPLOY_ATTEMPTS_MAX) {
         sedge_failure_add(&run->failure, "DEPLOYMENT_INTERRUPTED");
         sedge_failure_cause(&run->failure,
@@ -339,5 +350,6 @@ void sedge_run_resume_rolled_back(struct sedge_run *run)
     (void)sedge_run_reread_document(run); /* only for the group's name in messages */
     sedge_failure_from_json(&run->failure, run->entry->outcome);
     sedge_run_report(run, false);
+    sedge_run_recall(run);
     sedge_run_watch(run);
 }

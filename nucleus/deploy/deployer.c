@@ -9,7 +9,6 @@
 #include <string.h>
 
 static void start_next(struct sedge_deployer *d);
-static void try_close(struct sedge_deployer *d);
 
 /* ---- entries ---- */
 
@@ -203,65 +202,12 @@ static void free_run(struct sedge_run *run)
     free(run);
 }
 
-static void keep_version(struct sedge_config *config, const char *name, const char *key, struct sedge_store_keep *keep)
-{
-    const char *version = sedge_config_str(config, SEDGE_PATH("services", name, key), NULL);
-
-    if (version) sedge_store_keep_add(keep, name, version);
-}
-
-static void keep_versions_of_services(struct sedge_config *config, struct sedge_store_keep *keep)
-{
-    sedge_auto_strv struct sedge_strv names = {NULL, 0};
-
-    sedge_config_children(config, SEDGE_PATH("services"), &names);
-    for (size_t i = 0; i < names.n; i++) {
-        keep_version(config, names.v[i], "version", keep);
-        keep_version(config, names.v[i], "previousVersion", keep);
-    }
-}
-
-struct clean_up {
-    uv_work_t work;
-    struct sedge_store *store;
-    struct sedge_store_keep keep;
-};
-
-static void clean_up_cb(uv_work_t *req)
-{
-    struct clean_up *c = req->data;
-
-    (void)sedge_store_collect(c->store, &c->keep, NULL);
-}
-
-static void cleaned_up_cb(uv_work_t *req, int status)
-{
-    struct clean_up *c = req->data;
-
-    (void)status; /* never cancelled */
-    sedge_store_keep_release(&c->keep);
-    free(c);
-}
-
-/* spec/deployment.md 22: versions that neither run, ran before, nor were resolved by a failed deployment go. */
-static void clean_up(struct sedge_run *run, bool succeeded)
-{
-    struct clean_up *c = SEDGE_NEW(struct clean_up);
-
-    c->store = run->d->o.store;
-    keep_versions_of_services(run->d->o.config, &c->keep);
-    for (size_t i = 0; !succeeded && i < run->resolution.n; i++)
-        sedge_store_keep_add(&c->keep, run->resolution.choices[i].component, run->resolution.choices[i].version);
-    c->work.data = c;
-    sedge_assert(uv_queue_work(run->d->o.loop, &c->work, clean_up_cb, cleaned_up_cb) == 0);
-}
-
 static void kick_cb(uv_timer_t *timer)
 {
     start_next(timer->data);
 }
 
-static void kick(struct sedge_deployer *d)
+void sedge_deployer_kick(struct sedge_deployer *d)
 {
     if (!d->closing && !d->frozen) (void)uv_timer_start(&d->kick, kick_cb, 0, 0);
 }
@@ -284,14 +230,14 @@ static void finished_cb(struct sedge_run *run, const struct sedge_err *err)
               "id=%s status=%s %s", e->id, e->status, run->failure.cause ? run->failure.cause : "");
     tell_post_update(d, e);
     sedge_run_report(run, true);
-    clean_up(run, strcmp(e->status, "SUCCEEDED") == 0);
+    sedge_run_clean_up(run);
     d->run = NULL;
     free_run(run);
     forget_old(d);
     if (d->closing)
-        try_close(d);
+        sedge_deployer_try_close(d);
     else
-        kick(d);
+        sedge_deployer_kick(d);
 }
 
 void sedge_run_finish(struct sedge_run *run, const char *status, const char *detailed)
@@ -308,6 +254,7 @@ void sedge_run_finish(struct sedge_run *run, const char *status, const char *det
     if (kept) sedge_groups_commit(run);
     sedge_config_end(run->d->o.config);
     e->phase = SEDGE_PHASE_DONE;
+    sedge_run_note_end(run);
     (void)json_object_put(e->request);
     (void)json_object_put(e->snapshot);
     (void)json_object_put(e->outcome);
@@ -324,7 +271,7 @@ bool sedge_run_is_over(const struct sedge_run *run)
 
 void sedge_run_abandon(struct sedge_run *run)
 {
-    try_close(run->d);
+    sedge_deployer_try_close(run->d);
 }
 
 void sedge_run_fail_early(struct sedge_run *run)
@@ -380,7 +327,7 @@ static void start_next(struct sedge_deployer *d)
     struct sedge_run *run;
 
     report_again(d);
-    if (d->run || d->closing || d->frozen || !d->booted) return;
+    if (d->run || d->cleaning || d->closing || d->frozen || !d->booted) return;
     while (e && e->phase == SEDGE_PHASE_DONE)
         e = e->next;
     if (!e) return;
@@ -423,7 +370,7 @@ int sedge_deployer_submit_local(struct sedge_deployer *d, struct json_object *re
         return sedge_err_set(err, SEDGE_E_LIMIT, "Deployments queue is full, Please try again later");
     sedge_uuid4(id);
     sedge_journal_save_entry(d, add_entry(d, id, SEDGE_SOURCE_LOCAL, request), kept, arg);
-    kick(d);
+    sedge_deployer_kick(d);
     return 0;
 }
 
@@ -435,13 +382,13 @@ void sedge_deployer_submit_job(struct sedge_deployer *d, const char *job_id, int
     if (e) {
         sedge_log(SEDGE_INFO, "deploy", "job-known", "id=%s execution=%lld", job_id, (long long)execution_number);
         e->report_again = e->phase == SEDGE_PHASE_DONE;
-        kick(d);
+        sedge_deployer_kick(d);
         return;
     }
     e = add_entry(d, job_id, SEDGE_SOURCE_JOBS, document);
     e->execution_number = execution_number;
     sedge_journal_save_entry(d, e, NULL, NULL);
-    kick(d);
+    sedge_deployer_kick(d);
 }
 
 void sedge_deployer_each_job(struct sedge_deployer *d,
@@ -580,7 +527,8 @@ void sedge_deployer_freeze(struct sedge_deployer *d)
 
 void sedge_deployer_resume(struct sedge_deployer *d)
 {
-    kick(d);
+    sedge_deployer_clean_up(d);
+    sedge_deployer_kick(d);
 }
 
 static void handle_closed_cb(uv_handle_t *handle)
@@ -598,9 +546,9 @@ static void handle_closed_cb(uv_handle_t *handle)
     free(d);
 }
 
-static void try_close(struct sedge_deployer *d)
+void sedge_deployer_try_close(struct sedge_deployer *d)
 {
-    if (!d->closing || uv_is_closing((uv_handle_t *)&d->timer)) return;
+    if (!d->closing || d->cleaning || uv_is_closing((uv_handle_t *)&d->timer)) return;
     if (d->run && (d->run->waiting > 0 || d->run->working || d->run->saving > 0 || d->run->removing > 0)) return;
     if (d->run) {
         free_run(d->run);
@@ -618,5 +566,5 @@ void sedge_deployer_close(struct sedge_deployer *d, void (*closed)(void *arg), v
     (void)uv_timer_stop(&d->timer);
     (void)uv_timer_stop(&d->kick);
     if (d->run) sedge_run_cancel_pulls(d->run);
-    try_close(d);
+    sedge_deployer_try_close(d);
 }

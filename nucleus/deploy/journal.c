@@ -11,7 +11,7 @@ const char sedge_deploy_schema[] =
     "CREATE TABLE IF NOT EXISTS deployment(id TEXT NOT NULL, exec_no INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " source TEXT NOT NULL, phase TEXT NOT NULL, created_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
     " status TEXT NOT NULL, details TEXT, request TEXT, snapshot TEXT, outcome TEXT, deployment_id TEXT,"
-    " configuration_arn TEXT, restart TEXT, asked TEXT, PRIMARY KEY(id, exec_no));";
+    " configuration_arn TEXT, restart TEXT, asked TEXT, notes TEXT, PRIMARY KEY(id, exec_no));";
 
 static const char *const phase_names[] = {
 #define X(sym) [SEDGE_PHASE_##sym] = #sym,
@@ -55,13 +55,14 @@ void sedge_entry_free(struct sedge_entry *e)
     (void)json_object_put(e->outcome);
     (void)json_object_put(e->restart);
     (void)json_object_put(e->asked);
+    (void)json_object_put(e->notes);
     free(e);
 }
 
 /* A row as texts of its own, for the worker thread. */
 struct row {
     char *id, *source, *phase, *status, *details, *request, *snapshot, *outcome, *deployment_id, *configuration_arn,
-        *restart, *asked;
+        *restart, *asked, *notes;
     int64_t exec_no, seq, created_ms, attempts;
     struct sedge_run *run;
     void (*done)(struct sedge_run *run, const struct sedge_err *err);
@@ -94,6 +95,7 @@ static struct row *make_row(const struct sedge_entry *e)
     r->configuration_arn = sedge_xstrdup(e->configuration_arn);
     r->restart = text_of(e->restart);
     if (e->phase != SEDGE_PHASE_DONE) r->asked = text_of(e->asked);
+    r->notes = text_of(e->notes);
     return r;
 }
 
@@ -111,6 +113,7 @@ static void free_row(struct row *r)
     free(r->configuration_arn);
     free(r->restart);
     free(r->asked);
+    free(r->notes);
     free(r);
 }
 
@@ -134,6 +137,7 @@ static void bind_row(sqlite3_stmt *q, void *user)
     sedge_db_bind_text(q, 14, r->configuration_arn);
     sedge_db_bind_text(q, 15, r->restart);
     sedge_db_bind_text(q, 16, r->asked);
+    sedge_db_bind_text(q, 17, r->notes);
 }
 
 static void bind_keep(sqlite3_stmt *q, void *user)
@@ -150,7 +154,7 @@ static int save_work(struct sedge_db *db, void *arg, struct sedge_err *err)
     if (sedge_db_run(db,
                      "INSERT OR REPLACE INTO deployment(id, exec_no, seq, source, phase, created_ms, attempts, status,"
                      " details, request, snapshot, outcome, deployment_id, configuration_arn, restart,"
-                     " asked) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+                     " asked, notes) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
                      bind_row, r, err) != 0)
         return -1;
     return sedge_db_run(db, "DELETE FROM deployment WHERE phase = 'DONE' AND seq <= ?1", bind_keep, r, err);
@@ -221,6 +225,7 @@ static struct sedge_entry *read_row(sqlite3_stmt *q)
     e->configuration_arn = copy_column(q, 13);
     e->restart = parse_column(q, 14);
     e->asked = parse_column(q, 15);
+    e->notes = parse_column(q, 16);
     return e;
 }
 
@@ -248,7 +253,9 @@ static int add_columns(struct sedge_db *db, struct sedge_err *err)
     } columns[] = {{"SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'restart'",
                     "ALTER TABLE deployment ADD COLUMN restart TEXT"},
                    {"SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'asked'",
-                    "ALTER TABLE deployment ADD COLUMN asked TEXT"}};
+                    "ALTER TABLE deployment ADD COLUMN asked TEXT"},
+                   {"SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'notes'",
+                    "ALTER TABLE deployment ADD COLUMN notes TEXT"}};
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < SEDGE_ARRAY_LEN(columns); i++) {
@@ -266,11 +273,11 @@ int sedge_journal_load(struct sedge_deployer *d, struct sedge_db *db, struct sed
     sqlite3_stmt *q =
         add_columns(db, err) != 0
             ? NULL
-            : sedge_db_prepare(
-                  db,
-                  "SELECT id, exec_no, seq, source, phase, created_ms, attempts, status, details, request,"
-                  " snapshot, outcome, deployment_id, configuration_arn, restart, asked FROM deployment ORDER BY seq",
-                  err);
+            : sedge_db_prepare(db,
+                               "SELECT id, exec_no, seq, source, phase, created_ms, attempts, status, details, request,"
+                               " snapshot, outcome, deployment_id, configuration_arn, restart, asked, notes FROM "
+                               "deployment ORDER BY seq",
+                               err);
     struct sedge_entry **tail = &d->entries;
     int rc;
 

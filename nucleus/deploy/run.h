@@ -43,6 +43,7 @@ struct sedge_entry {
     struct json_object *snapshot; /* BOOTSTRAP, APPLIED: the configuration before */
     struct json_object *outcome;  /* ROLLBACK_BOOTSTRAP, ROLLED_BACK: {"stack":[],"cause":""} of what caused it */
     struct json_object *restart;  /* restart.h: on the way over a restart of the nucleus; NULL: in place */
+    struct json_object *notes;    /* notes.c, cleanup.c: for a start after a kill; NULL: none */
     struct json_object *asked;    /* consult.h: components that have been told of the update; NULL: not come so far */
     bool cancel;
     bool report_again;
@@ -132,6 +133,7 @@ struct sedge_deployer {
     struct sedge_entry *entries; /* oldest first */
     int64_t last_seq;
     struct sedge_run *run;
+    bool cleaning;    /* what nobody needs is being removed: nothing new arrives meanwhile */
     uv_timer_t timer; /* retry, and the check for stability */
     void (*timer_fn)(struct sedge_run *run);
     uv_timer_t kick; /* starts the next one from the loop, not from inside a call */
@@ -163,6 +165,8 @@ void sedge_entry_free(struct sedge_entry *e);
 const char *sedge_phase_name(enum sedge_phase phase);
 
 /* deployer.c */
+void sedge_deployer_kick(struct sedge_deployer *d);      /* the next one starts from the loop */
+void sedge_deployer_try_close(struct sedge_deployer *d); /* something that closing waits for has ended */
 void sedge_run_phase(struct sedge_run *run, const char *text, const char *message);
 void sedge_run_progress(struct sedge_run *run);
 void sedge_run_report(struct sedge_run *run, bool terminal);
@@ -176,6 +180,24 @@ bool sedge_run_is_over(const struct sedge_run *run); /* nothing may be begun any
 void sedge_run_fail_early(struct sedge_run *run);
 void sedge_run_after(struct sedge_run *run, int64_t ms, void (*fn)(struct sedge_run *run));
 void sedge_run_work(struct sedge_run *run, void (*work)(struct sedge_run *run), void (*then)(struct sedge_run *run));
+
+/* notes.c: what a nucleus that was killed has to know beyond configuration and phase, journalled with them: versions
+ * that were resolved, components that leave and their uninstall steps, components that were BROKEN before. */
+void sedge_run_note_resolved(struct sedge_run *run);
+void sedge_run_note_broken(struct sedge_run *run);
+/* Around a change of the configuration: what was there before and is no longer leaves. */
+struct json_object *sedge_run_services_before(struct sedge_run *run);
+void sedge_run_note_leaving(struct sedge_run *run, struct json_object *before);
+/* Of the deployment that is over: only what its clean-up needs. */
+void sedge_run_note_end(struct sedge_run *run);
+/* After a start: what leaves is given to the supervisor again, which will remove it. */
+void sedge_run_recall(struct sedge_run *run);
+
+/* cleanup.c: removes the versions that neither run, ran before, nor were resolved by a deployment that failed. What is
+ * due is in the entry's notes until it is done. */
+void sedge_run_clean_up(struct sedge_run *run);
+/* At a start: what a kill has left undone. */
+void sedge_deployer_clean_up(struct sedge_deployer *d);
 
 /* prepare.c: from the request to the plan, changing nothing but the component store. Ends in sedge_run_apply. */
 void sedge_run_prepare(struct sedge_run *run);
@@ -203,6 +225,9 @@ void sedge_run_watch(struct sedge_run *run);
 
 /* services.c: configuration -> supervisor */
 int sedge_service_put(struct sedge_deployer *d, const char *name, struct sedge_err *err);
+/* One that the configuration does not hold any more. */
+int sedge_service_put_object(struct sedge_deployer *d, const char *name, struct json_object *service,
+                             struct sedge_err *err);
 /* Runs the bootstrap step of a component as it is configured now. */
 void sedge_service_bootstrap(struct sedge_deployer *d, const char *name, sedge_bootstrap_done done, void *arg);
 /* What boot held back: gives all components to the supervisor and starts them. */

@@ -75,11 +75,10 @@ static void read_limits(struct json_object *run_with, struct sedge_service_spec 
     spec->limits = sedge_limits_read(limits);
 }
 
-static void with_spec(struct sedge_deployer *d, const char *name,
+static void with_spec(struct sedge_deployer *d, const char *name, struct json_object *service,
                       void (*use)(struct sedge_deployer *d, const struct sedge_service_spec *spec, void *arg),
                       void *arg)
 {
-    sedge_auto_put struct json_object *service = sedge_config_get_object(d->o.config, SEDGE_PATH("services", name));
     struct json_object *list = sedge_json_arr(service, "dependencies");
     sedge_auto_free struct sedge_service_dep *deps =
         sedge_xcalloc(list ? json_object_array_length(list) : 0, sizeof *deps);
@@ -112,12 +111,25 @@ static void put(struct sedge_deployer *d, const struct sedge_service_spec *spec,
     p->rc = sedge_supervisor_put(d->o.supervisor, spec, NULL, p->err);
 }
 
-int sedge_service_put(struct sedge_deployer *d, const char *name, struct sedge_err *err)
+static struct json_object *configured(struct sedge_deployer *d, const char *name)
+{
+    return sedge_config_get_object(d->o.config, SEDGE_PATH("services", name));
+}
+
+int sedge_service_put_object(struct sedge_deployer *d, const char *name, struct json_object *service,
+                             struct sedge_err *err)
 {
     struct put p = {0, err};
 
-    with_spec(d, name, put, &p);
+    with_spec(d, name, service, put, &p);
     return p.rc;
+}
+
+int sedge_service_put(struct sedge_deployer *d, const char *name, struct sedge_err *err)
+{
+    sedge_auto_put struct json_object *service = configured(d, name);
+
+    return sedge_service_put_object(d, name, service, err);
 }
 
 struct bootstrap {
@@ -134,9 +146,10 @@ static void bootstrap(struct sedge_deployer *d, const struct sedge_service_spec 
 
 void sedge_service_bootstrap(struct sedge_deployer *d, const char *name, sedge_bootstrap_done done, void *arg)
 {
+    sedge_auto_put struct json_object *service = configured(d, name);
     struct bootstrap b = {done, arg};
 
-    with_spec(d, name, bootstrap, &b);
+    with_spec(d, name, service, bootstrap, &b);
 }
 
 void sedge_services_start_all(struct sedge_deployer *d)
