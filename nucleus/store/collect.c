@@ -47,33 +47,34 @@ void sedge_store_unpin(struct sedge_store *s, const char *name, const char *vers
     uv_mutex_unlock(&s->pin_lock);
 }
 
-/* Moves a folder to the trash. 1 moved, 0 it is pinned or not there, -1. */
-static int to_trash(struct sedge_store *s, const char *path, const char *entry, struct sedge_err *err)
+static int to_trash(struct sedge_store *s, const char *path, struct sedge_err *err)
+{
+    sedge_auto_free char *trash = sedge_xasprintf("%s/trash/%u", s->packages, s->trash_nr++);
+
+    return rename(path, trash) == 0 || errno == ENOENT ? 0 : sedge_err_sys(err, errno, "%s", path);
+}
+
+/* The folder of artifacts goes last: as long as it is there, the next clean-up finds the version again. */
+static int take_away(struct sedge_store *s, const char *name, const char *version, struct sedge_err *err)
+{
+    sedge_auto_free char *artifacts = sedge_store_artifact_dir(s, name, version, err);
+    sedge_auto_free char *unarchived = artifacts ? sedge_store_unarchived_dir(s, name, version, err) : NULL;
+
+    if (!unarchived || to_trash(s, unarchived, err) != 0) return -1;
+    if (sedge_store_drop_recipe(s, name, version, err) != 0) return -1;
+    return to_trash(s, artifacts, err);
+}
+
+/* 1 removed, 0 it is pinned, -1. */
+static int discard(struct sedge_store *s, const char *name, const char *version, const char *entry,
+                   struct sedge_err *err)
 {
     int rc = 0;
 
     uv_mutex_lock(&s->pin_lock);
-    if (!sedge_strv_has(&s->pins, entry)) {
-        sedge_auto_free char *trash = sedge_xasprintf("%s/trash/%u", s->packages, s->trash_nr++);
-
-        rc = rename(path, trash) == 0 ? 1 : errno == ENOENT ? 0 : sedge_err_sys(err, errno, "%s", path);
-    }
+    if (!sedge_strv_has(&s->pins, entry)) rc = take_away(s, name, version, err) == 0 ? 1 : -1;
     uv_mutex_unlock(&s->pin_lock);
     return rc;
-}
-
-static int discard(struct sedge_store *s, const char *name, const char *version, const char *entry,
-                   struct sedge_err *err)
-{
-    sedge_auto_free char *artifacts = sedge_store_artifact_dir(s, name, version, err);
-    sedge_auto_free char *unarchived = artifacts ? sedge_store_unarchived_dir(s, name, version, err) : NULL;
-    int rc;
-
-    if (!unarchived) return -1;
-    rc = to_trash(s, artifacts, entry, err);
-    if (rc != 1) return rc;
-    if (to_trash(s, unarchived, entry, err) < 0) return -1;
-    return sedge_store_drop_recipe(s, name, version, err) == 0 ? 1 : -1;
 }
 
 static void collect_component(struct sedge_store *s, const char *dir, const char *name,

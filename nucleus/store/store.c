@@ -55,6 +55,21 @@ char *sedge_store_unarchived_name(const char *file)
 
 /* ---- open ---- */
 
+/* What an interrupted write of a recipe left. */
+static int sweep_file(const char *path, const char *relative, void *user, struct sedge_err *err)
+{
+    (void)user;
+    if (!sedge_str_ends(relative, ".new") || unlink(path) == 0 || errno == ENOENT) return 0;
+    return sedge_err_sys(err, errno, "%s", path);
+}
+
+static int sweep_recipes(struct sedge_store *s, struct sedge_err *err)
+{
+    sedge_auto_free char *dir = sedge_xasprintf("%s/recipes", s->packages);
+
+    return sedge_fs_walk(dir, sweep_file, NULL, err);
+}
+
 struct sedge_store *sedge_store_open(const char *root, struct sedge_err *err)
 {
     static const struct {
@@ -80,6 +95,10 @@ struct sedge_store *sedge_store_open(const char *root, struct sedge_err *err)
             sedge_store_close(s);
             return NULL;
         }
+    }
+    if (sweep_recipes(s, err) != 0) {
+        sedge_store_close(s);
+        return NULL;
     }
     return s;
 }
