@@ -291,12 +291,12 @@ static int settle(struct sedge_job *job)
                               "new version",
                               job->req.source.text, is.data, job->req.sha256 ? job->req.sha256 : job->req.digest);
     }
+    (void)unlink(meta); /* first: nobody would look for it once the file is in its place */
     if (fchmod(job->fd, (mode_t)(job->req.mode ? job->req.mode : 0644)) || fsync(job->fd) ||
         rename(job->part, job->req.dest)) {
         (void)sedge_err_sys(&job->fail.err, errno, "cannot finish %s", job->req.dest);
         return sedge_job_fail_file(job, WRITE_STACK);
     }
-    (void)unlink(meta);
     if (sedge_fs_sync_parent(job->req.dest, &job->fail.err)) return sedge_job_fail_file(job, WRITE_STACK);
     return 0;
 }
