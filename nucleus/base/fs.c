@@ -79,13 +79,23 @@ static int put_in_place(const char *path, struct sedge_err *err)
 {
     sedge_auto_free char *tmp = sedge_xasprintf("%s.new", path);
 
-    return rename(tmp, path) == 0 ? 0 : sedge_err_sys(err, errno, "%s: rename", path);
+    if (rename(tmp, path) == 0) return 0;
+    (void)sedge_err_sys(err, errno, "%s: rename", path);
+    (void)unlink(tmp); /* the first failure is the one to report */
+    return -1;
 }
 
 int sedge_fs_write_atomic(const char *path, const void *data, size_t n, mode_t mode, struct sedge_err *err)
 {
     if (write_new(path, data, n, mode, fsync, err) != 0 || put_in_place(path, err) != 0) return -1;
     return sedge_fs_sync_parent(path, err);
+}
+
+void sedge_fs_discard_new(const char *path)
+{
+    sedge_auto_free char *tmp = sedge_xasprintf("%s.new", path);
+
+    (void)unlink(tmp); /* usually there is none */
 }
 
 /* ---- many files ---- */
@@ -137,10 +147,8 @@ int sedge_fs_batch_commit(struct sedge_fs_batch *b, struct sedge_err *err)
 
 void sedge_fs_batch_release(struct sedge_fs_batch *b)
 {
-    for (size_t i = 0; i < b->paths.n; i++) {
-        sedge_auto_free char *tmp = sedge_xasprintf("%s.new", b->paths.v[i]);
-        (void)unlink(tmp);
-    }
+    for (size_t i = 0; i < b->paths.n; i++)
+        sedge_fs_discard_new(b->paths.v[i]);
     sedge_strv_release(&b->paths);
 }
 

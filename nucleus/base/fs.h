@@ -19,6 +19,8 @@ int sedge_fs_read(const char *path, size_t limit, struct sedge_buf *out, struct 
 /* Writes "<path>.new", fsyncs, renames over `path`, fsyncs the folder. The old content or the new is there, never less.
  */
 int sedge_fs_write_atomic(const char *path, const void *data, size_t n, mode_t mode, struct sedge_err *err);
+/* What a kill in the middle of that has left of `path`. */
+void sedge_fs_discard_new(const char *path);
 /* Many files, each as sedge_fs_write_atomic does it, but together: the disk is waited for a few times in all instead of
  * twice for each file. Nothing is in its place before commit; release takes away what was not committed. */
 struct sedge_fs_batch {

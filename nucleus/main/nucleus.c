@@ -86,10 +86,12 @@ static void mark_restart(struct sedge_nucleus *n, bool restarting)
     sedge_auto_free char *text = sedge_xasprintf("%d", (int)getpid());
     struct sedge_err err = SEDGE_ERR_INIT;
 
-    if (!restarting)
+    if (!restarting) {
         (void)unlink(path); /* usually there is none */
-    else if (sedge_fs_write_atomic(path, text, strlen(text), 0644, &err) != 0)
+        sedge_fs_discard_new(path);
+    } else if (sedge_fs_write_atomic(path, text, strlen(text), 0644, &err) != 0) {
         sedge_log(SEDGE_WARN, "main", "restart", "%s", err.msg);
+    }
 }
 
 /* ---- start ---- */
