@@ -69,7 +69,7 @@ def last_reason(lines):
 
 
 def run_pytest(build, name_filter, tally):
-    folders = [folder for folder in ("tests/integ", "tests/sdk", "tests/e2e", "tests/lint") if os.path.isdir(folder)]
+    folders = [folder for folder in ("tests/fault", "tests/integ", "tests/sdk", "tests/e2e", "tests/lint") if os.path.isdir(folder)]
     if not folders:
         return 0
     with tempfile.TemporaryDirectory() as scratch:
