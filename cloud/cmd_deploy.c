@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "commands.h"
 #include "deploy.h"
+#include "deploy_check.h"
 #include "document.h"
 
 #define WAIT_POLL_US   100000
@@ -23,8 +24,15 @@ static int read_document(const struct sedge_run *r, struct sedge_buf *text, stru
     return sedge_doc_parse(text->data, text->len, file, doc, err);
 }
 
+static void print_warnings(struct json_object *list)
+{
+    for (size_t i = 0; list && i < json_object_array_length(list); i++)
+        (void)fprintf(stderr, "warning: %s\n", json_object_get_string(json_object_array_get_idx(list, i)));
+}
+
 static void print_summary(struct json_object *o)
 {
+    print_warnings(sedge_json_arr(o, "warnings"));
     printf("%s %s:%lld  deployment %s\n  for %lld %s; follow it with: sedge-cloud deploy show %s --devices\n",
            sedge_json_bool(o, "unchanged", false) ? "Nothing changes; current is" : "Created",
            sedge_json_str(o, "target", ""), (long long)sedge_json_i64(o, "revision", 0),
@@ -229,6 +237,16 @@ static int start_from(struct sedge_run *r, struct sedge_doc *doc, struct json_ob
     return 0;
 }
 
+static int dry_run(struct sedge_run *r, int kind, const char *target, struct json_object *content,
+                   struct sedge_err *err)
+{
+    sedge_auto_put struct json_object *warnings = json_object_new_array();
+    int rc = sedge_deploy_check(&r->cloud, kind, target, content, sedge_run_has(r, "skip-resolve"), warnings, err);
+
+    print_warnings(warnings);
+    return rc;
+}
+
 static int revise(struct sedge_run *r, const char *target, int kind, struct json_object *old, struct sedge_doc *doc,
                   struct sedge_err *err)
 {
@@ -238,10 +256,7 @@ static int revise(struct sedge_run *r, const char *target, int kind, struct json
     if (apply_options(r, doc->content, err) != 0) return -1;
     sedge_doc_diff(old, doc->content, &diff);
     if (!r->json) printf("%s", diff.len ? diff.data : "(no difference)\n");
-    if (sedge_run_has(r, "dry-run")) {
-        if (!sedge_run_has(r, "skip-resolve")) return sedge_deploy_check_components(&r->cloud, doc->content, err);
-        return 0;
-    }
+    if (sedge_run_has(r, "dry-run")) return dry_run(r, kind, target, doc->content, err);
     rq = (struct sedge_deploy_request){
         .kind = kind,
         .target = target,

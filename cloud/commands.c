@@ -66,6 +66,17 @@ const struct sedge_command sedge_commands[] = {
      "Check and upload a component version", "artifact-dir= dry-run", 1, 1, false, sedge_cmd_component_publish},
     {"component list", "", "Show published components", "", 0, 0, false, sedge_cmd_component_list},
     {"component show", "NAME[@VERSION]", "Show a published component", "", 1, 1, false, sedge_cmd_component_show},
+    {"component deprecate", "NAME@VERSION", "Warn when a version is deployed", "", 1, 1, false,
+     sedge_cmd_component_deprecate},
+    {"component block", "NAME@VERSION\n\nDevices that have it keep it.", "Refuse a version from now on", "", 1, 1,
+     false, sedge_cmd_component_block},
+    {"component restore", "NAME@VERSION", "Take deprecate or block back", "", 1, 1, false, sedge_cmd_component_restore},
+    {"component delete", "NAME@VERSION\n\nOnly if no current deployment names it and no device has it.",
+     "Delete a version from the object store", "", 1, 1, false, sedge_cmd_component_delete},
+    {"component rebuild", "\n\nFor a new or restored database: the object store has everything that was published.",
+     "Read all published versions from the object store", "", 0, 0, false, sedge_cmd_component_rebuild},
+    {"component clean", "\n\nserve does it every day: objects that have had no manifest for a day go.",
+     "Delete what crashed uploads left", "", 0, 0, false, sedge_cmd_component_clean},
     {"deploy create",
      "-f FILE [--target group:NAME|thing:NAME] [--name TEXT] [--token T] [--force] [--skip-resolve]\n"
      "    [--wait] [--timeout SECONDS]\n\n"

@@ -25,6 +25,12 @@ int sedge_cmd_group_delete(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_component_publish(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_component_list(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_component_show(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_component_deprecate(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_component_block(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_component_restore(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_component_delete(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_component_rebuild(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_component_clean(struct sedge_run *r, struct sedge_err *err);
 
 int sedge_cmd_deploy_create(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_revise(struct sedge_run *r, struct sedge_err *err);

@@ -154,8 +154,8 @@ int sedge_component_publish(struct sedge_cloud *c, const struct sedge_package *p
 struct json_object *sedge_component_list(struct sedge_cloud *c, struct sedge_err *err)
 {
     struct json_object *list = json_object_new_array();
-    sqlite3_stmt *q =
-        sedge_q(c->db, err, "SELECT name, version, created_at, manifest FROM component_version ORDER BY name, id", "");
+    sqlite3_stmt *q = sedge_q(
+        c->db, err, "SELECT name, version, created_at, manifest, state FROM component_version ORDER BY name, id", "");
     int rc = -1;
 
     while (q && (rc = sedge_db_step(c->db, q, err)) == 1) {
@@ -168,6 +168,7 @@ struct json_object *sedge_component_list(struct sedge_cloud *c, struct sedge_err
             bytes += sedge_json_i64(json_object_array_get_idx(files, i), "size", 0);
         sedge_json_add_str(o, "componentName", sedge_db_text(q, 0));
         sedge_json_add_str(o, "componentVersion", sedge_db_text(q, 1));
+        sedge_json_add_str(o, "state", sedge_version_state_name(sqlite3_column_int64(q, 4)));
         sedge_json_add_i64(o, "artifacts", files ? (int64_t)json_object_array_length(files) : 0);
         sedge_json_add_i64(o, "bytes", bytes);
         sedge_json_add_i64(o, "publishedAt", sqlite3_column_int64(q, 2));
@@ -185,14 +186,18 @@ struct json_object *sedge_component_show(struct sedge_cloud *c, const char *what
     const char *at = strchr(what, '@');
     sedge_auto_free char *name = at ? sedge_xstrndup(what, (size_t)(at - what)) : sedge_xstrdup(what);
     sqlite3_stmt *q = sedge_q(
-        c->db, err, "SELECT manifest FROM component_version WHERE name=?1 AND (?2 IS NULL OR version=?2) ORDER BY id",
-        "tt", (const char *)name, at ? at + 1 : NULL);
+        c->db, err,
+        "SELECT manifest, state FROM component_version WHERE name=?1 AND (?2 IS NULL OR version=?2) ORDER BY id", "tt",
+        (const char *)name, at ? at + 1 : NULL);
     int rc = -1;
 
     while (q && (rc = sedge_db_step(c->db, q, err)) == 1) {
         const char *text = sedge_db_text(q, 0);
 
-        (void)json_object_array_add(list, sedge_json_parse_object(text, strlen(text), "manifest", NULL));
+        struct json_object *m = sedge_json_parse_object(text, strlen(text), "manifest", NULL);
+
+        if (m) sedge_json_add_str(m, "state", sedge_version_state_name(sqlite3_column_int64(q, 1)));
+        (void)json_object_array_add(list, m); /* takes m */
     }
     (void)sqlite3_finalize(q);
     if (rc == 0 && json_object_array_length(list) == 0)

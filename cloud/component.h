@@ -14,6 +14,8 @@
 #include "cloud.h"
 
 #define SEDGE_PACKAGE_FILES_MAX 1024
+#define SEDGE_SCRIPT_BYTES_MAX  131072 /* Linux: one argument of a command is shorter */
+#define SEDGE_LEFTOVER_SECONDS  86400
 
 /* component_version.state: whether a version is offered, offered with a warning, or refused and left out when versions
  * are resolved. */
@@ -47,9 +49,27 @@ int sedge_package_load(const char *path, const char *artifact_dir, const char *b
                        struct sedge_package *out, struct sedge_err *err);
 void sedge_package_release(struct sedge_package *p);
 
+/* Whether the component suits what is published: INVALID for a dependency cycle, LIMIT for a script that no shell
+ * takes. Dependencies that are not published yet are added to `warnings` (array of texts). */
+int sedge_component_check(struct sedge_cloud *c, const struct sedge_package *p, struct json_object *warnings,
+                          struct sedge_err *err);
 /* Uploads and registers. *unchanged: the same is published already. `progress` (may be NULL) gets one line a step. */
 int sedge_component_publish(struct sedge_cloud *c, const struct sedge_package *p, bool *unchanged,
                             void (*progress)(const char *line), struct sedge_err *err);
+
+/* The following take NAME@VERSION. */
+int sedge_component_set_state(struct sedge_cloud *c, const char *what, enum sedge_version_state state, int64_t now_ms,
+                              struct sedge_err *err);
+/* From the bucket too. CONFLICT while a current revision names it or a device reports it. Killed in the middle, it
+ * leaves a blocked version that can be deleted again. */
+int sedge_component_delete(struct sedge_cloud *c, const char *what, int64_t now_ms, struct sedge_err *err);
+
+/* Reads all manifests and recipes of the bucket into the database, which may be new or older than the bucket. States of
+ * versions that are known stay. *n: how many. Slow (two objects for each version). */
+int sedge_component_rebuild(struct sedge_cloud *c, int64_t now_ms, int *n, struct sedge_err *err);
+/* Deletes artifacts and recipes that have had no manifest for SEDGE_LEFTOVER_SECONDS, as seen by earlier calls: what
+ * crashed uploads left. *n: how many. */
+int sedge_component_clean(struct sedge_cloud *c, int64_t now_ms, int *n, struct sedge_err *err);
 
 struct json_object *sedge_component_list(struct sedge_cloud *c, struct sedge_err *err);
 /* what: NAME (all its versions) or NAME@VERSION. A list. */

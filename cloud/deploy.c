@@ -7,50 +7,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "deploy_check.h"
 #include "document.h"
 #include "exec.h"
 #include "query.h"
 #include "registry.h"
-#include "resolve.h"
-
-#define VERSIONS_SHOWN 12
-
-static int not_published(struct sedge_cloud *c, const char *name, const char *version, struct sedge_err *err)
-{
-    sedge_auto_buf struct sedge_buf have = SEDGE_BUF_INIT;
-    sqlite3_stmt *q =
-        sedge_q(c->db, NULL, "SELECT version FROM component_version WHERE name=?1 ORDER BY id DESC LIMIT ?2", "ti",
-                name, (int64_t)VERSIONS_SHOWN);
-
-    while (q && sedge_db_step(c->db, q, NULL) == 1)
-        sedge_buf_printf(&have, "%s%s", have.len ? ", " : "", sedge_db_text(q, 0));
-    (void)sqlite3_finalize(q);
-    if (have.len)
-        return sedge_err_set(err, SEDGE_E_NOT_FOUND, "component %s@%s is not published; published versions: %s", name,
-                             version, have.data);
-    return sedge_err_set(err, SEDGE_E_NOT_FOUND,
-                         "component %s@%s is not published, nor any other version of it; publish it with: sedge-cloud "
-                         "component publish FOLDER",
-                         name, version);
-}
-
-int sedge_deploy_check_components(struct sedge_cloud *c, struct json_object *content, struct sedge_err *err)
-{
-    struct json_object *all = sedge_json_obj(content, "components");
-
-    json_object_object_foreach (all, name, v) {
-        const char *version = sedge_json_str(v, "version", "");
-        int64_t id = 0;
-        int rc;
-
-        if (sedge_device_part(name)) continue;
-        rc = sedge_q_i64(c->db, err, &id, "SELECT id FROM component_version WHERE name=?1 AND version=?2", "tt", name,
-                         version);
-        if (rc < 0) return -1;
-        if (rc == 0) return not_published(c, name, version, err);
-    }
-    return 0;
-}
 
 struct target {
     int64_t id, last_revision, last_creation_ms, current, member_id; /* member_id: group or thing */
@@ -98,6 +59,27 @@ static int supersede(struct sedge_cloud *c, int64_t old, int64_t now, struct sed
                        (int64_t)SEDGE_DEP_INACTIVE);
 }
 
+static void sha256_base64(const struct sedge_buf *text, struct sedge_buf *out)
+{
+    uint8_t sum[SEDGE_SHA256_LEN];
+
+    sedge_sha256(text->data, text->len, sum);
+    sedge_base64_encode(out, sum, sizeof(sum));
+}
+
+static int check_size(struct sedge_cloud *c, const struct sedge_buf *doc, const struct sedge_buf *full,
+                      struct sedge_err *err)
+{
+    if (doc->len > SEDGE_DOC_INLINE_MAX || full->len > SEDGE_DOC_INPUT_MAX)
+        return sedge_err_set(err, SEDGE_E_LIMIT, "the deployment document has %zu bytes; %d are possible", full->len,
+                             SEDGE_DOC_INPUT_MAX);
+    if (full->len == 0 || (c->set.s3_bucket && c->set.s3_bucket[0])) return 0;
+    return sedge_err_set(err, SEDGE_E_LIMIT,
+                         "the deployment document has %zu bytes, more than a message takes, and there is no object "
+                         "store to put it into; set one with: sedge-cloud init --s3-endpoint URL --bucket NAME",
+                         full->len);
+}
+
 static int insert(struct sedge_cloud *c, const struct sedge_deploy_request *rq, const struct target *t,
                   const char *hash, int64_t now_ms, int64_t *id, struct sedge_err *err)
 {
@@ -110,23 +92,22 @@ static int insert(struct sedge_cloud *c, const struct sedge_deploy_request *rq, 
                         rq->kind == SEDGE_TARGET_GROUP ? "thinggroup" : "thing", rq->target, (long long)revision);
     sedge_auto_free char *policy = sedge_xasprintf("{\"inProgressTimeoutInMinutes\":%lld}", (long long)minutes);
     sedge_auto_buf struct sedge_buf doc = SEDGE_BUF_INIT;
+    sedge_auto_buf struct sedge_buf full = SEDGE_BUF_INIT;
+    sedge_auto_buf struct sedge_buf digest = SEDGE_BUF_INIT;
 
     sedge_uuid4(uuid);
     sedge_uuid4(job);
-    sedge_doc_device(rq->content, &(struct sedge_doc_ids){uuid, rq->name, arn, created}, &doc);
-    if (doc.len > SEDGE_DOC_INLINE_MAX)
-        return sedge_err_set(
-            err, SEDGE_E_LIMIT,
-            "the deployment document has %zu bytes; %d are possible. Move long texts from merge into the "
-            "components' default configuration",
-            doc.len, SEDGE_DOC_INLINE_MAX);
+    sedge_doc_fit(rq->content, &(struct sedge_doc_ids){uuid, rq->name, arn, created}, rq->kind, &doc, &full);
+    if (check_size(c, &doc, &full, err) != 0) return -1;
+    if (full.len) sha256_base64(&full, &digest);
     if (sedge_q_run(
             c->db, err,
             "INSERT INTO deployment(uuid,job_id,target_id,revision,name,creation_ms,state,device_doc,content_hash,"
-            "request,policy) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-            "ttiitiitttt", (const char *)uuid, (const char *)job, t->id, revision, rq->name, created,
+            "request,policy,large,full_doc,full_sha256) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+            "ttiitiittttitt", (const char *)uuid, (const char *)job, t->id, revision, rq->name, created,
             (int64_t)SEDGE_DEP_ROLLING, (const char *)doc.data, hash, rq->request ? rq->request : "",
-            (const char *)policy) != 0)
+            (const char *)policy, (int64_t)(full.len != 0), full.len ? (const char *)full.data : NULL,
+            full.len ? (const char *)digest.data : NULL) != 0)
         return -1;
     *id = sqlite3_last_insert_rowid(sedge_db_handle(c->db));
     if (sedge_audit(c->db, now_ms, "deploy-create", uuid, hash, err) != 0) return -1;
@@ -136,7 +117,7 @@ static int insert(struct sedge_cloud *c, const struct sedge_deploy_request *rq, 
 }
 
 static struct json_object *create(struct sedge_cloud *c, const struct sedge_deploy_request *rq, int64_t now_ms,
-                                  struct sedge_err *err)
+                                  struct json_object *warnings, struct sedge_err *err)
 {
     sedge_auto_buf struct sedge_buf hash = SEDGE_BUF_INIT;
     sedge_auto_free char *current_hash = NULL;
@@ -145,7 +126,7 @@ static struct json_object *create(struct sedge_cloud *c, const struct sedge_depl
     int rc;
 
     if (find_target(c, rq, &t, err) != 0) return NULL;
-    if (!rq->skip_resolve && sedge_deploy_check_components(c, rq->content, err) != 0) return NULL;
+    if (sedge_deploy_check(c, rq->kind, rq->target, rq->content, rq->skip_resolve, warnings, err) != 0) return NULL;
     sedge_doc_hash(rq->content, &hash);
     if (t.current &&
         sedge_q_text(c->db, err, &current_hash, "SELECT content_hash FROM deployment WHERE id=?1 AND state IN (0,1)",
@@ -188,18 +169,25 @@ static struct json_object *recall(struct sedge_cloud *c, const char *token, cons
     return sedge_json_parse_object(answer, strlen(answer), "stored answer", err);
 }
 
+static struct json_object *with_warnings(struct json_object *o, struct json_object *warnings)
+{
+    if (o && json_object_array_length(warnings)) (void)json_object_object_add(o, "warnings", json_object_get(warnings));
+    return o;
+}
+
 static struct json_object *create_once(struct sedge_cloud *c, const struct sedge_deploy_request *rq, int64_t now_ms,
                                        struct sedge_err *err)
 {
     sedge_auto_buf struct sedge_buf hash = SEDGE_BUF_INIT;
+    sedge_auto_put struct json_object *warnings = json_object_new_array();
     struct json_object *o;
 
-    if (!rq->token) return create(c, rq, now_ms, err);
+    if (!rq->token) return with_warnings(create(c, rq, now_ms, warnings, err), warnings);
     request_hash(rq, &hash);
     err->code = SEDGE_OK;
     o = recall(c, rq->token, hash.data, now_ms / 1000, err);
     if (o || err->code != SEDGE_OK) return o;
-    o = create(c, rq, now_ms, err);
+    o = with_warnings(create(c, rq, now_ms, warnings, err), warnings);
     if (o &&
         sedge_q_run(c->db, err, "INSERT INTO idem(token,request_hash,response,expires_at) VALUES(?1,?2,?3,?4)", "ttti",
                     rq->token, (const char *)hash.data, sedge_json_text(o), now_ms / 1000 + SEDGE_IDEM_SECONDS) != 0) {

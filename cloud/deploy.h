@@ -13,6 +13,7 @@
 
 #define SEDGE_IDEM_SECONDS 86400
 
+/* Before it is created, a request is checked as deploy_check.h says. */
 struct sedge_deploy_request {
     int kind;
     const char *target;
@@ -29,8 +30,6 @@ struct sedge_deploy_request {
  */
 struct json_object *sedge_deploy_create(struct sedge_cloud *c, const struct sedge_deploy_request *rq, int64_t now_ms,
                                         struct sedge_err *err);
-/* Every component@version of content is published or built in; NOT_FOUND says which versions there are. */
-int sedge_deploy_check_components(struct sedge_cloud *c, struct json_object *content, struct sedge_err *err);
 
 /* A deployment by id, or the current (else the last) revision of TARGET, or TARGET:REV. NOT_FOUND. */
 int sedge_deploy_find(struct sedge_cloud *c, const char *text, int64_t *id, struct sedge_err *err);

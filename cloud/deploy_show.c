@@ -55,7 +55,8 @@ int sedge_deploy_find(struct sedge_cloud *c, const char *text, int64_t *id, stru
 struct json_object *sedge_deploy_content(struct sedge_cloud *c, int64_t id, char **name, int64_t *minutes,
                                          struct sedge_err *err)
 {
-    sqlite3_stmt *q = sedge_q(c->db, err, "SELECT device_doc, name, policy FROM deployment WHERE id=?1", "i", id);
+    sqlite3_stmt *q =
+        sedge_q(c->db, err, "SELECT COALESCE(full_doc,device_doc), name, policy FROM deployment WHERE id=?1", "i", id);
     struct json_object *o = NULL;
 
     if (q && sedge_db_step(c->db, q, err) == 1) {
@@ -167,7 +168,8 @@ static void add_head(sqlite3_stmt *q, struct json_object *o)
     sedge_json_add_str(o, "state", sedge_dep_state_name(sqlite3_column_int64(q, 7)));
 }
 #define HEAD                                                                                                           \
-    "SELECT d.uuid, d.job_id, t.kind, t.ref_name, d.revision, d.name, d.creation_ms, d.state, d.device_doc, d.id "     \
+    "SELECT d.uuid, d.job_id, t.kind, t.ref_name, d.revision, d.name, d.creation_ms, d.state, "                        \
+    "COALESCE(d.full_doc,d.device_doc), d.id "                                                                         \
     "FROM deployment d JOIN target t ON t.id=d.target_id "
 
 struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, bool devices, struct sedge_err *err)

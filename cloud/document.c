@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/semver.h"
@@ -400,79 +399,4 @@ int sedge_doc_reset(struct json_object *content, const char *text, struct sedge_
     }
     (void)json_object_array_add(have, json_object_new_string(pointer));
     return 0;
-}
-
-void sedge_doc_device(struct json_object *content, const struct sedge_doc_ids *ids, struct sedge_buf *out)
-{
-    sedge_auto_put struct json_object *o = json_object_new_object();
-
-    sedge_json_add_str(o, "deploymentId", ids->deployment_id);
-    sedge_json_add_str(o, "schemaDate", "2021-05-17");
-    sedge_json_add_str(o, "deploymentName", ids->name);
-    sedge_json_add_str(o, "configurationArn", ids->arn);
-    sedge_json_add_i64(o, "creationTimestamp", ids->creation_ms);
-    json_object_object_foreach (content, key, value) {
-        (void)json_object_object_add(o, key, json_object_get(value));
-    }
-    sedge_buf_puts(out, sedge_json_text(o));
-}
-
-struct json_object *sedge_doc_content(const char *device_doc, struct sedge_err *err)
-{
-    static const char *const own[] = {"deploymentId", "schemaDate", "deploymentName", "configurationArn",
-                                      "creationTimestamp"};
-    struct json_object *o = sedge_json_parse_object(device_doc, strlen(device_doc), "stored document", err);
-
-    for (size_t i = 0; o && i < SEDGE_ARRAY_LEN(own); i++)
-        json_object_object_del(o, own[i]);
-    return o;
-}
-
-void sedge_doc_hash(struct json_object *content, struct sedge_buf *hex)
-{
-    sedge_auto_free char *text = sedge_json_text_sorted(content);
-
-    sedge_sha256_hex(text, strlen(text), hex);
-}
-
-static void diff_member(const char *name, const char *what, struct json_object *a, struct json_object *b,
-                        struct sedge_buf *out)
-{
-    sedge_auto_free char *ta = a ? sedge_json_text_sorted(a) : NULL;
-    sedge_auto_free char *tb = b ? sedge_json_text_sorted(b) : NULL;
-
-    if (sedge_str_eq(ta, tb)) return;
-    sedge_buf_printf(out, "~ %s %s: %s -> %s\n", name, what, ta ? ta : "(none)", tb ? tb : "(none)");
-}
-
-static void diff_component(const char *name, struct json_object *a, struct json_object *b, struct sedge_buf *out)
-{
-    const char *va = sedge_json_str(a, "version", ""), *vb = sedge_json_str(b, "version", "");
-    struct json_object *ua = sedge_json_obj(a, "configurationUpdate"), *ub = sedge_json_obj(b, "configurationUpdate");
-
-    if (!a) sedge_buf_printf(out, "+ %s@%s\n", name, vb);
-    if (!b) sedge_buf_printf(out, "- %s@%s\n", name, va);
-    if (!b) return;
-    if (a && strcmp(va, vb) != 0) sedge_buf_printf(out, "~ %s version: %s -> %s\n", name, va, vb);
-    diff_member(name, "merge", sedge_json_get(ua, "merge"), sedge_json_get(ub, "merge"), out);
-    diff_member(name, "reset", sedge_json_get(ua, "reset"), sedge_json_get(ub, "reset"), out);
-    diff_member(name, "runWith", sedge_json_get(a, "runWith"), sedge_json_get(b, "runWith"), out);
-}
-
-void sedge_doc_diff(struct json_object *old, struct json_object *now, struct sedge_buf *out)
-{
-    struct json_object *ca = sedge_json_obj(old, "components"), *cb = sedge_json_obj(now, "components");
-
-    json_object_object_foreach (cb, name, c) {
-        diff_component(name, sedge_json_obj(ca, name), c, out);
-    }
-    if (ca) {
-        json_object_object_foreach (ca, gone, was) {
-            if (!sedge_json_obj(cb, gone)) diff_component(gone, was, NULL, out);
-        }
-    }
-    if (!old) return;
-    json_object_object_foreach (now, key, value) {
-        if (strcmp(key, "components") != 0) diff_member("deployment", key, sedge_json_get(old, key), value, out);
-    }
 }

@@ -17,6 +17,7 @@
 
 #define SEDGE_DOC_INPUT_MAX  10485760
 #define SEDGE_DOC_INLINE_MAX 31744 /* bytes of a device document inside a job */
+#define SEDGE_DOC_SHADOW_MAX 7168  /* the same inside a shadow, as the JSON text that it is there */
 
 struct sedge_doc {
     int kind; /* SEDGE_TARGET_..., -1: the document names no target */
@@ -50,6 +51,13 @@ struct sedge_doc_ids {
 };
 /* Compact text of the device document. */
 void sedge_doc_device(struct json_object *content, const struct sedge_doc_ids *ids, struct sedge_buf *out);
+/* The document that travels: whole if it fits the target's carrier, and `full` stays empty; otherwise without
+ * components and with the capability LARGE_CONFIGURATION, and `full` gets the whole one, which the device fetches. */
+void sedge_doc_fit(struct json_object *content, const struct sedge_doc_ids *ids, int kind, struct sedge_buf *out,
+                   struct sedge_buf *full);
+/* The operator's form, good for sedge_doc_parse; in_progress_minutes 0: left out. New reference. */
+struct json_object *sedge_doc_operator(struct json_object *content, const char *target_arn, const char *name,
+                                       int64_t in_progress_minutes);
 /* Content of a stored device document: the reverse of sedge_doc_device. New reference. */
 struct json_object *sedge_doc_content(const char *device_doc, struct sedge_err *err);
 /* SHA-256 over the sorted text, hex. */

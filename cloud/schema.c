@@ -139,4 +139,12 @@ static const char rollout[] =
                                                                              "  " COUNT_ONE("NEW.deployment_id",
                                                                                             "11") "END;\n";
 
-const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry, rollout};
+/* Objects of the bucket without a manifest, since when; the things that a target's deployments reach. */
+static const char upkeep[] =
+    "CREATE TABLE leftover(key TEXT PRIMARY KEY, seen_at INTEGER NOT NULL) WITHOUT ROWID;\n"
+    "CREATE VIEW target_member AS\n"
+    "  SELECT t.id AS target_id, e.thing_id FROM target t JOIN grp g ON g.name=t.ref_name\n"
+    "    JOIN effective_member e ON e.group_id=g.id WHERE t.kind=0\n"
+    "  UNION ALL SELECT t.id, h.id FROM target t JOIN thing h ON h.name=t.ref_name AND h.state<>2 WHERE t.kind=1;\n";
+
+const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry, rollout, upkeep};

@@ -7,12 +7,13 @@
  * telemetry message; component_version.recipe the stored recipe; view effective_member(group_id, thing_id) the things
  * of a group and of all groups below it; `deployment` has what the rollout engine must remember (rollout.h). Table
  * `counter` is kept by triggers on `execution`, so that it is right whoever changes one; its status is a class of
- * counters.h.
+ * counters.h. View
+ * target_member(target_id, thing_id) has the things that the deployments of any target reach.
  */
 #ifndef SEDGE_CLOUD_SCHEMA_H
 #define SEDGE_CLOUD_SCHEMA_H
 
-#define SEDGE_CLOUD_SCHEMA_VERSION 3
+#define SEDGE_CLOUD_SCHEMA_VERSION 4
 extern const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION];
 
 #endif

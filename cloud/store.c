@@ -200,6 +200,31 @@ int sedge_store_get_text(struct sedge_store *s, const char *key, struct sedge_bu
     return 0;
 }
 
+int sedge_store_list(struct sedge_store *s, const char *prefix, struct sedge_strv *keys, struct sedge_err *err)
+{
+    const char *ours = s->set->s3_prefix ? s->set->s3_prefix : "";
+    sedge_auto_free char *whole = sedge_xasprintf("%s%s%s", ours, ours[0] ? "/" : "", prefix);
+    struct json_object *o = request("list"), *list;
+    sedge_auto_put struct json_object *a = NULL;
+
+    sedge_json_add_str(o, "bucket", s->set->s3_bucket);
+    sedge_json_add_str(o, "prefix", whole);
+    a = ask(s, o, NULL, err); /* takes o */
+    if (!a) return -1;
+    list = sedge_json_arr(a, "keys");
+    for (size_t i = 0; list && i < json_object_array_length(list); i++)
+        sedge_strv_add(keys,
+                       json_object_get_string(json_object_array_get_idx(list, i)) + strlen(whole) - strlen(prefix));
+    return 0;
+}
+
+int sedge_store_delete(struct sedge_store *s, const char *key, struct sedge_err *err)
+{
+    sedge_auto_put struct json_object *a = ask(s, request("delete"), key, err); /* takes the request */
+
+    return a ? 0 : -1;
+}
+
 int sedge_store_make_bucket(struct sedge_store *s, struct sedge_err *err)
 {
     struct json_object *o = request("put");

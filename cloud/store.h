@@ -1,6 +1,6 @@
 /*
  * store - the object store, through the program sedge-fetch: one process for a batch of work, a JSON line for each
- * request and answer (its protocol: "put", "text", "head"). Blocking.
+ * request and answer (its protocol: "put", "text", "list", "delete"). Blocking.
  *
  *   struct sedge_store *s = sedge_store_open(&settings, &err);
  *   sedge_store_put_file(s, key, path, sha256, &err) ...
@@ -10,10 +10,11 @@
 #define SEDGE_CLOUD_STORE_H
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "cloud.h"
 
 #define SEDGE_STORE_LINE_MAX (4 << 20)
-#define SEDGE_STORE_TEXT_MAX 65536 /* bytes of a manifest */
+#define SEDGE_STORE_TEXT_MAX 1048576 /* bytes of a manifest or recipe */
 
 struct sedge_store;
 
@@ -27,6 +28,10 @@ int sedge_store_put_file(struct sedge_store *s, const char *key, const char *pat
 int sedge_store_put_text(struct sedge_store *s, const char *key, const char *text, struct sedge_err *err);
 /* NOT_FOUND when the key is not there. */
 int sedge_store_get_text(struct sedge_store *s, const char *key, struct sedge_buf *out, struct sedge_err *err);
+/* Adds all keys that start with `prefix`. */
+int sedge_store_list(struct sedge_store *s, const char *prefix, struct sedge_strv *keys, struct sedge_err *err);
+/* Fine when the key is not there. */
+int sedge_store_delete(struct sedge_store *s, const char *key, struct sedge_err *err);
 /* Makes the bucket; fine when it is there. */
 int sedge_store_make_bucket(struct sedge_store *s, struct sedge_err *err);
 

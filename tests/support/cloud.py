@@ -4,8 +4,10 @@
         with fleet.device("cam-1") as d:
             d.get()
 """
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import time
 
@@ -81,9 +83,12 @@ class Cloud:
         return path
 
     def query(self, sql):
-        import sqlite3
-        with sqlite3.connect(os.path.join(self.state, "cloud.db"), timeout=10) as db:
+        with contextlib.closing(sqlite3.connect(os.path.join(self.state, "cloud.db"), timeout=10)) as db, db:
             return db.execute(sql).fetchall()
+
+    def execute(self, sql):
+        with contextlib.closing(sqlite3.connect(os.path.join(self.state, "cloud.db"), timeout=10)) as db, db:
+            db.executescript(sql)
 
 
 class Device:
@@ -140,7 +145,8 @@ def fleet(cloud):
     return cloud
 
 
-def write_component(folder, version="1.0.0", script="echo hello\n", uri="run.sh", name="x.one", needs=None):
+def write_component(folder, version="1.0.0", script="echo hello\n", uri="run.sh", name="x.one", needs=None,
+                    run="sh {artifacts:path}/run.sh"):
     """Recipe and artifact of a component; needs: {component: range}."""
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "run.sh"), "w") as f:
@@ -156,7 +162,7 @@ ComponentVersion: "{version}"
   - Platform:
       os: linux
     Lifecycle:
-      run: sh {{artifacts:path}}/run.sh
+      run: "{run}"
     Artifacts:
       - URI: "{uri}"
 """)
