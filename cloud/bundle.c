@@ -37,7 +37,7 @@ static void write_config(const struct sedge_cloud_settings *s, const char *name,
     put_path(b, "certificateFilePath", dir, "device.crt");
     put_path(b, "privateKeyPath", dir, "device.key");
     put_path(b, "rootCaPath", dir, "ca.crt");
-    if (key && secret) {
+    if (key && secret && !s->data_port) { /* the data plane signs URLs: such a device needs no credentials */
         sedge_buf_puts(b, "  objectStore:\n");
         put(b, 4, "accessKeyId", key);
         put(b, 4, "secretAccessKey", secret);
@@ -46,6 +46,13 @@ static void write_config(const struct sedge_cloud_settings *s, const char *name,
     put(b, 6, "awsRegion", s->region);
     put(b, 6, "iotDataEndpoint", s->device_host);
     sedge_buf_printf(b, "      mqtt:\n        port: %lld\n", (long long)s->device_port);
+    if (s->data_port) {
+        sedge_auto_free char *host = sedge_xstrndup(s->data_host, strcspn(s->data_host, ","));
+
+        put(b, 6, "greengrassDataPlaneEndpoint", host);
+        sedge_buf_printf(b, "      greengrassDataPlanePort: %lld\n", (long long)s->data_port);
+        return;
+    }
     if (!s->s3_bucket) return;
     sedge_buf_puts(b, "      objectStore:\n");
     put(b, 8, "endpoint", s->s3_endpoint);

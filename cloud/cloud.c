@@ -65,14 +65,34 @@ static const struct sedge_jfield store_fields[] = {
     TEXT("deviceAccessKeyId", s3_device_access_key),
     TEXT("deviceSecretAccessKey", s3_device_secret_key),
 };
+/* Port 0: none. */
+#define LISTENER(key_, member_)                                                                                        \
+    {                                                                                                                  \
+        key_, SEDGE_J_INT, false, 0, 65535, offsetof(struct sedge_cloud_settings, member_)                             \
+    }
+static const struct sedge_jfield data_fields[] = {
+    TEXT("host", data_host),
+    LISTENER("port", data_port),
+    TEXT("bind", data_bind),
+    TEXT("unlistedComponents", data_allow),
+};
+static const struct sedge_jfield api_fields[] = {
+    TEXT("host", api_host),
+    LISTENER("port", api_port),
+    TEXT("bind", api_bind),
+    TEXT("socket", api_socket),
+};
 static const struct {
-    const char *section; /* NULL: top level */
+    const char *section;
     const struct sedge_jfield *fields;
     size_t n;
+    bool optional; /* settings of before do not have it */
 } sections[] = {
-    {"site", site_fields, SEDGE_ARRAY_LEN(site_fields)},
-    {"broker", broker_fields, SEDGE_ARRAY_LEN(broker_fields)},
-    {"objectStore", store_fields, SEDGE_ARRAY_LEN(store_fields)},
+    {"site", site_fields, SEDGE_ARRAY_LEN(site_fields), false},
+    {"broker", broker_fields, SEDGE_ARRAY_LEN(broker_fields), false},
+    {"objectStore", store_fields, SEDGE_ARRAY_LEN(store_fields), false},
+    {"dataPlane", data_fields, SEDGE_ARRAY_LEN(data_fields), true},
+    {"controlApi", api_fields, SEDGE_ARRAY_LEN(api_fields), true},
 };
 
 void sedge_cloud_settings_default(struct sedge_cloud_settings *s)
@@ -86,6 +106,7 @@ void sedge_cloud_settings_default(struct sedge_cloud_settings *s)
     s->service_user = sedge_xstrdup(SEDGE_CLOUD_SERVICE_USER);
     s->s3_region = sedge_xstrdup("us-east-1");
     s->s3_prefix = sedge_xstrdup("");
+    s->data_allow = sedge_xstrdup("log");
 }
 
 void sedge_cloud_settings_release(struct sedge_cloud_settings *s)
@@ -117,6 +138,7 @@ static int decode(struct json_object *o, const char *path, struct sedge_cloud_se
         sedge_auto_free char *where = sedge_xasprintf("%s: %s", path, sections[i].section);
         struct json_object *part = sedge_json_obj(o, sections[i].section);
 
+        if (!part && sections[i].optional) continue;
         if (!part)
             return sedge_err_set(err, SEDGE_E_INVALID, "%s: the object \"%s\" is missing", path, sections[i].section);
         if (sedge_json_decode(part, where, sections[i].fields, sections[i].n, 0, s, err) != 0) return -1;
@@ -197,6 +219,13 @@ static int check_settings(const struct sedge_cloud_settings *s, struct sedge_err
     if (s->s3_endpoint && !sedge_str_starts(s->s3_endpoint, "http://") && !sedge_str_starts(s->s3_endpoint, "https://"))
         return sedge_err_set(err, SEDGE_E_INVALID,
                              "object store endpoint \"%s\": expected http://HOST:PORT or https://", s->s3_endpoint);
+    if (strcmp(s->data_allow, "log") != 0 && strcmp(s->data_allow, "enforce") != 0 && strcmp(s->data_allow, "off") != 0)
+        return sedge_err_set(err, SEDGE_E_INVALID, "unlisted components \"%s\": expected log, enforce or off",
+                             s->data_allow);
+    if (s->data_port && s->data_port == s->api_port)
+        return sedge_err_set(err, SEDGE_E_INVALID,
+                             "port %lld is for the data plane and for the control API; each needs its own",
+                             (long long)s->data_port);
     return 0;
 }
 

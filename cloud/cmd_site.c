@@ -6,6 +6,7 @@
 #include "broker_config.h"
 #include "commands.h"
 #include "serve.h"
+#include "server_cert.h"
 #include "store.h"
 
 #define PASSWORD_BYTES 24
@@ -47,6 +48,12 @@ static int take_all(const struct sedge_run *r, struct sedge_cloud_settings *s, s
         {"s3-secret-key", &s->s3_secret_key, true},
         {"s3-device-access-key", &s->s3_device_access_key, true},
         {"s3-device-secret-key", &s->s3_device_secret_key, true},
+        {"data-plane-host", &s->data_host, false},
+        {"data-plane-bind", &s->data_bind, false},
+        {"unlisted-components", &s->data_allow, false},
+        {"api-host", &s->api_host, false},
+        {"api-bind", &s->api_bind, false},
+        {"api-socket", &s->api_socket, false},
     };
 
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(texts); i++) {
@@ -54,7 +61,9 @@ static int take_all(const struct sedge_run *r, struct sedge_cloud_settings *s, s
     }
     if (sedge_run_has(r, "virtual-host-style")) s->s3_path_style = false;
     if (sedge_run_int(r, "broker-port", 1, 65535, &s->device_port, err) != 0 ||
-        sedge_run_int(r, "service-port", 1, 65535, &s->service_port, err) != 0)
+        sedge_run_int(r, "service-port", 1, 65535, &s->service_port, err) != 0 ||
+        sedge_run_int(r, "data-plane-port", 0, 65535, &s->data_port, err) != 0 ||
+        sedge_run_int(r, "api-port", 0, 65535, &s->api_port, err) != 0)
         return -1;
     return sedge_run_int(r, "in-progress-minutes", 1, 10080, &s->in_progress_minutes, err);
 }
@@ -66,6 +75,29 @@ static int create_bucket(const struct sedge_cloud_settings *s, struct sedge_err 
 
     sedge_store_close(store);
     return rc;
+}
+
+/* Names that are given make a new certificate: the old one does not have them. */
+static int make_certificates(struct sedge_run *r, struct sedge_cloud_settings *s, struct sedge_err *err)
+{
+    if (s->data_port && !s->data_host) s->data_host = sedge_xstrdup(s->device_host);
+    if (s->api_port && !s->api_host) s->api_host = sedge_xstrdup("localhost,127.0.0.1");
+    if (s->data_port && sedge_run_has(r, "data-plane-host") &&
+        sedge_server_cert_make(r->state, "data-plane", s->data_host, err) != 0)
+        return sedge_err_wrap(err, "--data-plane-host");
+    if (s->api_port && sedge_run_has(r, "api-host") && sedge_server_cert_make(r->state, "api", s->api_host, err) != 0)
+        return sedge_err_wrap(err, "--api-host");
+    return 0;
+}
+
+static void print_planes(const struct sedge_run *r, const struct sedge_cloud_settings *s)
+{
+    if (s->data_port)
+        printf("  data plane: https://%.*s:%lld, for devices whose bundles are written from now on\n",
+               (int)strcspn(s->data_host, ","), s->data_host, (long long)s->data_port);
+    if (s->api_port)
+        printf("  control API: https://%.*s:%lld, token in %s/http/api.token\n", (int)strcspn(s->api_host, ","),
+               s->api_host, (long long)s->api_port, r->state);
 }
 
 static int init(struct sedge_run *r, struct sedge_cloud_settings *s, struct sedge_err *err)
@@ -82,14 +114,17 @@ static int init(struct sedge_run *r, struct sedge_cloud_settings *s, struct sedg
         sedge_base64url_encode(&password, raw, sizeof(raw));
         s->service_password = sedge_buf_steal(&password);
     }
-    if (sedge_cloud_init(r->state, s, err) != 0) return -1;
+    if (sedge_cloud_init(r->state, s, err) != 0 || make_certificates(r, s, err) != 0 ||
+        sedge_cloud_settings_write(r->state, s, err) != 0)
+        return -1;
     if (sedge_run_has(r, "create-bucket") && create_bucket(s, err) != 0) return sedge_err_wrap(err, "--create-bucket");
     printf("%s the cloud side in %s\n"
            "  devices reach the broker at %s:%lld, this service at %s:%lld\n"
-           "  object store: %s, bucket %s\n"
-           "next: sedge-cloud broker-config --out DIR, start mosquitto with it, sedge-cloud serve\n",
+           "  object store: %s, bucket %s\n",
            again ? "Changed" : "Made", r->state, s->device_host, (long long)s->device_port, s->service_host,
            (long long)s->service_port, s->s3_endpoint ? s->s3_endpoint : "AWS", s->s3_bucket ? s->s3_bucket : "(none)");
+    print_planes(r, s);
+    puts("next: sedge-cloud broker-config --out DIR, start mosquitto with it, sedge-cloud serve");
     return 0;
 }
 

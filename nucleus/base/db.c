@@ -74,18 +74,26 @@ static int set_up(struct sedge_db *db, const char *const *steps, int n, int vers
     return 0;
 }
 
+/* Only when it is not there: closing a file that another connection of this process has open would drop that
+ * connection's locks, and the next process to close the database would take its log away. */
+static int create(const char *path, struct sedge_err *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0) return errno == EEXIST ? 0 : sedge_err_sys(err, errno, "%s", path);
+    (void)close(fd);
+    return 0;
+}
+
 static struct sedge_db *open_at(const char *path, const char *const *steps, int n, int version, struct sedge_err *err)
 {
     struct sedge_db *db = SEDGE_NEW(struct sedge_db);
-    int fd = strcmp(path, ":memory:") != 0 ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -2;
 
     db->path = sedge_xstrdup(path);
-    if (fd == -1) {
-        (void)sedge_err_sys(err, errno, "%s", path);
+    if (strcmp(path, ":memory:") != 0 && create(path, err) != 0) {
         sedge_db_close(db);
         return NULL;
     }
-    if (fd >= 0) (void)close(fd);
     if (sqlite3_open_v2(path, &db->h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK) {
         (void)fail(db, err, "open");

@@ -1,0 +1,230 @@
+/* One request: its head is judged at once, its body is collected up to the limit, then its handler runs. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "http_internal.h"
+#include "metrics.h"
+
+struct request {
+    struct sedge_http_request rq;
+    struct sedge_err bad; /* of the target */
+    const struct sedge_http_route *route;
+    struct sedge_buf body;
+    bool begun, answered;
+    int64_t began_ms;
+};
+
+/* MHD hands the request line over before it takes it apart. */
+void *sedge_http_on_target(void *cls, const char *uri, struct MHD_Connection *mc)
+{
+    struct request *r = SEDGE_NEW(struct request);
+
+    (void)cls;
+    (void)mc;
+    r->began_ms = sedge_mono_ms();
+    (void)sedge_http_target_parse(uri, &r->rq.target, &r->bad);
+    return r;
+}
+
+static void free_request(struct request *r)
+{
+    sedge_http_target_release(&r->rq.target);
+    sedge_strv_release(&r->rq.peer.groups);
+    sedge_buf_release(&r->body);
+    free(r);
+}
+
+static struct sedge_http_connection *connection_of(struct MHD_Connection *mc)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mc, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+static struct MHD_Response *response_of(struct sedge_http_reply *re)
+{
+    const char *text = re->json ? sedge_json_text(re->json) : re->text.data ? re->text.data : "";
+    size_t n = re->json ? strlen(text) : re->text.len;
+    struct MHD_Response *resp = MHD_create_response_from_buffer(n, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+
+    return resp;
+}
+
+static void add_headers(struct MHD_Response *resp, const struct sedge_http_reply *re)
+{
+    char id[SEDGE_UUID_LEN + 1], seconds[16];
+
+    sedge_uuid4(id);
+    (void)MHD_add_response_header(resp, MHD_HTTP_HEADER_CONTENT_TYPE, re->type ? re->type : "application/json");
+    (void)MHD_add_response_header(resp, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    (void)MHD_add_response_header(resp, "x-amzn-RequestId", id);
+    if (re->error_type) (void)MHD_add_response_header(resp, "x-amzn-ErrorType", re->error_type);
+    if (re->status == MHD_HTTP_UNAUTHORIZED)
+        (void)MHD_add_response_header(resp, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (re->retry_after) {
+        (void)snprintf(seconds, sizeof(seconds), "%d", re->retry_after);
+        (void)MHD_add_response_header(resp, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+}
+
+static void record(struct sedge_http *h, const struct request *r, const struct sedge_http_reply *re)
+{
+    const char *op = r->route ? r->route->operation : "unknown";
+    int64_t ms = sedge_mono_ms() - r->began_ms;
+    const char *message = re->error_type ? sedge_json_str(re->json, "message", "") : "";
+
+    sedge_metrics_request(h->name, op, re->status, ms);
+    sedge_log(re->status >= 500 ? SEDGE_ERROR : SEDGE_DEBUG, "http", h->name, "%s who=%s status=%d ms=%lld %s", op,
+              r->rq.peer.who[0] ? r->rq.peer.who : "-", re->status, (long long)ms, message);
+}
+
+static enum MHD_Result answer(struct sedge_http *h, struct MHD_Connection *mc, struct request *r,
+                              struct sedge_http_reply *re)
+{
+    struct MHD_Response *resp = response_of(re);
+    enum MHD_Result rc = MHD_NO;
+
+    r->answered = true;
+    record(h, r, re);
+    if (resp) {
+        add_headers(resp, re);
+        rc = MHD_queue_response(mc, (unsigned)re->status, resp);
+        MHD_destroy_response(resp);
+    }
+    sedge_http_reply_release(re);
+    return rc;
+}
+
+/* The route of the request; NULL with the answer in re. */
+static const struct sedge_http_route *route_of(const struct sedge_http *h, struct request *r, const char *method,
+                                               struct sedge_http_reply *re)
+{
+    bool other_method = false;
+
+    for (const struct sedge_http_route *x = h->o.routes; x->method; x++) {
+        if (!sedge_http_match(&r->rq.target, x->pattern, r->rq.args)) continue;
+        if (strcmp(x->method, method) == 0) return x;
+        other_method = true;
+    }
+    if (other_method)
+        sedge_http_fail_with(re, MHD_HTTP_METHOD_NOT_ALLOWED, "ValidationException",
+                             "this path exists, but not with this method");
+    else
+        sedge_http_fail_with(re, MHD_HTTP_NOT_FOUND, "ResourceNotFoundException", "there is no such path");
+    return NULL;
+}
+
+static void refuse(struct sedge_http_reply *re, const struct sedge_http_proof *proof, const struct sedge_err *err)
+{
+    bool shown = proof->cn || proof->bearer || proof->local;
+
+    sedge_http_fail(re, err);
+    if (err->code == SEDGE_E_LIMIT) sedge_http_fail_with(re, 429, "ThrottlingException", err->msg);
+    if (err->code == SEDGE_E_DENIED && !shown)
+        sedge_http_fail_with(re, MHD_HTTP_UNAUTHORIZED, "AccessDeniedException", err->msg);
+}
+
+/* Who asks, and may they. */
+static int admit(struct sedge_http *h, struct MHD_Connection *mc, struct request *r, struct sedge_http_reply *re)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+    struct sedge_http_proof proof;
+    struct sedge_cloud *c = sedge_http_context_take(h);
+    int rc;
+
+    sedge_http_prove(h, mc, connection_of(mc), &proof);
+    rc = h->o.identify(h->o.user, c, &proof, &r->rq.peer, &err);
+    sedge_http_context_give(h, c);
+    if (rc == 0 && r->route && r->rq.peer.role < r->route->role)
+        rc = sedge_err_set(&err, SEDGE_E_DENIED, "%s may not do this (%s)", r->rq.peer.who, r->route->operation);
+    if (rc != 0) refuse(re, &proof, &err);
+    return rc;
+}
+
+static int64_t announced(struct MHD_Connection *mc)
+{
+    const char *text = MHD_lookup_connection_value(mc, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    int64_t n = 0;
+
+    return text && sedge_str_to_i64(text, 0, INT64_MAX, &n, NULL) == 0 ? n : 0;
+}
+
+static void too_large(const struct sedge_http *h, struct sedge_http_reply *re)
+{
+    sedge_auto_free char *text = sedge_xasprintf("the body may have %zu bytes", h->o.body_max);
+
+    sedge_http_fail_with(re, MHD_HTTP_CONTENT_TOO_LARGE, "ValidationException", text);
+}
+
+/* The head is here. Who is not known learns nothing about paths. */
+static enum MHD_Result begin(struct sedge_http *h, struct MHD_Connection *mc, struct request *r, const char *method)
+{
+    struct sedge_http_reply re = {.status = 200};
+
+    r->begun = true;
+    if (r->bad.code == SEDGE_OK) r->route = route_of(h, r, method, &re);
+    if (admit(h, mc, r, &re) != 0) return answer(h, mc, r, &re);
+    if (r->bad.code != SEDGE_OK) sedge_http_fail(&re, &r->bad);
+    if (!r->route) return answer(h, mc, r, &re);
+    if (announced(mc) > (int64_t)h->o.body_max) {
+        too_large(h, &re);
+        return answer(h, mc, r, &re);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result finish(struct sedge_http *h, struct MHD_Connection *mc, struct request *r, const char *method)
+{
+    struct sedge_http_reply re = {.status = 200};
+
+    if (r->body.len > h->o.body_max) {
+        too_large(h, &re);
+        return answer(h, mc, r, &re);
+    }
+    sedge_buf_puts(&r->body, "");
+    r->rq.method = method;
+    r->rq.body = r->body.data;
+    r->rq.nbody = r->body.len;
+    r->rq.cloud = sedge_http_context_take(h);
+    r->route->handle(h->o.user, &r->rq, &re);
+    sedge_http_context_give(h, r->rq.cloud);
+    return answer(h, mc, r, &re);
+}
+
+enum MHD_Result sedge_http_on_request(void *cls, struct MHD_Connection *mc, const char *url, const char *method,
+                                      const char *version, const char *data, size_t *ndata, void **state)
+{
+    struct request *r = *state;
+
+    (void)url;
+    (void)version;
+    if (!r) return MHD_NO;
+    if (!r->begun) return begin(cls, mc, r, method);
+    if (r->answered) {
+        *ndata = 0;
+        return MHD_YES;
+    }
+    if (*ndata == 0) return finish(cls, mc, r, method);
+    if (r->body.len <= ((struct sedge_http *)cls)->o.body_max) sedge_buf_add(&r->body, data, *ndata);
+    *ndata = 0;
+    return MHD_YES;
+}
+
+void sedge_http_on_completed(void *cls, struct MHD_Connection *mc, void **state, enum MHD_RequestTerminationCode why)
+{
+    struct sedge_http *h = cls;
+    struct sedge_http_connection *c = connection_of(mc);
+
+    (void)why;
+    if (*state) free_request(*state);
+    *state = NULL;
+    if (!c) return;
+    (void)pthread_mutex_lock(&h->lock);
+    c->since_ms = sedge_mono_ms();
+    (void)pthread_mutex_unlock(&h->lock);
+}
