@@ -107,8 +107,7 @@ struct sedge_data_plane *sedge_data_plane_start(const char *dir, const struct se
     d->throttle = sedge_throttle_new(SEDGE_DATA_RATE, SEDGE_DATA_BURST);
     d->store = sedge_probe_new(set->s3_endpoint);
     if (start(d, dir, set, err) == 0) {
-        sedge_log(SEDGE_INFO, "serve", "data-plane", "https://%s:%d", set->data_host ? set->data_host : "localhost",
-                  sedge_http_port(d->http));
+        sedge_log(SEDGE_INFO, "serve", "data-plane", "port=%d hosts=%s", sedge_http_port(d->http), set->data_host);
         return d;
     }
     sedge_data_plane_stop(d);

@@ -22,7 +22,7 @@
     X(MQTT_DROPPED, "sedge_mqtt_dropped_total", "counter",                                                             \
       "messages of devices dropped, because too many came at once")                                                    \
     X(MQTT_FAILED, "sedge_mqtt_failed_total", "counter", "messages of devices that could not be handled")              \
-    X(MQTT_NOTIFIED, "sedge_mqtt_notified_total", "counter", "notifications that the broker took")                     \
+    X(MQTT_SENT, "sedge_mqtt_sent_total", "counter", "messages that the broker took")                                  \
     X(COMMITS, "sedge_database_commits_total", "counter", "transactions with messages of devices")                     \
     X(COMMIT_MS, "sedge_database_commit_milliseconds_total", "counter", "time that they took")                         \
     X(STORE_ERRORS, "sedge_object_store_errors_total", "counter", "failed attempts to reach the object store")         \

@@ -16,7 +16,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "data_plane.h"
 #include "exec.h"
+#include "metrics.h"
 #include "plane.h"
 #include "publisher.h"
 #include "query.h"
@@ -33,6 +35,7 @@ struct serve {
     struct sedge_cloud *c;
     struct sedge_plane *plane;
     struct sedge_publisher *publisher;
+    struct sedge_data_plane *data;
     struct mosquitto *m;
     int signals, lock;
     bool connected, ever, refused;
@@ -65,6 +68,7 @@ static void on_connect(struct mosquitto *m, void *user, int rc, int flags, const
         return;
     }
     s->connected = true;
+    sedge_metrics_set(SEDGE_METRIC_MQTT_CONNECTED, 1);
     s->retry_ms = SEDGE_SERVE_RETRY_MIN_MS;
     subscribe(s);
 }
@@ -98,7 +102,9 @@ static void on_message(struct mosquitto *m, void *user, const struct mosquitto_m
 
     (void)m;
     (void)props;
+    sedge_metrics_add(SEDGE_METRIC_MQTT_IN, 1);
     if (s->nin == SEDGE_SERVE_WAITING_MAX) {
+        sedge_metrics_add(SEDGE_METRIC_MQTT_DROPPED, 1);
         sedge_log(SEDGE_WARN, "serve", "overload", "topic=%s: dropped, the device repeats it", msg->topic);
         return;
     }
@@ -122,6 +128,7 @@ static void on_publish(struct mosquitto *m, void *user, int mid, int reason, con
     if (reason >= 0x80)
         sedge_log(SEDGE_ERROR, "serve", "publish-refused", "the broker refused a message: %s; see service.acl",
                   mosquitto_reason_string(reason));
+    sedge_metrics_add(SEDGE_METRIC_MQTT_SENT, 1);
     sedge_publisher_acked(s->publisher, mid, reason != MQTT_RC_NO_MATCHING_SUBSCRIBERS);
 }
 
@@ -148,6 +155,7 @@ static int handle_all(struct serve *s, int64_t now_ms, struct sedge_plane_out *o
 
         if (sedge_q_run(s->c->db, err, "SAVEPOINT message", "") != 0) return -1;
         if (sedge_plane_handle(s->plane, now_ms, s->in[i].topic, s->in[i].data, s->in[i].n, out, &one) != 0) {
+            sedge_metrics_add(SEDGE_METRIC_MQTT_FAILED, 1);
             sedge_log(SEDGE_ERROR, "serve", "message-failed", "topic=%s: %s", s->in[i].topic, one.msg);
             if (sedge_q_run(s->c->db, err, "ROLLBACK TO message", "") != 0) return -1;
         }
@@ -208,9 +216,10 @@ static void take_in(struct serve *s)
 {
     struct sedge_plane_out out = {0};
     struct sedge_err err = SEDGE_ERR_INIT;
-    int64_t now = sedge_wall_ms();
+    int64_t now = sedge_wall_ms(), began;
     int rc;
 
+    sedge_metrics_set(SEDGE_METRIC_MQTT_QUEUE, (int64_t)s->nin);
     if (s->nin == 0 || sedge_mono_ms() < s->again_at) return;
     rc = sedge_plane_refresh(s->plane, &err);
     if (rc == 0) {
@@ -219,7 +228,10 @@ static void take_in(struct serve *s)
         if (s->nin == 0) return;
         rc = sedge_q_begin(s->c->db, &err);
     }
+    began = sedge_mono_ms();
     if (rc == 0) rc = sedge_q_end(s->c->db, handle_all(s, now, &out, &err), &err);
+    sedge_metrics_add(SEDGE_METRIC_COMMITS, 1);
+    sedge_metrics_add(SEDGE_METRIC_COMMIT_MS, sedge_mono_ms() - began);
     if (rc != 0) {
         sedge_plane_out_release(&out);
         take_later(s, &err);
@@ -258,6 +270,7 @@ static void lost(struct serve *s, const char *why)
 {
     if (s->connected) sedge_log(SEDGE_WARN, "serve", "disconnected", "%s", why);
     s->connected = false;
+    sedge_metrics_set(SEDGE_METRIC_MQTT_CONNECTED, 0);
     sedge_publisher_lost(s->publisher);
     s->retry_at = sedge_mono_ms() + s->retry_ms;
     s->retry_ms = s->retry_ms * 2 > SEDGE_SERVE_RETRY_MAX_MS ? SEDGE_SERVE_RETRY_MAX_MS : s->retry_ms * 2;
@@ -327,6 +340,7 @@ static int turn(struct serve *s)
     if (now >= s->timers_at) {
         expire(s);
         write_seen(s);
+        sedge_data_plane_tick(s->data);
         s->timers_at = now + SEDGE_SERVE_TIMERS_MS;
     }
     return poll(&fd, 1, s->retry_at == INT64_MAX ? 0 : SEDGE_SERVE_TURN_MS) > 0;
@@ -367,7 +381,8 @@ static int set_up(struct serve *s, struct sedge_err *err)
     s->plane = sedge_plane_new(s->c->db);
     s->publisher = sedge_publisher_new(s->c->db, s->plane, publish, s);
     s->retry_ms = SEDGE_SERVE_RETRY_MIN_MS;
-    return 0;
+    s->data = sedge_data_plane_start(s->c->dir, &s->c->set, err);
+    return s->data || !s->c->set.data_port ? 0 : -1;
 }
 
 static void tear_down(struct serve *s)
@@ -376,6 +391,7 @@ static void tear_down(struct serve *s)
     if (s->m) mosquitto_destroy(s->m);
     if (s->plane) write_seen(s);
     sedge_publisher_free(s->publisher);
+    sedge_data_plane_stop(s->data);
     sedge_plane_free(s->plane);
     drop_all(s);
     free(s->in);

@@ -109,7 +109,6 @@ def test_a_certificate_of_another_authority_is_refused(plane, tmp_root):
         assert answer.status == 401
     except (ssl.SSLError, ConnectionError):
         pass  # the handshake may end it before a word is said
-    assert "certificate-refused" in plane.cloud.service.log_tail(50) or True
 
 
 def test_a_server_certificate_is_none_of_a_device(plane):
@@ -119,6 +118,7 @@ def test_a_server_certificate_is_none_of_a_device(plane):
     assert client.get(f"{BASE}/coreDevices/data-plane/thingGroups").status == 401
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_plain_http_and_old_tls_get_nothing(plane):
     with socket.create_connection(("127.0.0.1", plane.port), timeout=30) as s:
         s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
