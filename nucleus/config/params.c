@@ -53,8 +53,9 @@ static const struct sedge_param params[] = {
     TEXT("iotDataEndpoint", "", RECONNECT, "host of the MQTT broker"),
     TEXT("iotCredEndpoint", "", IGNORED, "belongs to the token exchange service of AWS"),
     TEXT("iotRoleAlias", "", IGNORED, "belongs to the token exchange service of AWS"),
-    TEXT("greengrassDataPlaneEndpoint", "", IGNORED, "recipes and artifacts come from objectStore"),
-    INT("greengrassDataPlanePort", "8443", 1, 65535, IGNORED, "recipes and artifacts come from objectStore"),
+    TEXT("greengrassDataPlaneEndpoint", "", NEXT_USE,
+         "host or https URL of the data plane, or iotdata; empty: AWS' or none"),
+    INT("greengrassDataPlanePort", "8443", 1, 65535, NEXT_USE, "its port, when the endpoint names none"),
     TEXT("envStage", "prod", IGNORED, "chooses between stages of AWS services"),
     BOOL("fipsMode", "false", RESTART, "told to components that start (AWS_USE_FIPS_ENDPOINT, AWS_GG_FIPS_MODE)"),
     BOOL("interpolateComponentConfiguration", "false", NEXT_USE, "replace variables in component configurations too"),
@@ -63,7 +64,7 @@ static const struct sedge_param params[] = {
     INT("componentStoreMaxSizeBytes", "10000000000", 0, SIZE_MAX_BYTES, NEXT_USE, "bytes of recipes and artifacts"),
     INT("deploymentPollingFrequencySeconds", "15", 1, SEC_MAX, IGNORED, "a queued deployment starts at once"),
     INT("credentialEndpointTimeoutMs", "60000", 0, MS_MAX, IGNORED, "belongs to the token exchange service of AWS"),
-    TEXT("s3EndpointType", "GLOBAL", IGNORED, "the endpoint is objectStore.endpoint"),
+    CHOICE("s3EndpointType", "GLOBAL", "GLOBAL|REGIONAL|DUALSTACK", NEXT_USE, "which hosts of Amazon S3 are used"),
     TEXT("jvmOptions", NULL, IGNORED, "there is no Java machine"),
     MAP("platformOverride", NEXT_USE, "attributes that manifests are matched with, name to text"),
 
@@ -90,8 +91,10 @@ static const struct sedge_param params[] = {
     INT_LENIENT("telemetry.periodicAggregateMetricsIntervalSec", NULL, 3600, SEC_MAX, LIVE, "older name"),
     INT_LENIENT("telemetry.periodicPublishMetricsIntervalSec", NULL, 86400, SEC_MAX, LIVE, "older name"),
 
-    INT("httpClient.connectionTimeoutMs", "2000", 1, MS_MAX, NEXT_USE, "connecting to the object store"),
-    INT("httpClient.socketTimeoutMs", "30000", 1, MS_MAX, NEXT_USE, "silence of the object store"),
+    INT("httpClient.connectionTimeoutMs", "2000", 1, MS_MAX, NEXT_USE, "connecting to data plane and object store"),
+    INT("httpClient.socketTimeoutMs", "30000", 1, MS_MAX, NEXT_USE, "silence of data plane or object store"),
+    INT("httpClient.retryMinMs", "2000", 1, MS_MAX, NEXT_USE, "first pause before a deployment tries again"),
+    INT("httpClient.retryMaxMs", "60000", 1, MS_MAX, NEXT_USE, "longest such pause"),
     TEXT("networkProxy.noProxyAddresses", "", RESTART, "hosts reached directly, comma separated"),
     SECRET("networkProxy.proxy.url", RESTART, "scheme://[user[:password]@]host[:port]"),
     TEXT("networkProxy.proxy.username", NULL, RESTART, "used when the URL names no user"),
@@ -133,6 +136,8 @@ static const struct sedge_param params[] = {
     TEXT("objectStore.region", "us-east-1", NEXT_USE, "region that requests are signed for"),
     TEXT("objectStore.bucket", "", NEXT_USE, "bucket of recipes and artifacts"),
     TEXT("objectStore.prefix", "", NEXT_USE, "what their keys begin with"),
+    CHOICE("objectStore.backend", "auto", "auto|direct|presign", NEXT_USE,
+           "who gives s3: artifacts: store or data plane"),
     BOOL("objectStore.pathStyle", "true", NEXT_USE, "bucket in the path of the URL, not in the host name"),
 };
 

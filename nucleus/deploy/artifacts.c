@@ -103,6 +103,25 @@ static int decide_image(struct sedge_download *w)
 
 /* ---- files ---- */
 
+/* The data plane knows component versions by their ARN, which it gave with the recipe. */
+static int decide_presign(struct sedge_download *w)
+{
+    struct sedge_run *run = w->run;
+    struct sedge_err err = SEDGE_ERR_INIT;
+    sedge_auto_put struct json_object *metadata = sedge_store_metadata(run->d->o.store, w->component, w->version, &err);
+    const char *arn = sedge_json_str(metadata, "componentVersionArn", "");
+
+    if (!*arn)
+        return refuse(
+            w,
+            metadata || err.code == SEDGE_E_INVALID ? "RECIPE_METADATA_PARSE_ERROR" : "LOCAL_RECIPE_METADATA_NOT_FOUND",
+            "is not on the device, and the data plane cannot be asked for it: the recipe did not come from "
+            "there, so that the ARN of this version is not known. Publish the component, or put the file into "
+            "the artifact folder of a local deployment");
+    w->arn = sedge_xstrdup(arn);
+    return 0;
+}
+
 /* A file that is not on the device: may it be fetched? In the order of the original: first the device, then the
  * recipe. */
 static int decide_missing(struct sedge_download *w)
@@ -114,15 +133,19 @@ static int decide_missing(struct sedge_download *w)
     const char *code = NULL;
     const char *what = "the recipe has no Digest and Algorithm to check it by";
 
+    bool cloud = scheme == SEDGE_URI_GREENGRASS || scheme == SEDGE_URI_S3;
+
     w->action = SEDGE_ARTIFACT_GET;
-    if (scheme == SEDGE_URI_GREENGRASS || (scheme == SEDGE_URI_S3 && !run->may_download)) {
+    if ((scheme == SEDGE_URI_GREENGRASS && !run->has_plane) ||
+        (scheme == SEDGE_URI_S3 && !run->may_download && !run->presigned)) {
         code = "DEVICE_CONFIG_NOT_VALID_FOR_ARTIFACT_DOWNLOAD";
         what = scheme == SEDGE_URI_S3 ? "no object store is configured (objectStore of aws.greengrass.Nucleus)"
-                                      : "this device has no cloud that serves greengrass: artifacts";
-    } else if (scheme == SEDGE_URI_S3 && !a->algorithm) {
+                                      : "greengrass: artifacts come from a data plane (greengrassDataPlaneEndpoint of "
+                                        "aws.greengrass.Nucleus)";
+    } else if (cloud && !a->algorithm) {
         code = "RECIPE_MISSING_ARTIFACT_HASH_ALGORITHM";
     }
-    if (!code) return 0;
+    if (!code) return scheme == SEDGE_URI_GREENGRASS || (cloud && run->presigned) ? decide_presign(w) : 0;
     why = sedge_xasprintf("is not on the device and cannot be fetched: %s. Put the file into <artifactDir>/%s/%s/ of a "
                           "local deployment, or publish the component to the object store",
                           what, w->component, w->version);
@@ -190,7 +213,8 @@ static int inspect(struct sedge_run *run, const struct sedge_choice *c, const st
 
     run->downloads = sedge_xrealloc(run->downloads, run->ndownloads + 1, sizeof *run->downloads);
     w = &run->downloads[run->ndownloads++];
-    *w = (struct sedge_download){.run = run, .component = c->component, .version = c->version, .artifact = a};
+    *w = (struct sedge_download){
+        .run = run, .component = c->component, .version = c->version, .artifact = a, .size = -1};
     if (check_uri(w) != 0) return -1;
     return sedge_artifact_scheme(a->uri) == SEDGE_URI_DOCKER ? decide_image(w) : inspect_file(w);
 }

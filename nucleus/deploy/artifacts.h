@@ -24,9 +24,11 @@ struct sedge_download {
     const struct sedge_artifact *artifact;
     char *dest;
     char *unarchive_to;
+    char *arn;                /* GET: of the version; the data plane signs a URL for it. NULL: fetched by its own URI */
+    char *signed_url;         /* such a URL, or NULL */
+    int64_t size;             /* GET: of the whole, -1: not known */
     struct sedge_image image; /* PULL */
     enum sedge_artifact_action action;
-    uint64_t id;                   /* of the fetcher's request, 0: none yet */
     struct sedge_image_pull *pull; /* under way */
     int64_t done_bytes, total_bytes, bytes_per_s;
     bool over;

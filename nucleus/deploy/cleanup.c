@@ -46,6 +46,7 @@ static void work_cb(uv_work_t *req)
     struct clean_up *c = req->data;
 
     (void)sedge_store_collect(c->d->o.store, &c->keep, NULL);
+    sedge_documents_sweep(c->d->root);
 }
 
 static struct sedge_entry *find(struct sedge_deployer *d, int64_t seq)

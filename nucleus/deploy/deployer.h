@@ -42,17 +42,19 @@
 #include "store/store.h"
 #include "supervisor/supervisor.h"
 
-#define SEDGE_DEPLOY_QUEUE_MAX      32 /* waiting; a further local one is refused, jobs wait in the cloud */
-#define SEDGE_DEPLOY_RECORDS_MAX    64 /* finished deployments that are remembered */
-#define SEDGE_DEPLOY_ATTEMPTS_MAX   5  /* starts of one deployment before it fails with DEPLOYMENT_INTERRUPTED */
-#define SEDGE_DEPLOY_RESTARTS_MAX   3  /* failed starts of the nucleus before a deployment that restarts it goes back */
-#define SEDGE_DEPLOY_STOP_MS        30000  /* for the components to stop before a restart of the nucleus */
-#define SEDGE_DEPLOY_REBOOT_WAIT_MS 300000 /* for the machine to go down */
-#define SEDGE_DEPLOY_STABLE_MS      1000   /* a component counts as up when it has been up for so long */
-#define SEDGE_DEPLOY_PAUSE_MAX_MS   60000  /* a component that failed and pauses for longer fails the deployment */
-#define SEDGE_DEPLOY_MESSAGE_MAX    1024   /* bytes kept of what a component says to a deployment */
-#define SEDGE_DEPLOY_RETRY_MIN_MS   2000   /* pause before the object store is asked again when it was not reachable */
-#define SEDGE_DEPLOY_RETRY_MAX_MS   60000
+#define SEDGE_DEPLOY_QUEUE_MAX        32 /* waiting; a further local one is refused, jobs wait in the cloud */
+#define SEDGE_DEPLOY_RECORDS_MAX      64 /* finished deployments that are remembered */
+#define SEDGE_DEPLOY_ATTEMPTS_MAX     5  /* starts of one deployment before it fails with DEPLOYMENT_INTERRUPTED */
+#define SEDGE_DEPLOY_RESTARTS_MAX     3 /* failed starts of the nucleus before a deployment that restarts it goes back */
+#define SEDGE_DEPLOY_STOP_MS          30000    /* for the components to stop before a restart of the nucleus */
+#define SEDGE_DEPLOY_REBOOT_WAIT_MS   300000   /* for the machine to go down */
+#define SEDGE_DEPLOY_STABLE_MS        1000     /* a component counts as up when it has been up for so long */
+#define SEDGE_DEPLOY_PAUSE_MAX_MS     60000    /* a component that failed and pauses for longer fails the deployment */
+#define SEDGE_DEPLOY_MESSAGE_MAX      1024     /* bytes kept of what a component says to a deployment */
+#define SEDGE_DEPLOY_JOURNAL_RETRY_MS 2000     /* pause before a step that could not be noted is noted again */
+#define SEDGE_DEPLOY_MEMBERSHIP_MS    600000   /* that a deployment of the cloud asks for thing groups, in vain */
+#define SEDGE_DEPLOY_REFUSALS_MAX     10       /* times that a wrong digest, or a refused document, is tried */
+#define SEDGE_DEPLOY_LARGE_MAX        10485760 /* bytes of a document that is downloaded */
 
 extern const char sedge_deploy_schema[]; /* CREATE TABLE IF NOT EXISTS ... for nucleus.db */
 

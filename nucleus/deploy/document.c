@@ -7,7 +7,9 @@
 
 #define NOTIFY_DEFAULT_S     60
 #define VALIDATION_DEFAULT_S 20
-static const char *const known_capabilities[] = {"LINUX_RESOURCE_LIMITS", "SUB_DEPLOYMENTS"};
+#define LARGE                "LARGE_CONFIGURATION"
+#define FULL                 "sedge:components" /* beside the members of the document: what was downloaded */
+static const char *const known_capabilities[] = {LARGE, "LINUX_RESOURCE_LIMITS", "SUB_DEPLOYMENTS"};
 
 void sedge_document_release(struct sedge_document *d)
 {
@@ -111,9 +113,10 @@ static int read_update(struct json_object *c, struct sedge_root *r, struct sedge
 
 static int read_components(struct json_object *doc, struct sedge_document *d, struct sedge_failure *f)
 {
-    struct json_object *components = sedge_json_get(doc, "components");
+    struct json_object *full = sedge_json_get(doc, FULL);
+    struct json_object *components = full ? full : sedge_json_get(doc, "components");
 
-    if (!components) return 0;
+    if (!components || d->incomplete) return 0;
     if (!json_object_is_type(components, json_type_object))
         return refuse(f, "DEPLOYMENT_DOCUMENT_PARSE_ERROR",
                       "The deployment document is not valid: components must be an object");
@@ -131,6 +134,45 @@ static int read_components(struct json_object *doc, struct sedge_document *d, st
         if (sedge_json_obj(c, "runWith")) r->run_with = json_object_get(sedge_json_obj(c, "runWith"));
     }
     return 0;
+}
+
+static bool requires(struct json_object *doc, const char *capability)
+{
+    struct json_object *list = sedge_json_arr(doc, "requiredCapabilities");
+
+    for (size_t i = 0; list && i < json_object_array_length(list); i++)
+        if (sedge_str_eq(json_object_get_string(json_object_array_get_idx(list, i)), capability)) return true;
+    return false;
+}
+
+struct json_object *sedge_document_offered(struct json_object *doc)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_object_object_foreach (doc, key, value) {
+        if (strcmp(key, FULL) != 0) json_object_object_add(o, key, json_object_get(value));
+    }
+    return o;
+}
+
+struct json_object *sedge_document_complete(struct json_object *doc, struct json_object *full, struct sedge_err *err)
+{
+    struct json_object *components = sedge_json_obj(full, "components"), *o;
+
+    if (!components) {
+        (void)sedge_err_set(err, SEDGE_E_INVALID, "the downloaded deployment document has no components");
+        return NULL;
+    }
+    o = sedge_document_offered(doc);
+    json_object_object_add(o, FULL, json_object_get(components));
+    return o;
+}
+
+static size_t inline_size(struct json_object *doc)
+{
+    sedge_auto_put struct json_object *offered = sedge_document_offered(doc);
+
+    return strlen(sedge_json_text(offered));
 }
 
 static int check_capabilities(struct json_object *doc, struct sedge_failure *f)
@@ -171,7 +213,7 @@ int sedge_document_parse(struct json_object *doc, struct sedge_document *out, st
     if (!arn || !*arn)
         return refuse(f, "DEPLOYMENT_DOCUMENT_PARSE_ERROR",
                       "The deployment document is not valid: configurationArn is missing");
-    if (strlen(sedge_json_text(doc)) > SEDGE_DOCUMENT_BYTES_MAX)
+    if (inline_size(doc) > SEDGE_DOCUMENT_BYTES_MAX)
         return refuse(f, "DEPLOYMENT_DOCUMENT_SIZE_EXCEEDED", "The deployment document is larger than 32768 bytes");
     out->configuration_arn = sedge_xstrdup(arn);
     out->deployment_id = sedge_xstrdup(sedge_json_str(doc, "deploymentId", arn));
@@ -183,6 +225,7 @@ int sedge_document_parse(struct json_object *doc, struct sedge_document *out, st
     out->notify_timeout_s = read_timeout(update, NOTIFY_DEFAULT_S);
     out->validation_timeout_s =
         read_timeout(sedge_json_obj(doc, "configurationValidationPolicy"), VALIDATION_DEFAULT_S);
+    out->incomplete = requires(doc, LARGE) && !sedge_json_has(doc, FULL);
     if (read_components(doc, out, f) != 0 || check_capabilities(doc, f) != 0) {
         sedge_document_release(out);
         return -1;

@@ -34,8 +34,9 @@ struct sedge_document {
     int64_t revision; /* of the ARN; 0 if it has none */
     struct sedge_root *roots;
     size_t nroots;
-    bool rollback; /* failureHandlingPolicy ROLLBACK */
-    bool notify;   /* componentUpdatePolicy NOTIFY_COMPONENTS; never locally */
+    bool incomplete; /* LARGE_CONFIGURATION: its components have to be downloaded, see sedge_document_complete */
+    bool rollback;   /* failureHandlingPolicy ROLLBACK */
+    bool notify;     /* componentUpdatePolicy NOTIFY_COMPONENTS; never locally */
     int64_t notify_timeout_s;
     int64_t validation_timeout_s; /* configurationValidationPolicy */
     char *recipe_dir;             /* local only; NULL if not given */
@@ -43,6 +44,12 @@ struct sedge_document {
 };
 
 void sedge_document_release(struct sedge_document *d);
+
+/* A large document as it came, with the components of the downloaded one: new reference to a request that is parsed as
+ * a whole. INVALID when `full` has no components. */
+struct json_object *sedge_document_complete(struct json_object *doc, struct json_object *full, struct sedge_err *err);
+/* As it came: new reference. */
+struct json_object *sedge_document_offered(struct json_object *doc);
 
 /* Decodes a cloud document. On failure `f` has the codes of spec/deployment.md 7 row 1 and the cause. */
 int sedge_document_parse(struct json_object *doc, struct sedge_document *out, struct sedge_failure *f);

@@ -11,6 +11,8 @@
 #define ROOTS   "GroupToRootComponents"
 #define LAST    "GroupToLastDeployment"
 #define OF      "ComponentToGroups"
+#define MEMBERS "GroupMembership"
+#define NOWHERE "-" /* keeps a membership of no group apart from one that is not known */
 
 static struct json_object *table(struct sedge_deployer *d, const char *name)
 {
@@ -26,6 +28,18 @@ static void want(struct sedge_run *run, const char *component, const char *who, 
         (struct sedge_requirement){sedge_xstrdup(component), sedge_xstrdup(who), sedge_xstrdup(text)};
 }
 
+struct json_object *sedge_groups_membership(struct sedge_deployer *d)
+{
+    return sedge_config_get_object(d->o.config, SEDGE_PATH("services", SERVICE, MEMBERS));
+}
+
+/* Groups that the device has left count no more; what was deployed to it alone, or locally, always does. */
+static bool counts(struct json_object *membership, const char *group)
+{
+    if (!membership || sedge_str_starts(group, "thing/") || strcmp(group, SEDGE_LOCAL_GROUP) == 0) return true;
+    return sedge_json_has(membership, group);
+}
+
 void sedge_run_collect_roots(struct sedge_run *run)
 {
     sedge_auto_put struct json_object *groups = table(run->d, ROOTS);
@@ -34,6 +48,7 @@ void sedge_run_collect_roots(struct sedge_run *run)
         want(run, run->doc.roots[i].name, run->doc.group, run->doc.roots[i].version);
     json_object_object_foreach (groups, group, roots) {
         if (strcmp(group, run->doc.group) == 0 || !json_object_is_type(roots, json_type_object)) continue;
+        if (!counts(run->membership, group)) continue;
         json_object_object_foreach (roots, component, root) {
             want(run, component, group, sedge_json_str(root, "version", "*"));
         }
@@ -75,7 +90,8 @@ bool sedge_groups_is_stale(struct sedge_run *run)
 
 static char *content_hash(struct sedge_run *run)
 {
-    sedge_auto_free char *text = sedge_json_text_sorted(run->entry->request);
+    sedge_auto_put struct json_object *offered = sedge_document_offered(run->entry->request);
+    sedge_auto_free char *text = sedge_json_text_sorted(offered);
     struct sedge_buf hash = SEDGE_BUF_INIT;
 
     sedge_sha256_hex(text, strlen(text), &hash);
@@ -166,12 +182,34 @@ static void put_table(struct sedge_deployer *d, const char *name, struct json_ob
     (void)sedge_config_merge(d->o.config, SEDGE_PATH("services", SERVICE, name), value, now, NULL);
 }
 
+void sedge_groups_keep_membership(struct sedge_run *run)
+{
+    sedge_auto_put struct json_object *before = sedge_groups_membership(run->d);
+    sedge_auto_put struct json_object *now = sedge_json_copy(run->membership);
+
+    if (json_object_object_length(now) == 0) json_object_object_add(now, NOWHERE, NULL);
+    if (!before || !json_object_equal(before, now)) put_table(run->d, MEMBERS, now);
+}
+
+static void drop_left(struct json_object *table, struct json_object *membership)
+{
+    json_object_object_foreach (table, group, value) {
+        (void)value;
+        if (!counts(membership, group)) json_object_object_del(table, group);
+    }
+}
+
 void sedge_groups_commit(struct sedge_run *run)
 {
     sedge_auto_put struct json_object *groups = table(run->d, ROOTS);
     sedge_auto_put struct json_object *last = table(run->d, LAST);
     sedge_auto_put struct json_object *of = NULL;
+    /* After a restart in the middle it was not asked for again. */
+    bool asked = run->membership || sedge_fetcher_plane(run->d->o.fetcher);
+    sedge_auto_put struct json_object *membership = asked ? sedge_groups_membership(run->d) : NULL;
 
+    drop_left(groups, membership);
+    drop_left(last, membership);
     if (run->doc.nroots > 0)
         (void)json_object_object_add(groups, run->doc.group, root_entries(run));
     else

@@ -16,7 +16,7 @@ static void resolve_round(struct sedge_run *run);
 
 /* ---- what resolving knows (worker thread) ---- */
 
-static struct sedge_package *find_package(struct sedge_run *run, const char *component, const char *version, bool make)
+struct sedge_package *sedge_run_package(struct sedge_run *run, const char *component, const char *version, bool make)
 {
     struct sedge_package *p;
 
@@ -81,9 +81,15 @@ static int check_identity(const struct sedge_package *p, struct sedge_err *err)
 
 static int load_fetched(struct sedge_run *run, struct sedge_package *p, struct sedge_err *err)
 {
+    sedge_auto_put struct json_object *metadata = NULL;
+
     p->recipe = sedge_recipe_parse(p->remote_text, strlen(p->remote_text), p->remote_name, err);
     if (!p->recipe || check_identity(p, err) != 0) return -1;
-    return sedge_store_put_recipe(run->d->o.store, p->component, p->version, p->remote_text, NULL, err);
+    if (p->remote_arn) {
+        metadata = json_object_new_object();
+        sedge_json_add_str(metadata, "componentVersionArn", p->remote_arn);
+    }
+    return sedge_store_put_recipe(run->d->o.store, p->component, p->version, p->remote_text, metadata, err);
 }
 
 /* 1 loaded, 0 the object store has to be asked, -1 failed. */
@@ -112,7 +118,7 @@ static int op_dependencies(void *env, const char *component, const char *version
                            struct sedge_strv *requirements, struct sedge_err *err)
 {
     struct sedge_run *run = env;
-    struct sedge_package *p = find_package(run, component, version, true);
+    struct sedge_package *p = sedge_run_package(run, component, version, true);
     int rc = load_package(run, p, err);
 
     if (rc < 0) {
@@ -131,7 +137,7 @@ static int check_choices(struct sedge_run *run)
 {
     for (size_t i = 0; i < run->resolution.n; i++) {
         const struct sedge_choice *c = &run->resolution.choices[i];
-        struct sedge_package *p = c->builtin ? NULL : find_package(run, c->component, c->version, false);
+        struct sedge_package *p = c->builtin ? NULL : sedge_run_package(run, c->component, c->version, false);
 
         if (!p) continue;
         if (p->recipe->type == SEDGE_COMPONENT_NUCLEUS) {
@@ -162,8 +168,12 @@ static int check_choices(struct sedge_run *run)
 
 static void resolve_work(struct sedge_run *run)
 {
-    static const struct sedge_resolve_ops ops = {op_builtin, op_active, op_versions, op_dependencies};
+    struct sedge_resolve_ops ops = {op_builtin, op_active, op_versions, op_dependencies, NULL, NULL};
 
+    if (run->has_plane) {
+        ops.negotiate = sedge_run_negotiate;
+        ops.foreign = sedge_run_is_foreign;
+    }
     sedge_resolution_release(&run->resolution);
     run->resolve_rc = sedge_resolve(run->wanted, run->nwanted, &ops, run, &run->resolution, &run->failure);
     if (run->resolve_rc == 0) run->resolve_rc = check_choices(run);
@@ -195,31 +205,7 @@ static void free_lookup(struct lookup *l)
     free(l);
 }
 
-static void note_failure(struct sedge_run *run, const struct sedge_err *err, struct json_object *stack,
-                         const char *base)
-{
-    sedge_failure_add(&run->failure, base);
-    for (size_t i = 0; stack && i < json_object_array_length(stack); i++)
-        sedge_failure_add(&run->failure, json_object_get_string(json_object_array_get_idx(stack, i)));
-    sedge_failure_add_err(&run->failure, base, err);
-}
-
-/* The object store did not answer: jobs wait for it, a local deployment says so at once. */
-static bool wait_and_retry(struct sedge_run *run, void (*again)(struct sedge_run *))
-{
-    if (!run->transient || run->entry->source == SEDGE_SOURCE_LOCAL) return false;
-    run->retry_ms = run->retry_ms ? run->retry_ms * 2 : SEDGE_DEPLOY_RETRY_MIN_MS;
-    if (run->retry_ms > SEDGE_DEPLOY_RETRY_MAX_MS) run->retry_ms = SEDGE_DEPLOY_RETRY_MAX_MS;
-    sedge_log(SEDGE_WARN, "deploy", "object-store-wait", "id=%s retry in %lld ms: %s", run->entry->id,
-              (long long)run->retry_ms, run->failure.cause ? run->failure.cause : "no answer");
-    sedge_run_phase(run, "WAITING", run->failure.cause);
-    sedge_failure_release(&run->failure);
-    run->transient = false;
-    sedge_run_after(run, run->retry_ms, again);
-    return true;
-}
-
-static void lookup_over(struct sedge_run *run)
+void sedge_run_lookup_over(struct sedge_run *run)
 {
     if (--run->waiting > 0) return;
     if (run->entry->cancel || sedge_run_is_over(run)) {
@@ -228,7 +214,7 @@ static void lookup_over(struct sedge_run *run)
     }
     if (!sedge_failure_is_set(&run->failure))
         resolve_round(run);
-    else if (!wait_and_retry(run, resolve_round))
+    else if (!sedge_run_wait(run, resolve_round))
         sedge_run_fail_early(run);
 }
 
@@ -247,18 +233,17 @@ static void versions_cb(const struct sedge_fetch_versions *r, void *user)
         sedge_log(SEDGE_WARN, "deploy", "object-store", "%s; going on with what is on the device", r->err->msg);
         listing->asked = true;
     } else {
-        run->transient = run->transient || sedge_err_may_heal(r->err);
-        note_failure(run, r->err, r->stack, "COMPONENT_PACKAGE_LOADING_ERROR");
+        sedge_run_note_failure(run, r->err, r->stack, "COMPONENT_PACKAGE_LOADING_ERROR");
     }
     free_lookup(l);
-    lookup_over(run);
+    sedge_run_lookup_over(run);
 }
 
 static void recipe_cb(const struct sedge_fetch_recipe *r, void *user)
 {
     struct lookup *l = user;
     struct sedge_run *run = l->run;
-    struct sedge_package *p = find_package(run, l->component, l->version, true);
+    struct sedge_package *p = sedge_run_package(run, l->component, l->version, true);
 
     if (!r->err) {
         p->remote_text = sedge_xstrndup(r->text, r->len);
@@ -266,11 +251,10 @@ static void recipe_cb(const struct sedge_fetch_recipe *r, void *user)
     } else if (r->err->code == SEDGE_E_NOT_FOUND) {
         p->failed = true;
     } else {
-        run->transient = run->transient || sedge_err_may_heal(r->err);
-        note_failure(run, r->err, r->stack, "COMPONENT_PACKAGE_LOADING_ERROR");
+        sedge_run_note_failure(run, r->err, r->stack, "COMPONENT_PACKAGE_LOADING_ERROR");
     }
     free_lookup(l);
-    lookup_over(run);
+    sedge_run_lookup_over(run);
 }
 
 static void look_up_missing(struct sedge_run *run)
@@ -279,13 +263,19 @@ static void look_up_missing(struct sedge_run *run)
 
     run->waiting++; /* holds the count above zero until all are asked */
     for (size_t i = 0; i < r->nmissing; i++) {
-        struct lookup *l = new_lookup(run, &r->missing[i]);
+        struct lookup *l;
+
+        if (r->missing[i].requirements) {
+            sedge_run_ask_candidate(run, &r->missing[i]);
+            continue;
+        }
+        l = new_lookup(run, &r->missing[i]);
         if (l->version)
             sedge_fetch_component_recipe(run->d->o.fetcher, l->component, l->version, recipe_cb, l);
         else
             sedge_fetch_component_versions(run->d->o.fetcher, l->component, versions_cb, l);
     }
-    lookup_over(run);
+    sedge_run_lookup_over(run);
 }
 
 /* ---- steps ---- */
@@ -300,7 +290,7 @@ static void resolved(struct sedge_run *run)
         look_up_missing(run);
         return;
     }
-    run->retry_ms = 0;
+    run->tries = 0;
     sedge_run_download(run);
 }
 
@@ -335,6 +325,11 @@ static void imported(struct sedge_run *run)
         sedge_run_fail_early(run);
         return;
     }
+    sedge_run_complete_document(run);
+}
+
+void sedge_run_resolve(struct sedge_run *run)
+{
     sedge_run_collect_roots(run);
     resolve_round(run);
 }
@@ -372,6 +367,33 @@ static bool may_download(struct sedge_deployer *d)
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(variables); i++)
         if (getenv(variables[i])) return true;
     return false;
+}
+
+/* Keys of its own, as the configuration or the AWS tools would give them. */
+static bool has_credentials(struct sedge_deployer *d)
+{
+    return *sedge_json_str(sedge_fetcher_store(d->o.fetcher), "accessKeyId", "") || getenv("AWS_ACCESS_KEY_ID") ||
+           getenv("AWS_SHARED_CREDENTIALS_FILE") || getenv("AWS_PROFILE");
+}
+
+/* objectStore.backend: auto leaves s3: artifacts to the data plane where the device could not sign for them itself. */
+static bool wants_presigned(struct sedge_deployer *d)
+{
+    const char *backend = sedge_nucleus_param_str(d->o.config, "objectStore.backend");
+
+    return strcmp(backend, "presign") == 0 || (strcmp(backend, "auto") == 0 && !has_credentials(d));
+}
+
+static void read_settings(struct sedge_run *run)
+{
+    struct sedge_deployer *d = run->d;
+
+    run->has_plane = sedge_fetcher_plane(d->o.fetcher) != NULL;
+    run->presigned = run->has_plane && wants_presigned(d);
+    run->has_store = !run->has_plane && object_store_configured(d);
+    run->may_download = may_download(d);
+    run->region = sedge_xstrdup(sedge_nucleus_param_str(d->o.config, "awsRegion"));
+    run->store_limit = sedge_nucleus_param_i64(d->o.config, "componentStoreMaxSizeBytes");
 }
 
 static struct json_object *running_versions(struct sedge_deployer *d)
@@ -419,9 +441,7 @@ void sedge_run_prepare(struct sedge_run *run)
     }
     run->active = running_versions(run->d);
     run->platform = device_platform(run->d);
-    run->has_store = object_store_configured(run->d);
-    run->may_download = may_download(run->d);
-    run->store_limit = sedge_nucleus_param_i64(run->d->o.config, "componentStoreMaxSizeBytes");
+    read_settings(run);
     sedge_run_report(run, false);
     sedge_run_phase(run, "PREPARING", NULL);
     sedge_run_work(run, import_work, imported);
@@ -437,6 +457,7 @@ void sedge_run_release_packages(struct sedge_run *run)
         free(p->version);
         free(p->remote_text);
         free(p->remote_name);
+        free(p->remote_arn);
         free(p);
     }
 }
@@ -457,7 +478,10 @@ void sedge_run_release_prepared(struct sedge_run *run)
         free(run->wanted[i].text);
     }
     free(run->wanted);
+    sedge_run_release_negotiations(run);
+    (void)json_object_put(run->membership);
     (void)json_object_put(run->active);
     (void)json_object_put(run->platform);
+    free(run->region);
     sedge_resolution_release(&run->resolution);
 }

@@ -77,14 +77,17 @@ static size_t add_constraint(struct work *w, const char *component, const char *
     return (size_t)(n - w->nodes);
 }
 
-static void add_missing(struct work *w, const char *component, const char *version)
+static void add_missing(struct work *w, const char *component, const char *version, struct json_object *requirements)
 {
     struct sedge_resolution *o = w->out;
 
     for (size_t i = 0; i < o->nmissing; i++)
-        if (strcmp(o->missing[i].component, component) == 0 && sedge_str_eq(o->missing[i].version, version)) return;
+        if (strcmp(o->missing[i].component, component) == 0 && sedge_str_eq(o->missing[i].version, version) &&
+            json_object_equal(o->missing[i].requirements, requirements))
+            return;
     o->missing = sedge_xrealloc(o->missing, o->nmissing + 1, sizeof *o->missing);
-    o->missing[o->nmissing++] = (struct sedge_lookup){sedge_xstrdup(component), sedge_xstrdup(version)};
+    o->missing[o->nmissing++] =
+        (struct sedge_lookup){sedge_xstrdup(component), sedge_xstrdup(version), json_object_get(requirements)};
 }
 
 static bool satisfies_all(const struct node *n, const struct sedge_version *v)
@@ -157,13 +160,61 @@ static const char *highest(const struct node *n, const struct sedge_strv *versio
 
 enum picked { PICK_FAILED = -1, PICK_DONE, PICK_UNKNOWN };
 
-static enum picked pick(struct work *w, const struct node *n, char **version, struct sedge_strv *versions)
+/* The version that runs, if it fits. */
+static const char *fitting_active(struct work *w, const struct node *n)
 {
     const char *active = w->ops->active(w->env, n->component);
     struct sedge_version v;
+
+    return active && sedge_version_parse(active, &v, NULL) == 0 && satisfies_all(n, &v) ? active : NULL;
+}
+
+static bool are_requirements(const struct node *n)
+{
+    for (size_t i = 0; i < n->n; i++) {
+        struct sedge_semreq *req = sedge_semreq_parse(n->constraints[i].text, NULL);
+
+        if (!req) return false;
+        sedge_semreq_free(req);
+    }
+    return true;
+}
+
+static struct json_object *requirements_of(const struct node *n)
+{
+    struct json_object *o = json_object_new_object();
+
+    for (size_t i = 0; i < n->n; i++)
+        sedge_json_add_str(o, n->constraints[i].who, n->constraints[i].text);
+    return o;
+}
+
+/* The data plane decides; what the device has is a proposal (spec/deployment.md 9.1). */
+static enum picked negotiate(struct work *w, const struct node *n, char **version, struct sedge_strv *versions)
+{
+    const char *candidate = fitting_active(w, n), *decided;
+    sedge_auto_put struct json_object *requirements = requirements_of(n);
+
+    if (!are_requirements(n)) return PICK_FAILED;
+    if (!candidate && w->ops->versions(w->env, n->component, true, versions) != 0) candidate = highest(n, versions);
+    if (n->local && candidate && !(w->ops->foreign && w->ops->foreign(w->env, n->component, candidate))) {
+        *version = sedge_xstrdup(candidate);
+        return PICK_DONE;
+    }
+    if (w->ops->negotiate(w->env, n->component, candidate, requirements, &decided) == 0) {
+        add_missing(w, n->component, candidate, requirements);
+        return PICK_UNKNOWN;
+    }
+    *version = sedge_xstrdup(decided);
+    return PICK_DONE;
+}
+
+static enum picked pick(struct work *w, const struct node *n, char **version, struct sedge_strv *versions)
+{
+    const char *active = fitting_active(w, n);
     const char *found;
 
-    if (active && sedge_version_parse(active, &v, NULL) == 0 && satisfies_all(n, &v)) {
+    if (active) {
         *version = sedge_xstrdup(active);
         return PICK_DONE;
     }
@@ -176,7 +227,7 @@ static enum picked pick(struct work *w, const struct node *n, char **version, st
     }
     sedge_strv_release(versions);
     if (w->ops->versions(w->env, n->component, false, versions) == 0) {
-        add_missing(w, n->component, NULL);
+        add_missing(w, n->component, NULL, NULL);
         return PICK_UNKNOWN;
     }
     found = highest(n, versions);
@@ -212,7 +263,7 @@ static int collect(struct work *w, struct node *old, size_t nold)
             return -1;
         }
         if (known == 0) {
-            add_missing(w, w->nodes[i].component, w->nodes[i].version);
+            add_missing(w, w->nodes[i].component, w->nodes[i].version, NULL);
             continue;
         }
         who = sedge_xasprintf("%s %s", w->nodes[i].component, w->nodes[i].version);
@@ -241,7 +292,7 @@ static int pick_all(struct work *w)
             if (!n->version) n->version = sedge_xstrdup(w->ops->builtin(w->env, n->component));
             continue;
         }
-        rc = pick(w, n, &version, &versions);
+        rc = w->ops->negotiate ? negotiate(w, n, &version, &versions) : pick(w, n, &version, &versions);
         if (rc == PICK_FAILED && !failed) {
             failed = n;
             failed_versions = versions;
@@ -338,6 +389,7 @@ void sedge_resolution_release(struct sedge_resolution *r)
     for (size_t i = 0; i < r->nmissing; i++) {
         free(r->missing[i].component);
         free(r->missing[i].version);
+        json_object_put(r->missing[i].requirements);
     }
     free(r->choices);
     free(r->missing);

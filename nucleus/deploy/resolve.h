@@ -6,6 +6,9 @@
  * when it satisfies all of them, otherwise the highest known version that does is taken. A candidate must satisfy every
  * requirement (the original joins their texts, which goes wrong with "||").
  *
+ * With a data plane (`negotiate`), the version of the device is only the local candidate: the data plane is told of it
+ * and decides (9.1).
+ *
  * Pure: knows versions and dependencies only through `ops`. What `ops` does not know yet is listed in `missing`, and
  * the caller looks it up (in the object store) and resolves again.
  */
@@ -16,6 +19,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "failure.h"
 
@@ -39,6 +43,12 @@ struct sedge_resolve_ops {
      * error. */
     int (*dependencies)(void *env, const char *component, const char *version, struct sedge_strv *components,
                         struct sedge_strv *requirements, struct sedge_err *err);
+    /* NULL: there is no data plane. 1: the version (lent until the next call) that it says is right for these
+     * requirements (who -> range), 0: not asked yet. `candidate`: what the device has, or NULL. */
+    int (*negotiate)(void *env, const char *component, const char *candidate, struct json_object *requirements,
+                     const char **version);
+    /* The version came from the cloud of another region; NULL: none does. */
+    bool (*foreign)(void *env, const char *component, const char *version);
 };
 
 struct sedge_choice {
@@ -51,7 +61,8 @@ struct sedge_choice {
 /* One thing to look up before resolving can go on. */
 struct sedge_lookup {
     char *component;
-    char *version; /* NULL: the list of versions; otherwise the recipe of this one */
+    char *version;                    /* NULL: the list of versions; otherwise the recipe of this one */
+    struct json_object *requirements; /* NULL, or a question to the data plane with `version` as candidate */
 };
 
 struct sedge_resolution {

@@ -101,7 +101,7 @@ static void kept_cb(struct sedge_run *run, const struct sedge_err *err)
         return;
     }
     sedge_run_phase(run, "WAITING", err->msg);
-    sedge_run_after(run, SEDGE_DEPLOY_RETRY_MIN_MS, keep_again);
+    sedge_run_after(run, SEDGE_DEPLOY_JOURNAL_RETRY_MS, keep_again);
 }
 
 static void keep_again(struct sedge_run *run)

@@ -57,6 +57,7 @@ struct sedge_package {
     struct sedge_recipe *recipe;
     char *remote_text; /* fetched, not yet parsed and stored */
     char *remote_name; /* for messages */
+    char *remote_arn;  /* of the component version, from the data plane; NULL: from the object store */
     bool failed;       /* the store has no such recipe */
     struct sedge_package *next;
 };
@@ -69,6 +70,14 @@ struct sedge_consultation {
     int64_t pause_ms;               /* SEDGE_ASK_UPDATE: the longest that was asked for */
     char *pause_for;                /* who asked for it, and why */
     struct json_object *rejected;   /* SEDGE_ASK_CONFIGURATION: component -> its message */
+};
+
+/* What the data plane said about a component (candidates.c). */
+struct sedge_negotiation {
+    char *component;
+    struct json_object *requirements; /* who -> range */
+    char *version;
+    struct sedge_negotiation *next;
 };
 
 /* What the object store said about a component. */
@@ -91,22 +100,32 @@ struct sedge_run {
     struct json_object *platform;
     struct sedge_package *packages; /* worker only while `working` */
     struct sedge_listing *listings;
+    struct sedge_negotiation *negotiations;
+    struct json_object *membership; /* thing groups of the device, "thinggroup/NAME" -> null; NULL: not known */
+    int64_t asking_since_mono;      /* for them */
+    struct json_object *completed;  /* large.c: the whole document, between worker and loop */
     struct sedge_resolution resolution;
     int resolve_rc;
-    bool has_store;    /* an object store is configured */
+    bool has_plane;    /* a data plane is configured */
+    bool presigned;    /* it gives s3: artifacts too */
+    bool has_store;    /* recipes are looked up in an object store */
     bool may_download; /* an object store can be reached by its settings, or by what the environment says */
+    char *region;      /* of the device; "" */
     bool working;      /* a work item is under way */
     uv_work_t work;
     int rc; /* of the work item */
     struct sedge_err err;
-    size_t waiting; /* requests to the object store */
+    size_t waiting; /* requests to the data plane or the object store */
     bool transient; /* one of them failed in a way that may heal */
+    bool permanent; /* one of them failed in another way */
+    bool mismatch;  /* one of them brought what has another digest */
+    int refusals;   /* wrong digests, or refusals of a large document */
+    int64_t tries;  /* in a row that came to nothing: patience.h */
     struct sedge_download *downloads;
     size_t ndownloads;
     int64_t bytes_done, bytes_total, bytes_per_s;
-    char *phase_text; /* for people: "RESOLVING" */
-    char *message;    /* why it waits, or NULL */
-    int64_t retry_ms;
+    char *phase_text;             /* for people: "RESOLVING" */
+    char *message;                /* why it waits, or NULL */
     struct json_object *services; /* the plan */
     uint64_t planned_from;        /* generation of the configuration that it was made from */
     bool restarts;                /* it goes over a restart of the nucleus: for one of the next two */
@@ -204,7 +223,39 @@ void sedge_run_prepare(struct sedge_run *run);
 void sedge_run_release_prepared(struct sedge_run *run);
 /* The recipes: no longer needed once the plan is made. What is allocated for good then lies dense in their place. */
 void sedge_run_release_packages(struct sedge_run *run);
+struct sedge_package *sedge_run_package(struct sedge_run *run, const char *component, const char *version, bool make);
+/* A request of resolving is over; the last one leads on. */
+void sedge_run_lookup_over(struct sedge_run *run);
+/* The roots of the document are known: which groups count, then resolving. */
+void sedge_run_resolve(struct sedge_run *run);
+
+/* patience.c: a request failed. Notes codes and cause, and whether trying again may help. */
+void sedge_run_note_failure(struct sedge_run *run, const struct sedge_err *err, struct json_object *stack,
+                            const char *base);
+/* Whether what failed is tried again, after a pause, by `again`: a job waits for the network, as long as that takes; a
+ * local deployment says so at once. The failure is forgotten then. */
+bool sedge_run_wait(struct sedge_run *run, void (*again)(struct sedge_run *run));
+/* The same whatever failed and whoever asked. */
+void sedge_run_pause(struct sedge_run *run, void (*again)(struct sedge_run *run));
+
+#define SEDGE_DOCUMENT_FILE ".document" /* end of the name of a large document in <root>/deployments while it comes */
+/* Worker: takes away what is left of them. */
+void sedge_documents_sweep(const char *root);
+/* large.c: a document whose components are elsewhere (LARGE_CONFIGURATION) is completed; then membership.c. */
+void sedge_run_complete_document(struct sedge_run *run);
+/* membership.c: which thing groups the device is in; then sedge_run_resolve. */
+void sedge_run_ask_membership(struct sedge_run *run);
+/* candidates.c: sedge_resolve_ops.negotiate and foreign (worker), and the question of a look-up (loop). */
+int sedge_run_negotiate(void *env, const char *component, const char *candidate, struct json_object *requirements,
+                        const char **version);
+bool sedge_run_is_foreign(void *env, const char *component, const char *version);
+void sedge_run_ask_candidate(struct sedge_run *run, const struct sedge_lookup *l);
+void sedge_run_release_negotiations(struct sedge_run *run);
+
 /* groups.c */
+/* The membership that the data plane told last; new reference, NULL: none. */
+struct json_object *sedge_groups_membership(struct sedge_deployer *d);
+void sedge_groups_keep_membership(struct sedge_run *run);
 void sedge_run_collect_roots(struct sedge_run *run);
 void sedge_groups_commit(struct sedge_run *run);
 bool sedge_groups_is_stale(struct sedge_run *run);
@@ -245,6 +296,7 @@ int sedge_run_replan(struct sedge_run *run);
 
 /* download.c */
 void sedge_run_download(struct sedge_run *run);
+/* Whatever it waits for from outside is given up; the callbacks come with CANCELED. */
 void sedge_run_cancel_downloads(struct sedge_run *run);
 void sedge_run_cancel_pulls(struct sedge_run *run); /* of images: before the loop ends */
 void sedge_run_release_downloads(struct sedge_run *run);

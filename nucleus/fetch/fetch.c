@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "internal.h"
 #include "protocol.h"
 
@@ -44,7 +45,7 @@ struct sedge_fetcher {
     uv_timer_t idle;
     char *path, *user, *ca_file, *proxy, *no_proxy;
     int parallel, idle_ms;
-    struct json_object *store, *tuning;
+    struct json_object *store, *plane, *tuning;
     struct helper *helpers, *current;
     struct request *requests, **last;
     uint64_t last_id;
@@ -215,7 +216,7 @@ static void report_error(struct sedge_fetcher *f, struct request *r, struct json
 
     (void)sedge_err_set(&err, sedge_err_from_name(sedge_json_str(event, "code", "io-error")), "%s",
                         sedge_json_str(event, "message", "failed"));
-    complete(f, r, &(struct sedge_fetch_result){.err = &err, .stack = own});
+    complete(f, r, &(struct sedge_fetch_result){.err = &err, .stack = own, .reply = event});
 }
 
 static void take_event(struct sedge_fetcher *f, const char *text, size_t n)
@@ -309,9 +310,11 @@ static struct json_object *config_line(const struct sedge_fetcher *f)
 
     sedge_json_add_str(o, "op", "config");
     json_object_object_add(o, "objectStore", json_object_get(f->store)); /* shared: only read */
+    if (f->plane) json_object_object_add(o, "dataPlane", json_object_get(f->plane));
     sedge_json_add_str(o, "user", f->user);
     sedge_json_add_str(o, "caFile", f->ca_file);
     sedge_json_add_str(o, "proxy", f->proxy);
+    sedge_json_add_str(o, "proxyCaFile", f->ca_file);
     sedge_json_add_str(o, "noProxy", f->no_proxy);
     if (f->parallel > 0) sedge_json_add_i64(o, "parallel", f->parallel);
     return o;
@@ -410,21 +413,42 @@ static char *default_path(void)
     return sedge_xasprintf("%.*s/sedge-fetch", slash ? (int)(slash - exe) : 0, exe);
 }
 
+static void replace_text(char **p, const char *text, bool *changed)
+{
+    *changed = *changed || !sedge_str_eq(*p, text);
+    free(*p);
+    *p = sedge_xstrdup(text);
+}
+
+static void replace_object(struct json_object **p, struct json_object *fresh, bool *changed)
+{
+    *changed = *changed || !json_object_equal(*p, fresh);
+    json_object_put(*p);
+    *p = fresh;
+}
+
+static void use_options(struct sedge_fetcher *f, const struct sedge_fetch_options *o, bool *changed)
+{
+    replace_text(&f->user, o->user, changed);
+    replace_text(&f->ca_file, o->ca_file, changed);
+    replace_text(&f->proxy, o->proxy, changed);
+    replace_text(&f->no_proxy, o->no_proxy, changed);
+    replace_object(&f->store, o->store ? sedge_json_copy(o->store) : json_object_new_object(), changed);
+    replace_object(&f->plane, o->plane ? sedge_json_copy(o->plane) : NULL, changed);
+    replace_object(&f->tuning, o->tuning ? sedge_json_copy(o->tuning) : NULL, changed);
+}
+
 struct sedge_fetcher *sedge_fetcher_new(uv_loop_t *loop, const struct sedge_fetch_options *o)
 {
     struct sedge_fetcher *f = SEDGE_NEW(struct sedge_fetcher);
+    bool changed = false;
 
     f->loop = loop;
     f->last = &f->requests;
     f->path = o->helper ? sedge_xstrdup(o->helper) : default_path();
-    f->user = sedge_xstrdup(o->user);
-    f->ca_file = sedge_xstrdup(o->ca_file);
-    f->proxy = sedge_xstrdup(o->proxy);
-    f->no_proxy = sedge_xstrdup(o->no_proxy);
     f->parallel = o->parallel;
     f->idle_ms = o->idle_ms ? o->idle_ms : SEDGE_FETCH_IDLE_MS;
-    f->store = o->store ? sedge_json_copy(o->store) : json_object_new_object();
-    f->tuning = o->tuning ? sedge_json_copy(o->tuning) : NULL;
+    use_options(f, o, &changed);
     (void)uv_timer_init(loop, &f->later); /* cannot fail */
     (void)uv_timer_init(loop, &f->idle);
     f->later.data = f->idle.data = f;
@@ -432,22 +456,22 @@ struct sedge_fetcher *sedge_fetcher_new(uv_loop_t *loop, const struct sedge_fetc
     return f;
 }
 
-void sedge_fetcher_set_store(struct sedge_fetcher *f, struct json_object *store)
+void sedge_fetcher_set(struct sedge_fetcher *f, const struct sedge_fetch_options *o)
 {
-    struct json_object *fresh = store ? sedge_json_copy(store) : json_object_new_object();
+    bool changed = false;
 
-    if (json_object_equal(fresh, f->store)) {
-        json_object_put(fresh);
-        return;
-    }
-    json_object_put(f->store);
-    f->store = fresh;
-    retire(f);
+    use_options(f, o, &changed);
+    if (changed) retire(f);
 }
 
 struct json_object *sedge_fetcher_store(const struct sedge_fetcher *f)
 {
     return f->store;
+}
+
+struct json_object *sedge_fetcher_plane(const struct sedge_fetcher *f)
+{
+    return f->plane;
 }
 
 static void timer_closed(uv_handle_t *h)
@@ -457,6 +481,7 @@ static void timer_closed(uv_handle_t *h)
     if (--f->ntimers > 0) return;
     if (f->on_closed) f->on_closed(f->closed_user);
     json_object_put(f->store);
+    json_object_put(f->plane);
     json_object_put(f->tuning);
     free(f->path);
     free(f->user);
@@ -542,6 +567,8 @@ uint64_t sedge_fetch_get(struct sedge_fetcher *f, const struct sedge_fetch_get *
     sedge_json_add_str(o, "algorithm", g->algorithm);
     if (g->mode) sedge_json_add_i64(o, "mode", (int64_t)g->mode);
     if (g->max_bytes) sedge_json_add_i64(o, "maxBytes", g->max_bytes);
+    sedge_json_add_str(o, "presign", g->presign);
+    sedge_json_add_str(o, "signedUrl", g->signed_url);
     add_unarchive(o, g);
     return sedge_fetch_submit(f, o, progress, done, user);
 }
@@ -566,6 +593,18 @@ uint64_t sedge_fetch_text(struct sedge_fetcher *f, const char *url, const char *
     sedge_json_add_str(o, "op", "text");
     sedge_json_add_str(o, "url", url);
     sedge_json_add_str(o, "sha256", sha256);
+    return sedge_fetch_submit(f, o, NULL, done, user);
+}
+
+uint64_t sedge_fetch_head(struct sedge_fetcher *f, const struct sedge_fetch_get *g, sedge_fetch_done_cb done,
+                          void *user)
+{
+    sedge_auto_put struct json_object *o = json_object_new_object();
+
+    sedge_json_add_str(o, "op", "head");
+    sedge_json_add_str(o, "url", g->url);
+    sedge_json_add_str(o, "presign", g->presign);
+    sedge_json_add_i64(o, "attempts", 1);
     return sedge_fetch_submit(f, o, NULL, done, user);
 }
 
@@ -595,4 +634,10 @@ void sedge_fetch_cancel(struct sedge_fetcher *f, uint64_t id)
     sedge_json_add_str(o, "op", "cancel");
     sedge_json_add_i64(o, "id", (int64_t)id);
     send_line(r->helper, o);
+}
+
+void sedge_fetch_cancel_all(struct sedge_fetcher *f)
+{
+    for (struct request *r = f->requests; r; r = r->next)
+        sedge_fetch_cancel(f, r->id);
 }

@@ -39,7 +39,9 @@ struct sedge_fetch_options {
     struct json_object *store; /* {endpoint, region, bucket, prefix, pathStyle, accessKeyId, secretAccessKey,
                                   sessionToken}, all optional; NULL: none. bucket and prefix are used by lookup.h */
     const char *user;          /* started as root: the helper becomes this user; NULL: stays */
-    const char *ca_file;       /* NULL: the system's */
+    struct json_object *plane; /* {url, certFile, keyFile, caFile, alpn} of protocol.h and {thingName, s3EndpointType}
+                                  of dataplane.h; NULL: no data plane */
+    const char *ca_file;       /* trusted besides the system's; NULL: none */
     const char *proxy;         /* NULL: none, or what the environment says */
     const char *no_proxy;
     int parallel;               /* 0: SEDGE_FETCH_PARALLEL */
@@ -56,7 +58,7 @@ struct sedge_fetch_progress {
 struct sedge_fetch_result {
     const struct sedge_err *err; /* NULL: success */
     struct json_object *stack;   /* failure: array of Greengrass error codes, general to specific; NULL on success */
-    struct json_object *reply;   /* success: the "done" event of protocol.h; NULL on failure */
+    struct json_object *reply;   /* the "done" or "error" event of protocol.h; NULL when the helper said nothing */
 };
 
 typedef void (*sedge_fetch_progress_cb)(const struct sedge_fetch_progress *p, void *user);
@@ -65,10 +67,12 @@ typedef void (*sedge_fetch_closed_cb)(void *user);
 
 /* Starts nothing yet; cannot fail. */
 struct sedge_fetcher *sedge_fetcher_new(uv_loop_t *loop, const struct sedge_fetch_options *o);
-/* New settings (copied) for requests that are made from now on; what runs is finished with the old ones. */
-void sedge_fetcher_set_store(struct sedge_fetcher *f, struct json_object *store);
+/* New settings (copied; helper, parallel and idle_ms stay) for requests that are made from now on; what runs is
+ * finished with the old ones. */
+void sedge_fetcher_set(struct sedge_fetcher *f, const struct sedge_fetch_options *o);
 /* Settings as given, borrowed; never NULL. */
 struct json_object *sedge_fetcher_store(const struct sedge_fetcher *f);
+struct json_object *sedge_fetcher_plane(const struct sedge_fetcher *f); /* NULL: there is none */
 /* Ends what runs (done with CANCELED), then on_closed (may be NULL), then f is gone. Once. */
 void sedge_fetcher_close(struct sedge_fetcher *f, sedge_fetch_closed_cb on_closed, void *user);
 
@@ -82,6 +86,8 @@ struct sedge_fetch_get {
     const char *unarchive_to; /* folder that will hold the content */
     mode_t file_mode;         /* of unpacked files, 0: 0644 */
     int64_t max_bytes;        /* 0: SEDGE_FETCH_BYTES_MAX */
+    const char *presign;      /* path of the data plane that gives a URL for it; NULL: url is fetched */
+    const char *signed_url;   /* such a URL, of sedge_fetch_head; NULL: none yet */
 };
 
 /* Each returns the request's id for sedge_fetch_cancel, never 0. `progress` may be NULL. */
@@ -93,6 +99,9 @@ uint64_t sedge_fetch_list(struct sedge_fetcher *f, const char *bucket, const cha
 /* result.reply: "text". sha256: lower-case hex or NULL. */
 uint64_t sedge_fetch_text(struct sedge_fetcher *f, const char *url, const char *sha256, sedge_fetch_done_cb done,
                           void *user);
+/* One look, no second attempt: reply "bytes" (-1: not known) and, with presign, "signedUrl". Uses url and presign. */
+uint64_t sedge_fetch_head(struct sedge_fetcher *f, const struct sedge_fetch_get *g, sedge_fetch_done_cb done,
+                          void *user);
 /* A local file: reply "unpacked". Uses unarchive, unarchive_to, file_mode of g, and dest as the archive. */
 uint64_t sedge_fetch_unpack(struct sedge_fetcher *f, const struct sedge_fetch_get *g, sedge_fetch_done_cb done,
                             void *user);
@@ -101,5 +110,6 @@ uint64_t sedge_fetch_submit(struct sedge_fetcher *f, struct json_object *request
                             sedge_fetch_done_cb done, void *user);
 /* done comes later with CANCELED, or with the result if that was under way. An id that is over is fine. */
 void sedge_fetch_cancel(struct sedge_fetcher *f, uint64_t id);
+void sedge_fetch_cancel_all(struct sedge_fetcher *f);
 
 #endif

@@ -10,7 +10,9 @@
  *   {"op":"config",
  *    "objectStore":{"endpoint":"http://127.0.0.1:9000","region":"us-east-1","pathStyle":true,
  *                   "accessKeyId":"test:tester","secretAccessKey":"testing","sessionToken":null},
+ *    "dataPlane":{"url":"https://plane:8443","certFile":"/d.crt","keyFile":"/d.key","caFile":"/ca.crt","alpn":"h"},
  *    "parallel":4, "caFile":"/etc/ssl/certs/ca-certificates.crt", "proxy":"http://proxy:3128", "noProxy":"localhost",
+ *    "proxyCaFile":"/ca.crt",          what an https proxy is verified with, by default caFile
  *    "user":"sedge",                   started as root: become this user first (files are then written as this user)
  *    "attempts":6, "retryBaseMs":500, "retryMaxMs":20000,      back-off between attempts: jittered, exponential
  *    "connectTimeoutMs":10000, "stallTimeoutMs":30000,         no byte for so long: the connection is given up
@@ -18,7 +20,9 @@
  * Without `endpoint`: https://s3.<region>.amazonaws.com. `pathStyle` defaults to true where an endpoint is given.
  * Credentials: objectStore, else environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), else the
  * AWS credentials file (AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials, profile AWS_PROFILE or "default"), else
- * requests are not signed. `caFile` default: the system's.
+ * requests are not signed. `caFile`: trusted besides the system's folder of authorities; default: the system's.
+ * `dataPlane`: where "api" and "presign" go, with this certificate and key (read before `user` is become), verified
+ * with its caFile alone. `alpn`: the protocol that is offered in the TLS handshake, for servers that want one.
  *
  * Requests; "id" is a number or text that comes back in every event of this request:
  *   {"op":"list","id":1,"bucket":"b","prefix":"manifests/x/","delimiter":"/"}
@@ -32,15 +36,22 @@
  *       A `dest` that exists and has the digest is not fetched again ("cached":true in the answer); without a digest an
  *       existing file is fetched again. Bytes come into <dest>.part, which is resumed after a broken connection, also
  *       one of an earlier run; then digest, mode, fsync, rename. Folders of dest must exist or can be created.
+ *       "presign":"/path" of the data plane: it is asked for the URL to fetch from ({"preSignedUrl":"..."}), again when
+ *       that URL is refused; `url` (also greengrass:...) then is a name only. "signedUrl":"..." one that is known.
  *       done: "bytes":N, "cached":bool, "attempts":N, "unpacked":N (files, if any)
  *   {"op":"text","id":3,"url":"s3://bucket/key","sha256":"<hex>","maxBytes":65536}
  *       done: "text":"..." (UTF-8 only), "bytes":N; at most SEDGE_FETCH_TEXT_MAX
- *   {"op":"head","id":4,"url":"s3://bucket/key"}                 done: "bytes":N, "etag":"..."
+ *   {"op":"head","id":4,"url":"s3://bucket/key"}                 done: "bytes":N (-1: not known), "etag":"..."
+ *       or with "presign" as above; done: "signedUrl" too.
+ *   {"op":"api","id":8,"path":"/greengrass/v2/..."}              GET, or with "text":"{...}" POST, to the data plane
+ *       done: "text":"...", "bytes":N; an error that the server answered has "status":404, "errorType":"..." (its
+ *       exception), "answer":"..." (its message) as well
  *   {"op":"put","id":5,"url":"s3://bucket/key","file":"/path"}   done: "bytes":N, "etag":"...", "sha256":"<hex>"
  *       or "text":"..." in place of "file"; "contentType"; "ifNoneMatch":"*" (CONFLICT if the key is there; where a
  *       store ignores the header the key is looked up first). Also http(s)://. "s3://bucket" alone creates the bucket.
  *   {"op":"delete","id":6,"url":"s3://bucket/key"}               done, also when the key was not there
  *   {"op":"unpack","id":7,"file":"/path/a.zip","unarchive":"ZIP","unarchiveTo":"/path/folder","fileMode":N}
+ *   Each may have "attempts":N in place of the config line's.
  *   {"op":"cancel","id":2}                                       request 2 ends with the error "canceled", if not over
  *
  * Events:
@@ -66,6 +77,7 @@
 #define SEDGE_FETCH_PARALLEL_MAX 32
 #define SEDGE_FETCH_MIN_FREE     20000000LL
 #define SEDGE_FETCH_BYTES_MAX    (64LL << 30) /* of one artifact, unless maxBytes says less */
+#define SEDGE_FETCH_SIGN_MAX     3            /* presigned URLs asked for in a row without a byte through them */
 
 /* Bounds of unpacking; a bomb is what goes beyond. */
 #define SEDGE_UNPACK_ENTRIES_MAX 100000

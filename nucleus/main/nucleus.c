@@ -247,9 +247,6 @@ static bool validate_cb(void *env, const char *component, const char *deployment
 
 static int open_deployer(struct sedge_nucleus *n, struct sedge_err *err)
 {
-    sedge_auto_put struct json_object *store = sedge_settings_store(n);
-    sedge_auto_free char *helper = sedge_xasprintf("%s/sedge-fetch", n->program_dir);
-    sedge_auto_free char *proxy = sedge_settings_proxy(n);
     struct sedge_deployer_ops ops = {.report = sedge_cloud_report,
                                      .progress = sedge_cloud_progress,
                                      .changed = policies_changed_cb,
@@ -264,11 +261,7 @@ static int open_deployer(struct sedge_nucleus *n, struct sedge_err *err)
 
     n->store = sedge_store_open(n->root, err);
     if (!n->store) return -1;
-    n->fetcher = sedge_fetcher_new(
-        &n->loop, &(struct sedge_fetch_options){.helper = helper,
-                                                .store = store,
-                                                .proxy = proxy,
-                                                .no_proxy = sedge_settings_text(n, "networkProxy.noProxyAddresses")});
+    sedge_http_open(n);
     o.store = n->store;
     o.fetcher = n->fetcher;
     n->deployer = sedge_deployer_new(&o, &ops, n);
@@ -284,11 +277,9 @@ static void changed_cb(const struct sedge_config_event *event, void *user)
     if (!*key || strcasecmp(key, "logging") == 0) sedge_settings_apply_log(n); /* "": all of it has been removed */
     if (!*key || strcasecmp(key, "telemetry") == 0) sedge_nucleus_configure_telemetry(n);
     if (strcasecmp(key, "fleetStatus") == 0) sedge_cloud_set_cadence(n);
-    if (strcasecmp(key, "objectStore") == 0) {
-        sedge_auto_put struct json_object *store = sedge_settings_store(n);
-        sedge_fetcher_set_store(n->fetcher, store);
-    } else if (strcasecmp(key, "runWithDefault") == 0 && event->path.n > 4 &&
-               strcasecmp(event->path.v[4], "systemResourceLimits") == 0) {
+    if (sedge_http_is_setting(key)) sedge_http_changed(n);
+    if (strcasecmp(key, "runWithDefault") == 0 && event->path.n > 4 &&
+        strcasecmp(event->path.v[4], "systemResourceLimits") == 0) {
         sedge_supervisor_set_default_limits(n->supervisor, sedge_settings_default_limits(n));
     } else if (strcasecmp(key, "mqtt") == 0 || sedge_str_starts(key, "iot") || strcasecmp(key, "networkProxy") == 0 ||
                strcasecmp(key, "runWithDefault") == 0) {

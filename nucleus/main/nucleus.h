@@ -88,12 +88,19 @@ bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out
 /* A text parameter; NULL when it is empty. */
 const char *sedge_settings_text(struct sedge_nucleus *n, const char *name);
 struct json_object *sedge_settings_store(struct sedge_nucleus *n); /* new reference */
+/* A path of the section "system"; NULL: not set. Heap. */
+char *sedge_settings_path(struct sedge_nucleus *n, const char *key);
 void sedge_settings_environment(void *env, const char *component, struct sedge_strv *out);
 /* Seconds of the section's parameter; -1 when it is not given or too short (config.md 13, 14). The shortest that counts
  * is that of the table, or SEDGE_MIN_INTERVAL_S of the environment, which tests set. */
 int64_t sedge_settings_interval(struct sedge_nucleus *n, const char *section, const char *key);
 int64_t sedge_settings_default_interval(const char *section, const char *key);
 struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n);
+
+/* http.c: the nucleus' client of data plane and object store, and its settings after a change of theirs. */
+void sedge_http_open(struct sedge_nucleus *n);
+bool sedge_http_is_setting(const char *key);
+void sedge_http_changed(struct sedge_nucleus *n);
 
 /* shadows.c: open before there is a writer, start before the API, end after the writer is closed. */
 int sedge_nucleus_open_shadows(struct sedge_nucleus *n, struct sedge_err *err);

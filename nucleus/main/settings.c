@@ -114,7 +114,7 @@ void sedge_settings_apply_log(struct sedge_nucleus *n)
     if (!is_same(&s, &n->log)) use_log(n, &s, sedge_steal(&dir));
 }
 
-static char *system_path(struct sedge_nucleus *n, const char *key)
+char *sedge_settings_path(struct sedge_nucleus *n, const char *key)
 {
     const char *text = sedge_config_str(n->config, SEDGE_PATH("system", key), "");
 
@@ -123,7 +123,7 @@ static char *system_path(struct sedge_nucleus *n, const char *key)
 
 static const char *keep_path(struct sedge_nucleus *n, const char *key, struct sedge_strv *paths)
 {
-    char *path = system_path(n, key);
+    char *path = sedge_settings_path(n, key);
 
     if (path) sedge_strv_add_take(paths, path);
     return path;
@@ -281,7 +281,7 @@ void sedge_settings_environment(void *env, const char *component, struct sedge_s
     struct sedge_nucleus *n = env;
     const char *region = sedge_nucleus_param_str(n->config, "awsRegion");
     const char *fips = sedge_nucleus_param_bool(n->config, "fipsMode") ? "true" : "false";
-    sedge_auto_free char *ca = system_path(n, "rootCaPath");
+    sedge_auto_free char *ca = sedge_settings_path(n, "rootCaPath");
     sedge_auto_put struct json_object *root = sedge_config_get_object(n->config, SEDGE_PATH("setenv"));
 
     (void)component;

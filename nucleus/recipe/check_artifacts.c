@@ -78,8 +78,8 @@ static void check_scheme(struct check *c, const struct about *about, enum sedge_
     case SEDGE_URI_GREENGRASS:
         sedge_check_found(
             c, RULE_ARTIFACT_SCHEME, about,
-            "nothing here downloads greengrass: artifacts; the file must be in the artifact folder of a local "
-            "deployment, or get an s3:// URI with component publish");
+            "only a data plane gives greengrass: artifacts; for a device without one the file must be in the artifact "
+            "folder of a local deployment, or get an s3:// URI with component publish");
         break;
     case SEDGE_URI_NO_SCHEME:
     case SEDGE_URI_S3:

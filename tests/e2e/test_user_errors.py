@@ -90,6 +90,8 @@ def test_store_down(store_device, stored, fleet, swift):
 
 def test_wrong_digest_in_the_cloud_status(fleet, swift):
     device = fleet.device("digest-1")
+    nucleus = "aws.greengrass.Nucleus"
+    device.deploy_ok(f"{nucleus}=2.17.0", update={nucleus: {"MERGE": {"httpClient": {"retryMinMs": 10, "retryMaxMs": 50}}}})
     fleet.join("digest", device)
     fleet.publish("com.x.Digest", "1.0.0", "true", files={"model.bin": "what was published"})
     swift.put(BUCKET, "artifacts/com.x.Digest/1.0.0/model.bin", text="something else....")

@@ -38,7 +38,8 @@ static void end(struct engine *e, struct sedge_job *job)
     if (job->result == 0)
         sedge_reply_done(job->req.id, job->answer);
     else
-        sedge_reply_error(job->req.id, &job->fail, sedge_request_stack_base(&job->req));
+        sedge_reply_error(job->req.id, &job->fail, sedge_request_stack_base(&job->req),
+                          job->req.op == SEDGE_OP_API ? job->answer : NULL);
     /* Without a digest no later run may continue the part file. */
     if (job->result && job->part && !job->req.digest && !job->req.sha256) (void)unlink(job->part);
 }
@@ -90,7 +91,8 @@ static void transfer(struct engine *e, struct sedge_job *job)
 
 static void finish(struct engine *e, struct sedge_job *job)
 {
-    bool blocks = job->req.op == SEDGE_OP_GET || job->req.op == SEDGE_OP_UNPACK || job->req.op == SEDGE_OP_TEXT;
+    bool blocks = job->req.op == SEDGE_OP_GET || job->req.op == SEDGE_OP_UNPACK || job->req.op == SEDGE_OP_TEXT ||
+                  job->req.op == SEDGE_OP_API;
 
     job->result = 0;
     if (blocks)
@@ -102,11 +104,11 @@ static void finish(struct engine *e, struct sedge_job *job)
 static void wait_and_retry(struct engine *e, struct sedge_job *job, int64_t asked_ms)
 {
     const struct sedge_settings *s = job->settings;
-    int64_t delay = 0;
+    int64_t delay = 0, attempts = job->req.attempts ? job->req.attempts : s->attempts;
     uint32_t random;
 
     if (job->req.op == SEDGE_OP_GET && job->have > job->start) job->attempts = 1; /* it moves: patience */
-    if (job->attempts >= s->attempts || job->attempts_total >= SEDGE_JOB_ATTEMPTS_MAX) {
+    if (job->attempts >= attempts || job->attempts_total >= SEDGE_JOB_ATTEMPTS_MAX) {
         if (job->attempts_total > 1)
             (void)sedge_err_wrap(&job->fail.err, "gave up after %lld attempts", (long long)job->attempts_total);
         fail(e, job);
@@ -161,8 +163,9 @@ static void answered(struct engine *e, struct sedge_job *job)
 
     if (job->req.op == SEDGE_OP_LIST) more = take_page(job);
     if (job->req.op == SEDGE_OP_HEAD) {
-        sedge_json_add_i64(job->answer, "bytes", job->in.length);
+        sedge_json_add_i64(job->answer, "bytes", job->in.range_total >= 0 ? job->in.range_total : job->in.length);
         sedge_json_add_str(job->answer, "etag", job->in.etag);
+        sedge_json_add_str(job->answer, "signedUrl", job->signed_url);
     }
     if (job->req.op == SEDGE_OP_PUT && job->req.if_none_match && !job->looked_up)
         more = sedge_job_fail(job, SEDGE_E_CONFLICT, NULL, "%s at %s exists already", job->req.source.text,
@@ -199,8 +202,15 @@ static void transferred(struct engine *e, struct sedge_job *job, CURLcode rc)
     enum sedge_verdict v = sedge_transfer_end(job, rc, &asked_ms);
 
     (void)curl_multi_remove_handle(e->multi, job->easy);
-    if (v == SEDGE_VERDICT_OK || is_fine(job)) {
+    if (v == SEDGE_VERDICT_OK && job->asking && job->req.op != SEDGE_OP_API) {
+        if (sedge_transfer_take_signed(job))
+            fail(e, job);
+        else
+            transfer(e, job);
+    } else if (v == SEDGE_VERDICT_OK || is_fine(job)) {
         answered(e, job);
+    } else if (sedge_transfer_sign_again(job)) {
+        transfer(e, job);
     } else if (job->req.op == SEDGE_OP_PUT && !job->looked_up && job->req.if_none_match && job->in.status == 404) {
         job->looked_up = true;
         job->attempts = 0;
@@ -284,6 +294,7 @@ static void take_request(struct engine *e, struct json_object *line)
         job->fail = e->config_fail;
         rc = -1;
     }
+    if (rc == 0 && job->req.signed_url) job->signed_url = sedge_steal(&job->req.signed_url);
     if (rc == 0 && job->req.op != SEDGE_OP_CANCEL) {
         job->phase = SEDGE_PHASE_QUEUED;
         *e->last = job;
@@ -293,7 +304,7 @@ static void take_request(struct engine *e, struct json_object *line)
     }
     other = rc == 0 ? find(e, job->req.id) : NULL;
     if (other) cancel(e, other);
-    if (rc) sedge_reply_error(job->req.id, &job->fail, sedge_request_stack_base(&job->req));
+    if (rc) sedge_reply_error(job->req.id, &job->fail, sedge_request_stack_base(&job->req), NULL);
     sedge_job_free(job);
 }
 
@@ -303,7 +314,7 @@ static void take_line(struct engine *e, const char *text, size_t n)
     sedge_auto_put struct json_object *line = sedge_json_parse_object(text, n, "request", &why.err);
 
     if (!line) {
-        sedge_reply_error(NULL, &why, "ARTIFACT_DOWNLOAD_ERROR");
+        sedge_reply_error(NULL, &why, "ARTIFACT_DOWNLOAD_ERROR", NULL);
     } else if (strcmp(sedge_json_str(line, "op", ""), "config") != 0) {
         if (!e->configured) configure(e, NULL);
         take_request(e, line);
@@ -311,7 +322,7 @@ static void take_line(struct engine *e, const char *text, size_t n)
         configure(e, line);
     } else {
         (void)sedge_err_set(&why.err, SEDGE_E_CONFLICT, "the configuration must be the first line");
-        sedge_reply_error(NULL, &why, "ARTIFACT_DOWNLOAD_ERROR");
+        sedge_reply_error(NULL, &why, "ARTIFACT_DOWNLOAD_ERROR", NULL);
     }
 }
 

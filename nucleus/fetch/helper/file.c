@@ -363,7 +363,7 @@ void sedge_file_finish(struct sedge_job *job)
         job->result = finish_get(job);
     else if (job->req.op == SEDGE_OP_UNPACK)
         job->result = unpack(job, job->req.file);
-    else if (job->req.op == SEDGE_OP_TEXT)
+    else if (job->req.op == SEDGE_OP_TEXT || job->req.op == SEDGE_OP_API)
         job->result = check_text(job);
     else
         job->result = 0;

@@ -25,6 +25,7 @@ void sedge_job_free(struct sedge_job *job)
     curl_slist_free_all(job->headers);
     if (job->fd >= 0) (void)close(job->fd); /* what had to survive was synced by the finishing step */
     free(job->part);
+    free(job->signed_url);
     sedge_buf_release(&job->in.body);
     sedge_buf_release(&job->in.refuse);
     sedge_listing_release(&job->listing);

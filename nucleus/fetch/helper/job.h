@@ -31,6 +31,8 @@ struct sedge_response {
     long status;
     int64_t length;      /* Content-Length, -1 */
     int64_t range_start; /* of Content-Range, -1 */
+    int64_t range_total; /* of Content-Range, -1 */
+    char exception[64];  /* of the data plane */
     char etag[256];
     char modified[64];
     bool begun;              /* the first byte of the body was judged */
@@ -58,8 +60,13 @@ struct sedge_job {
     struct curl_slist *headers;
     char curl_text[CURL_ERROR_SIZE];
     struct sedge_response in;
-    bool gave_up; /* a callback ended the transfer: `fail` says why */
-    bool restart; /* what is in the part file is of no use */
+    bool asking;       /* this exchange is with the data plane */
+    char *signed_url;  /* what it gave for `presign` */
+    int nsigned;       /* such URLs in a row that brought no byte */
+    int64_t signed_at; /* bytes in the part file when the last one came */
+    bool gave_up;      /* a callback ended the transfer: `fail` says why */
+    bool enough;       /* a callback ended it because all that was asked is known */
+    bool restart;      /* what is in the part file is of no use */
 
     int fd;              /* part file of GET, source of PUT */
     char *part;          /* "<dest>.part" */
@@ -95,5 +102,17 @@ int sedge_file_restart_part(struct sedge_job *job);
 /* transfer.c: sets up job->easy for the next exchange; what it means afterwards. */
 int sedge_transfer_begin(struct sedge_job *job);
 enum sedge_verdict sedge_transfer_end(struct sedge_job *job, CURLcode rc, int64_t *asked_ms);
+
+/* transfer_plane.c: an exchange with the data plane, or by a URL that it signed. */
+bool sedge_transfer_is_signed(const struct sedge_job *job);
+int sedge_transfer_set_plane(struct sedge_job *job);
+void sedge_transfer_set_signed(struct sedge_job *job);
+enum sedge_verdict sedge_transfer_end_plane(struct sedge_job *job, const struct sedge_outcome *o);
+enum sedge_verdict sedge_transfer_end_signed(struct sedge_job *job, const struct sedge_outcome *o);
+/* The data plane's answer to `presign` becomes signed_url. */
+int sedge_transfer_take_signed(struct sedge_job *job);
+/* The signed URL was refused: true when another one is worth a try. */
+bool sedge_transfer_sign_again(struct sedge_job *job);
+void sedge_transfer_add_header(struct sedge_job *job, const char *name, const char *value);
 
 #endif

@@ -59,14 +59,18 @@ void sedge_reply_retry(struct json_object *id, int64_t attempt, int64_t delay_ms
     send_take(o);
 }
 
+static void add_members(struct json_object *o, struct json_object *more)
+{
+    if (!more) return;
+    json_object_object_foreach (more, key, value)
+        json_object_object_add(o, key, json_object_get(value));
+}
+
 void sedge_reply_done(struct json_object *id, struct json_object *answer)
 {
     struct json_object *o = event(id, "done");
 
-    if (answer) {
-        json_object_object_foreach (answer, key, value)
-            json_object_object_add(o, key, json_object_get(value));
-    }
+    add_members(o, answer);
     send_take(o);
 }
 
@@ -80,7 +84,8 @@ static void add_codes(struct json_object *stack, const char *codes)
         json_object_array_add(stack, json_object_new_string(names.v[i]));
 }
 
-void sedge_reply_error(struct json_object *id, const struct sedge_fail *fail, const char *stack_base)
+void sedge_reply_error(struct json_object *id, const struct sedge_fail *fail, const char *stack_base,
+                       struct json_object *more)
 {
     struct json_object *o = event(id, "error"), *stack = json_object_new_array();
     sedge_auto_buf struct sedge_buf message = SEDGE_BUF_INIT;
@@ -91,5 +96,6 @@ void sedge_reply_error(struct json_object *id, const struct sedge_fail *fail, co
     sedge_json_add_str(o, "code", sedge_err_name(fail->err.code));
     json_object_object_add(o, "stack", stack);
     sedge_json_add_str(o, "message", message.data ? message.data : "");
+    add_members(o, more);
     send_take(o);
 }

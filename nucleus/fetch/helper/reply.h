@@ -13,6 +13,8 @@ void sedge_reply_progress(struct json_object *id, int64_t done, int64_t total, i
 void sedge_reply_retry(struct json_object *id, int64_t attempt, int64_t delay_ms, const char *message);
 /* `answer` is an object of more members, or NULL; borrowed. */
 void sedge_reply_done(struct json_object *id, struct json_object *answer);
-void sedge_reply_error(struct json_object *id, const struct sedge_fail *fail, const char *stack_base);
+/* `more` as `answer` above. */
+void sedge_reply_error(struct json_object *id, const struct sedge_fail *fail, const char *stack_base,
+                       struct json_object *more);
 
 #endif

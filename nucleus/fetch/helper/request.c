@@ -41,6 +41,10 @@ static const struct sedge_jfield fields[] = {
     F("unarchiveTo", SEDGE_J_STR, 1, 4000, r.unarchive_to),
     F("contentType", SEDGE_J_STR, 1, 256, r.content_type),
     F("ifNoneMatch", SEDGE_J_STR, 1, 1, r.if_none_match),
+    F("path", SEDGE_J_STR, 1, 8192, r.path),
+    F("presign", SEDGE_J_STR, 1, 8192, r.presign),
+    F("signedUrl", SEDGE_J_STR, 1, 16384, r.signed_url),
+    F("attempts", SEDGE_J_INT, 1, 100, r.attempts),
     F("mode", SEDGE_J_INT, 0, 0777, r.mode),
     F("fileMode", SEDGE_J_INT, 0, 0777, r.file_mode),
     F("maxBytes", SEDGE_J_INT, 0, 1LL << 50, r.max_bytes),
@@ -82,6 +86,15 @@ static int check_unarchive(struct line *l, struct sedge_fail *fail)
     return 0;
 }
 
+/* A path of the data plane, percent-encoded by who asks. */
+static bool is_path(const char *s)
+{
+    if (*s != '/') return false;
+    for (; *s; s++)
+        if ((unsigned char)*s <= 0x20 || (unsigned char)*s > 0x7e || *s == '#') return false;
+    return true;
+}
+
 /* A header goes out as it is. */
 static bool is_header_value(const char *s)
 {
@@ -104,6 +117,11 @@ static int check_members(struct line *l, struct sedge_fail *fail)
     if (r->op == SEDGE_OP_LIST && !r->bucket) return invalid(fail, l->op, "\"bucket\" is missing");
     if (r->op == SEDGE_OP_PUT && r->file && r->text)
         return invalid(fail, l->op, "\"file\" and \"text\" exclude each other");
+    if (r->op == SEDGE_OP_API && (!r->path || !is_path(r->path)))
+        return invalid(fail, l->op, "\"path\" must be an absolute path of the data plane");
+    if (r->presign && !is_path(r->presign)) return invalid(fail, l->op, "\"presign\" is not a path of the data plane");
+    if (r->presign && r->op != SEDGE_OP_GET && r->op != SEDGE_OP_HEAD)
+        return invalid(fail, l->op, "\"presign\" does not go with this operation");
     if (!is_header_value(r->content_type)) return invalid(fail, l->op, "\"contentType\" is not a header value");
     if (r->if_none_match && *r->if_none_match != '*') return invalid(fail, l->op, "\"ifNoneMatch\" must be \"*\"");
     return check_unarchive(l, fail);
@@ -117,6 +135,10 @@ static int check_source(struct sedge_request *r, struct sedge_fail *fail)
 
     if (s->scheme == SEDGE_SCHEME_FILE && writes)
         return sedge_err_set(&fail->err, SEDGE_E_UNSUPPORTED, "%s: cannot write to a file location", s->text);
+    if (s->scheme == SEDGE_SCHEME_NAME && !r->presign) {
+        fail->stack = "UNSUPPORTED_ARTIFACT_SCHEME";
+        return sedge_err_set(&fail->err, SEDGE_E_UNSUPPORTED, "%s: only a data plane serves this", s->text);
+    }
     if (s->scheme != SEDGE_SCHEME_S3 || r->op == SEDGE_OP_LIST) return 0;
     if (!*s->key && r->op != SEDGE_OP_PUT && r->op != SEDGE_OP_HEAD) {
         fail->stack = "S3_ARTIFACT_URI_NOT_VALID";
@@ -143,6 +165,8 @@ int sedge_request_parse(struct sedge_request *r, struct json_object *line, struc
         rc = sedge_source_parse(&r->source, bucket_url ? bucket_url : r->url, fail);
         if (rc == 0) rc = check_source(r, fail);
     }
+    if (rc == 0 && r->op == SEDGE_OP_API)
+        r->source = (struct sedge_source){.scheme = SEDGE_SCHEME_PLANE, .text = sedge_xstrdup(r->path)};
     free(l.op);
     free(l.unarchive);
     return rc;
@@ -150,9 +174,9 @@ int sedge_request_parse(struct sedge_request *r, struct json_object *line, struc
 
 void sedge_request_release(struct sedge_request *r)
 {
-    char **texts[] = {&r->url,          &r->dest,         &r->file,         &r->text,      &r->bucket,
-                      &r->prefix,       &r->delimiter,    &r->digest,       &r->algorithm, &r->sha256,
-                      &r->unarchive_to, &r->content_type, &r->if_none_match};
+    char **texts[] = {&r->url,           &r->dest,   &r->file,      &r->text,      &r->bucket,       &r->prefix,
+                      &r->delimiter,     &r->digest, &r->algorithm, &r->sha256,    &r->unarchive_to, &r->content_type,
+                      &r->if_none_match, &r->path,   &r->presign,   &r->signed_url};
 
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(texts); i++)
         free(*texts[i]);
@@ -163,7 +187,7 @@ void sedge_request_release(struct sedge_request *r)
 
 const char *sedge_request_stack_base(const struct sedge_request *r)
 {
-    if (r->op == SEDGE_OP_PUT || r->op == SEDGE_OP_DELETE) return NULL;
+    if (r->op == SEDGE_OP_PUT || r->op == SEDGE_OP_DELETE || r->op == SEDGE_OP_API) return NULL;
     return r->op == SEDGE_OP_LIST || r->op == SEDGE_OP_TEXT ? "COMPONENT_PACKAGE_LOADING_ERROR"
                                                             : "ARTIFACT_DOWNLOAD_ERROR";
 }

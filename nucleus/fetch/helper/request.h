@@ -14,7 +14,8 @@
 #define SEDGE_OPS(X)                                                                                                   \
     X(LIST, "list")                                                                                                    \
     X(GET, "get")                                                                                                      \
-    X(TEXT, "text") X(HEAD, "head") X(PUT, "put") X(DELETE, "delete") X(UNPACK, "unpack") X(CANCEL, "cancel")
+    X(TEXT, "text")                                                                                                    \
+    X(HEAD, "head") X(PUT, "put") X(DELETE, "delete") X(UNPACK, "unpack") X(API, "api") X(CANCEL, "cancel")
 enum sedge_op {
 #define X(sym, name) SEDGE_OP_##sym,
     SEDGE_OPS(X)
@@ -26,8 +27,8 @@ struct sedge_request {
     struct json_object *id;
     enum sedge_op op;
     char *url, *dest, *file, *text, *bucket, *prefix, *delimiter, *digest, *algorithm, *sha256;
-    char *unarchive_to, *content_type, *if_none_match;
-    int64_t mode, file_mode, max_bytes;
+    char *unarchive_to, *content_type, *if_none_match, *path, *presign, *signed_url;
+    int64_t mode, file_mode, max_bytes, attempts;
     enum sedge_unarchive unarchive;
     struct sedge_source source; /* of url, or of the bucket for LIST */
 };

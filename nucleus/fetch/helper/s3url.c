@@ -107,6 +107,10 @@ int sedge_source_parse(struct sedge_source *s, const char *url, struct sedge_fai
     if (strncasecmp(url, "s3://", 5) == 0) return parse_s3(s, url, fail);
     if (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0) return parse_http(s, url, fail);
     if (strncasecmp(url, "file://", 7) == 0) return parse_file(s, url, fail);
+    if (strncasecmp(url, "greengrass:", 11) == 0) {
+        s->scheme = SEDGE_SCHEME_NAME;
+        return 0;
+    }
     return bad(fail, "UNSUPPORTED_ARTIFACT_SCHEME", SEDGE_E_UNSUPPORTED, url,
                "unsupported scheme: expected s3://, https://, http:// or file://");
 }

@@ -8,7 +8,13 @@
 #include "fail.h"
 #include "settings.h"
 
-enum sedge_scheme { SEDGE_SCHEME_S3, SEDGE_SCHEME_HTTP, SEDGE_SCHEME_FILE };
+enum sedge_scheme {
+    SEDGE_SCHEME_S3,
+    SEDGE_SCHEME_HTTP,
+    SEDGE_SCHEME_FILE,
+    SEDGE_SCHEME_NAME, /* greengrass:..., which the data plane gives a URL for */
+    SEDGE_SCHEME_PLANE /* the data plane itself; never parsed */
+};
 
 struct sedge_source {
     enum sedge_scheme scheme;
@@ -19,8 +25,8 @@ struct sedge_source {
     char *url;    /* HTTP: as given */
 };
 
-/* s3://bucket/key, s3://bucket, http(s)://, file:///path (percent-decoded). The key of an s3 URL is taken as it stands:
- * blanks, plus signs and percent signs are part of the name. */
+/* s3://bucket/key, s3://bucket, http(s)://, file:///path (percent-decoded), greengrass:name. The key of an s3 URL is
+ * taken as it stands: blanks, plus signs and percent signs are part of the name. */
 int sedge_source_parse(struct sedge_source *s, const char *url, struct sedge_fail *fail);
 void sedge_source_release(struct sedge_source *s);
 

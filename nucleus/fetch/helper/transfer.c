@@ -16,10 +16,11 @@
 #define REFUSE_MAX    ((size_t)16384)   /* bytes kept of an error answer */
 #define LIST_PAGE_MAX ((size_t)8 << 20) /* bytes of one page of a listing */
 #define REDIRECTS_MAX 5L
+#define LETTERS       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 static bool is_s3(const struct sedge_job *job)
 {
-    return job->req.source.scheme == SEDGE_SCHEME_S3;
+    return job->req.source.scheme == SEDGE_SCHEME_S3 && !job->req.presign;
 }
 
 /* Text of the header `name` into out, if the line is that header. */
@@ -46,12 +47,17 @@ static size_t on_header(char *line, size_t size, size_t n, void *user)
 {
     struct sedge_job *job = user;
     struct sedge_response *in = &job->in;
-    char text[64];
+    char text[256];
+    const char *total;
 
     (void)size;                                    /* always 1 */
     if (n > 5 && strncmp(line, "HTTP/", 5) == 0) { /* the next answer: after a redirect or a 100 */
-        in->etag[0] = in->modified[0] = 0;
-        in->length = in->range_start = -1;
+        in->etag[0] = in->modified[0] = in->exception[0] = 0;
+        in->length = in->range_start = in->range_total = -1;
+        return n;
+    }
+    if (header_is(line, n, "x-amzn-ErrorType", text, sizeof text)) { /* NAME, or NAME:URL */
+        (void)snprintf(in->exception, sizeof in->exception, "%.*s", (int)strspn(text, LETTERS), text);
         return n;
     }
     if (header_is(line, n, "ETag", in->etag, sizeof in->etag) ||
@@ -59,8 +65,11 @@ static size_t on_header(char *line, size_t size, size_t n, void *user)
         return n;
     if (header_is(line, n, "Content-Length", text, sizeof text))
         (void)sedge_str_to_i64(text, 0, INT64_MAX, &in->length, NULL);
-    else if (header_is(line, n, "Content-Range", text, sizeof text))
+    else if (header_is(line, n, "Content-Range", text, sizeof text)) {
         (void)sscanf(text, "bytes %" SCNd64 "-", &in->range_start); /* NOLINT(cert-err34-c): -1 stays if it fails */
+        total = strchr(text, '/');
+        if (total) (void)sedge_str_to_i64(total + 1, 0, INT64_MAX, &in->range_total, NULL); /* "*": not known */
+    }
     return n;
 }
 
@@ -138,7 +147,7 @@ static int write_file(struct sedge_job *job, const char *p, size_t n)
 
 static int keep_body(struct sedge_job *job, const char *p, size_t n)
 {
-    size_t max = job->req.op == SEDGE_OP_TEXT ? SEDGE_FETCH_TEXT_MAX : LIST_PAGE_MAX;
+    size_t max = job->req.op == SEDGE_OP_LIST ? LIST_PAGE_MAX : SEDGE_FETCH_TEXT_MAX;
 
     if (job->req.op == SEDGE_OP_TEXT && job->req.max_bytes > 0 && job->req.max_bytes < (int64_t)max)
         max = (size_t)job->req.max_bytes;
@@ -153,6 +162,11 @@ static int begin_body(struct sedge_job *job)
 {
     (void)curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &job->in.status);
     job->in.begun = true;
+    if (job->asking) return 0;
+    if (job->req.op == SEDGE_OP_HEAD && job->req.presign && job->in.status == 200) {
+        job->enough = true; /* a server without ranges: its headers said it all */
+        return -1;
+    }
     if (job->req.op == SEDGE_OP_GET && job->in.status >= 200 && job->in.status < 300) return begin_file(job);
     return 0;
 }
@@ -168,6 +182,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *user)
         size_t room = REFUSE_MAX - job->in.refuse.len;
 
         sedge_buf_add(&job->in.refuse, p, n < room ? n : room);
+    } else if (rc == 0 && job->asking) {
+        rc = keep_body(job, p, n);
     } else if (rc == 0 && job->req.op == SEDGE_OP_GET) {
         rc = write_file(job, p, n);
     } else if (rc == 0 && (job->req.op == SEDGE_OP_TEXT || job->req.op == SEDGE_OP_LIST)) {
@@ -208,7 +224,7 @@ static int on_seek(void *user, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-static void add_header(struct sedge_job *job, const char *name, const char *value)
+void sedge_transfer_add_header(struct sedge_job *job, const char *name, const char *value)
 {
     sedge_auto_free char *line = sedge_xasprintf("%s: %s", name, value);
     struct curl_slist *l = curl_slist_append(job->headers, line);
@@ -224,14 +240,17 @@ static bool is_upload(const struct sedge_job *job)
 
 static bool is_look(const struct sedge_job *job)
 {
+    if (job->req.presign) return false; /* such a URL is signed for GET alone */
     return job->req.op == SEDGE_OP_HEAD || (job->req.op == SEDGE_OP_PUT && !is_upload(job));
 }
 
 static void set_common(struct sedge_job *job)
 {
     const struct sedge_settings *s = job->settings;
+    const char *url = is_s3(job) ? s->endpoint : job->req.source.url;
     CURL *c = job->easy;
 
+    if (job->req.presign) url = job->signed_url;
     curl_easy_setopt(c, CURLOPT_PRIVATE, job);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, job->curl_text);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -245,10 +264,10 @@ static void set_common(struct sedge_job *job)
     curl_easy_setopt(c, CURLOPT_WRITEDATA, job);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR,
-                     strncasecmp(is_s3(job) ? s->endpoint : job->req.source.url, "https:", 6) == 0 ? "https"
-                                                                                                   : "http,https");
+                     !url || strncasecmp(url, "https:", 6) == 0 ? "https" : "http,https");
     if (s->ca_file) curl_easy_setopt(c, CURLOPT_CAINFO, s->ca_file);
     if (s->proxy) curl_easy_setopt(c, CURLOPT_PROXY, s->proxy);
+    if (s->proxy_ca) curl_easy_setopt(c, CURLOPT_PROXY_CAINFO, s->proxy_ca);
     if (s->no_proxy) curl_easy_setopt(c, CURLOPT_NOPROXY, s->no_proxy);
 }
 
@@ -275,8 +294,8 @@ static void set_s3(struct sedge_job *job)
     /* Two options, not one with a colon between: a key may hold a colon. */
     curl_easy_setopt(job->easy, CURLOPT_USERNAME, s->access_key);
     curl_easy_setopt(job->easy, CURLOPT_PASSWORD, s->secret_key);
-    add_header(job, "x-amz-content-sha256", is_upload(job) ? job->sha256 : empty_sha256);
-    if (s->session_token) add_header(job, "x-amz-security-token", s->session_token);
+    sedge_transfer_add_header(job, "x-amz-content-sha256", is_upload(job) ? job->sha256 : empty_sha256);
+    if (s->session_token) sedge_transfer_add_header(job, "x-amz-security-token", s->session_token);
 }
 
 static void set_download(struct sedge_job *job)
@@ -286,7 +305,7 @@ static void set_download(struct sedge_job *job)
     if (job->have == 0 || !*job->validator) return;
     (void)snprintf(range, sizeof range, "%" PRId64 "-", job->have);
     curl_easy_setopt(job->easy, CURLOPT_RANGE, range);
-    add_header(job, "If-Range", job->validator);
+    sedge_transfer_add_header(job, "If-Range", job->validator);
 }
 
 static void set_upload(struct sedge_job *job)
@@ -298,8 +317,8 @@ static void set_upload(struct sedge_job *job)
     curl_easy_setopt(job->easy, CURLOPT_READDATA, job);
     curl_easy_setopt(job->easy, CURLOPT_SEEKFUNCTION, on_seek);
     curl_easy_setopt(job->easy, CURLOPT_SEEKDATA, job);
-    if (job->req.content_type) add_header(job, "Content-Type", job->req.content_type);
-    if (job->req.if_none_match && !job->unconditional) add_header(job, "If-None-Match", "*");
+    if (job->req.content_type) sedge_transfer_add_header(job, "Content-Type", job->req.content_type);
+    if (job->req.if_none_match && !job->unconditional) sedge_transfer_add_header(job, "If-None-Match", "*");
 }
 
 static int reset(struct sedge_job *job)
@@ -311,11 +330,11 @@ static int reset(struct sedge_job *job)
     if (job->easy) curl_easy_reset(job->easy);
     if (!job->easy) job->easy = curl_easy_init();
     job->curl_text[0] = 0;
-    job->gave_up = job->restart = false;
+    job->gave_up = job->enough = job->restart = false;
     in->begun = false;
     in->status = 0;
-    in->length = in->range_start = -1;
-    in->etag[0] = in->modified[0] = 0;
+    in->length = in->range_start = in->range_total = -1;
+    in->etag[0] = in->modified[0] = in->exception[0] = 0;
     sedge_buf_clear(&in->body);
     sedge_buf_clear(&in->refuse);
     return job->easy ? 0 : sedge_job_fail(job, SEDGE_E_IO, NULL, "out of memory");
@@ -324,9 +343,18 @@ static int reset(struct sedge_job *job)
 int sedge_transfer_begin(struct sedge_job *job)
 {
     if (reset(job)) return -1;
+    job->asking = job->req.op == SEDGE_OP_API || (job->req.presign && !job->signed_url);
     set_common(job);
+    if (job->asking) {
+        job->start = job->have;
+        if (sedge_transfer_set_plane(job)) return -1;
+        curl_easy_setopt(job->easy, CURLOPT_HTTPHEADER, job->headers);
+        return 0;
+    }
     if (is_s3(job)) {
         set_s3(job);
+    } else if (job->req.presign) {
+        sedge_transfer_set_signed(job);
     } else {
         curl_easy_setopt(job->easy, CURLOPT_URL, job->req.source.url);
         curl_easy_setopt(job->easy, CURLOPT_FOLLOWLOCATION, 1L);
@@ -356,6 +384,8 @@ enum sedge_verdict sedge_transfer_end(struct sedge_job *job, CURLcode rc, int64_
     (void)curl_easy_getinfo(job->easy, CURLINFO_RETRY_AFTER, &after);
     *asked_ms = after > 0 && after < 3600 ? (int64_t)after * 1000 : 0;
     o.os_errno = (int)sys;
+    job->in.status = o.status;
+    if (job->enough) return SEDGE_VERDICT_OK;
     if (job->gave_up) return job->restart ? SEDGE_VERDICT_HEAL : SEDGE_VERDICT_FINAL;
     /* A connection that broke inside an error answer: the answer counts. */
     if (o.status >= 400) o.curl = CURLE_OK;
@@ -366,7 +396,8 @@ enum sedge_verdict sedge_transfer_end(struct sedge_job *job, CURLcode rc, int64_
                              job->req.source.text);
         return SEDGE_VERDICT_HEAL;
     }
+    if (job->asking) return sedge_transfer_end_plane(job, &o);
     if (refuse->len > 0) sedge_s3_error_code(refuse->data, refuse->len, o.s3_code, sizeof o.s3_code);
-    job->in.status = o.status;
+    if (job->req.presign) return sedge_transfer_end_signed(job, &o);
     return sedge_verdict_of(&o, job->settings, &job->req.source, &job->fail);
 }

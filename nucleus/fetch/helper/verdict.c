@@ -16,7 +16,7 @@ struct rule {
 
 #define HOST_HINT  "check the host name in objectStore.endpoint or the URL, and the name server"
 #define REACH_HINT "check objectStore.endpoint or the URL, that the server runs, and the network"
-#define CERT_HINT  "check caFile, the server's certificate, and the clock of this machine"
+static const char cert_hint[] = "check caFile, the server's certificate, and the clock of this machine";
 
 /* What libcurl reports when there is no HTTP answer to judge. */
 static const struct rule curl_rules[] = {
@@ -33,7 +33,9 @@ static const struct rule curl_rules[] = {
     {CURLE_SSL_CONNECT_ERROR, SEDGE_VERDICT_HEAL, SEDGE_E_UNAVAILABLE, "NETWORK_ERROR TLS_HANDSHAKE_FAILURE",
      "check that the server speaks TLS on this port"},
     {CURLE_PEER_FAILED_VERIFICATION, SEDGE_VERDICT_FINAL, SEDGE_E_DENIED, "NETWORK_ERROR TLS_HANDSHAKE_FAILURE",
-     CERT_HINT},
+     cert_hint},
+    {CURLE_SSL_CERTPROBLEM, SEDGE_VERDICT_FINAL, SEDGE_E_INVALID, "NETWORK_ERROR TLS_HANDSHAKE_FAILURE",
+     "check that system.certificateFilePath and system.privateKeyPath are PEM files and belong together"},
     {CURLE_SSL_CACERT_BADFILE, SEDGE_VERDICT_FINAL, SEDGE_E_INVALID, "NETWORK_ERROR TLS_HANDSHAKE_FAILURE",
      "check that caFile names a readable PEM file"},
     {CURLE_TOO_MANY_REDIRECTS, SEDGE_VERDICT_FINAL, SEDGE_E_INVALID, "HTTP_REQUEST_ERROR", "check the URL"},
@@ -52,6 +54,15 @@ static int tell(struct sedge_fail *fail, const struct sedge_source *src, const s
     return sedge_err_set(&fail->err, code, "%s: %s; %s", src->text, what, hint);
 }
 
+/* The data plane is set up in other places than the object store. */
+static const char *plane_hint(const struct rule *r)
+{
+    if (r->hint == cert_hint)
+        return "check system.rootCaPath, the names in the server's certificate, and the clock of this machine";
+    if (r->value == CURLE_SSL_CERTPROBLEM) return r->hint;
+    return "check greengrassDataPlaneEndpoint and greengrassDataPlanePort, that the server runs, and the network";
+}
+
 static enum sedge_verdict of_curl(const struct sedge_outcome *o, const struct sedge_settings *s,
                                   const struct sedge_source *src, struct sedge_fail *fail)
 {
@@ -64,13 +75,15 @@ static enum sedge_verdict of_curl(const struct sedge_outcome *o, const struct se
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(curl_rules); i++)
         if (curl_rules[i].value == o->curl) r = curl_rules[i];
     text = sedge_xasprintf("%s%s", o->curl == CURLE_COULDNT_CONNECT ? "cannot connect: " : "", what);
-    (void)tell(fail, src, s, r.code, r.stack, text, r.hint);
+    (void)tell(fail, src, s, r.code, r.stack, text, src->scheme == SEDGE_SCHEME_PLANE ? plane_hint(&r) : r.hint);
     return r.verdict;
 }
 
 static const char *denied_hint(const struct sedge_outcome *o, const struct sedge_settings *s,
                                const struct sedge_source *src)
 {
+    if (src->scheme == SEDGE_SCHEME_NAME)
+        return "the store refuses what the data plane signs; check the data plane's keys and clock";
     if (src->scheme != SEDGE_SCHEME_S3) return "the server wants credentials, which artifact URLs cannot give";
     if (!s->access_key)
         return "the request was not signed because there are no credentials: set accessKeyId and secretAccessKey in "
@@ -87,7 +100,9 @@ static void tell_not_found(const struct sedge_outcome *o, const struct sedge_set
     const char *hint = "check that the component was published and that the URL in its recipe is right";
 
     if (src->scheme != SEDGE_SCHEME_S3) {
-        (void)tell(fail, src, s, SEDGE_E_NOT_FOUND, "HTTP_REQUEST_ERROR", "not found (404)", "check the URL");
+        (void)tell(fail, src, s, SEDGE_E_NOT_FOUND, "HTTP_REQUEST_ERROR", "not found (404)",
+                   src->scheme == SEDGE_SCHEME_NAME ? "check that the store behind the data plane has it"
+                                                    : "check the URL");
         return;
     }
     if (strcmp(o->s3_code, "NoSuchBucket") == 0 || !*src->key) {

@@ -18,8 +18,19 @@ struct sedge_outcome {
     char s3_code[64];   /* code of the error document, "" */
 };
 
+/* What the data plane said with an error status: its exception by name and its message, "" for what it left out. */
+struct sedge_plane_answer {
+    char exception[64];
+    char message[512];
+};
+
 /* Fills *fail unless the verdict is OK. */
 enum sedge_verdict sedge_verdict_of(const struct sedge_outcome *o, const struct sedge_settings *s,
                                     const struct sedge_source *src, struct sedge_fail *fail);
+
+/* The same for a question to the data plane, whose `body` (may be NULL) is the error document. `what` is asked. */
+enum sedge_verdict sedge_verdict_of_plane(const struct sedge_outcome *o, const struct sedge_settings *s,
+                                          const char *what, const char *body, size_t n,
+                                          struct sedge_plane_answer *answer, struct sedge_fail *fail);
 
 #endif

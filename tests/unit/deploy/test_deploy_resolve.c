@@ -23,6 +23,9 @@ struct world {
     size_t n;
     const char *active[4][2];
     const char *not_listed; /* component whose versions have to be looked up first */
+    /* A data plane: what it answers to "component candidate|requirements". */
+    const char *answers[8][2];
+    const char *foreign; /* component whose versions came from another region */
 };
 
 static const char *op_builtin(void *env, const char *component)
@@ -69,7 +72,34 @@ static int op_dependencies(void *env, const char *component, const char *version
     return sedge_err_set(err, SEDGE_E_NOT_FOUND, "there is no recipe of %s %s", component, version);
 }
 
-static const struct sedge_resolve_ops ops = {op_builtin, op_active, op_versions, op_dependencies};
+static const struct sedge_resolve_ops ops = {
+    .builtin = op_builtin, .active = op_active, .versions = op_versions, .dependencies = op_dependencies};
+
+static int op_negotiate(void *env, const char *component, const char *candidate, struct json_object *requirements,
+                        const char **version)
+{
+    const struct world *w = env;
+    sedge_auto_free char *question =
+        sedge_xasprintf("%s %s|%s", component, candidate ? candidate : "-", sedge_json_text(requirements));
+
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(w->answers) && w->answers[i][0]; i++) {
+        if (strcmp(w->answers[i][0], question) != 0) continue;
+        *version = w->answers[i][1];
+        return 1;
+    }
+    return 0;
+}
+
+static bool op_foreign(void *env, const char *component, const char *version)
+{
+    const struct world *w = env;
+
+    (void)version;
+    return sedge_str_eq(w->foreign, component);
+}
+
+static const struct sedge_resolve_ops cloud_ops = {op_builtin,      op_active,    op_versions,
+                                                   op_dependencies, op_negotiate, op_foreign};
 
 /* "a=1.0.0 b=2.0.0", in the order of the choices. Roots: "who:component:requirement" separated by ";". */
 struct outcome {
@@ -89,7 +119,7 @@ static void add_text(char *to, size_t size, const char *a, const char *sign, con
     (void)snprintf(to + n, size - n, "%s%s%s%s", a, sign, b, end);
 }
 
-static struct outcome resolve(struct world *w, const char *roots)
+static struct outcome resolve_with(const struct sedge_resolve_ops *by, struct world *w, const char *roots)
 {
     struct outcome o = {0, "", "", "", ""};
     sedge_auto_strv struct sedge_strv list = {NULL, 0};
@@ -105,7 +135,7 @@ static struct outcome resolve(struct world *w, const char *roots)
         sedge_strv_split(&parts[i], list.v[i], ":");
         wanted[i] = (struct sedge_requirement){parts[i].v[1], parts[i].v[0], parts[i].v[2]};
     }
-    o.rc = sedge_resolve(wanted, list.n, &ops, w, &r, &f);
+    o.rc = sedge_resolve(wanted, list.n, by, w, &r, &f);
     for (size_t i = 0; o.rc == 0 && i < r.n; i++)
         add_text(o.text, sizeof o.text, r.choices[i].component, "=", r.choices[i].version,
                  r.choices[i].root ? "*" : "");
@@ -120,6 +150,11 @@ static struct outcome resolve(struct world *w, const char *roots)
     for (size_t i = 0; i < list.n; i++)
         sedge_strv_release(&parts[i]);
     return o;
+}
+
+static struct outcome resolve(struct world *w, const char *roots)
+{
+    return resolve_with(&ops, w, roots);
 }
 
 static const struct known shop[] = {
@@ -195,7 +230,7 @@ static void versions_are_chosen_as_the_specification_says(void **st)
 
     (void)st;
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
-        struct world w = {shop, SEDGE_ARRAY_LEN(shop), {{0}}, NULL};
+        struct world w = {.known = shop, .n = SEDGE_ARRAY_LEN(shop)};
         struct outcome o;
         memcpy(w.active, rows[i].active, sizeof w.active);
         if (!*rows[i].roots) {
@@ -253,7 +288,7 @@ static void a_failure_names_who_requires_what_and_what_there_is(void **st)
 
     (void)st;
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
-        struct world w = {shop, SEDGE_ARRAY_LEN(shop), {{0}}, NULL};
+        struct world w = {.known = shop, .n = SEDGE_ARRAY_LEN(shop)};
         struct outcome o = resolve(&w, rows[i].roots);
         if (o.rc != -1 || strcmp(o.stack, rows[i].stack) != 0)
             fail_msg("%s: got %d \"%s\" \"%s\"", rows[i].what, o.rc, o.stack, o.cause);
@@ -265,7 +300,7 @@ static void a_failure_names_who_requires_what_and_what_there_is(void **st)
 
 static void a_recipe_that_cannot_be_read_fails_with_its_text(void **st)
 {
-    struct world w = {shop, SEDGE_ARRAY_LEN(shop), {{"gone", "1.0.0"}}, NULL};
+    struct world w = {.known = shop, .n = SEDGE_ARRAY_LEN(shop), .active = {{"gone", "1.0.0"}}};
     struct outcome o = resolve(&w, "g:gone:1.0.0");
 
     (void)st;
@@ -276,7 +311,7 @@ static void a_recipe_that_cannot_be_read_fails_with_its_text(void **st)
 
 static void what_is_not_known_yet_is_listed_for_looking_up(void **st)
 {
-    struct world w = {shop, SEDGE_ARRAY_LEN(shop), {{0}}, NULL};
+    struct world w = {.known = shop, .n = SEDGE_ARRAY_LEN(shop)};
     struct outcome o = resolve(&w, "g:M:1.0.0;g:B:1.0.0");
 
     (void)st;
@@ -295,7 +330,7 @@ static void what_is_not_known_yet_is_listed_for_looking_up(void **st)
 
 static void a_choice_is_found_by_name(void **st)
 {
-    struct world w = {shop, SEDGE_ARRAY_LEN(shop), {{0}}, NULL};
+    struct world w = {.known = shop, .n = SEDGE_ARRAY_LEN(shop)};
     char b[] = "B", g[] = "g", any[] = "*";
     struct sedge_requirement root = {b, g, any};
     struct sedge_resolution r;
@@ -308,6 +343,65 @@ static void a_choice_is_found_by_name(void **st)
     sedge_resolution_release(&r);
 }
 
+static void the_data_plane_decides_where_there_is_one(void **st)
+{
+    static const struct {
+        const char *what, *roots, *expected, *missing;
+        struct world w;
+    } rows[] = {
+        {"a local root with a version on the device is not asked about, its dependency is",
+         "LOCAL_DEPLOYMENT:A:1.0.0",
+         "",
+         "B@1.2.0",
+         {.answers = {{0}}}},
+        {"unless that version is of another region", "LOCAL_DEPLOYMENT:A:1.0.0", "", "A@1.0.0", {.foreign = "A"}},
+        {"a root of the cloud is asked about, with what the device has",
+         "thinggroup/g:B:^1.0.0",
+         "",
+         "B@1.0.0",
+         {.active = {{"B", "1.0.0"}}}},
+        {"and without what does not fit", "thinggroup/g:B:^3.0.0", "", "B@?", {.active = {{"B", "1.0.0"}}}},
+        {"what it says counts, also against the highest of the device",
+         "LOCAL_DEPLOYMENT:A:1.0.0",
+         "B=1.0.0 A=1.0.0*",
+         "",
+         {.answers = {{"B 1.2.0|{\"A 1.0.0\":\"^1.0.0\"}", "1.0.0"}}}},
+        {"all requirements are put to it",
+         "LOCAL_DEPLOYMENT:A:1.0.0;thinggroup/g:B:1.2.0",
+         "",
+         "B@1.2.0",
+         {.answers = {{"B 1.2.0|{\"thinggroup/g\":\"1.2.0\"}", "1.2.0"}}}},
+        {"a builtin is never asked about",
+         "thinggroup/g:aws.greengrass.Nucleus:2.17.0",
+         "aws.greengrass.Nucleus=2.17.0*",
+         "",
+         {.foreign = NULL}},
+    };
+
+    (void)st;
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
+        struct world w = rows[i].w;
+        struct outcome o;
+
+        w.known = shop;
+        w.n = SEDGE_ARRAY_LEN(shop);
+        o = resolve_with(&cloud_ops, &w, rows[i].roots);
+        if (o.rc != (*rows[i].missing ? 1 : 0) || strcmp(o.text, rows[i].expected) != 0 ||
+            strcmp(o.missing, rows[i].missing) != 0)
+            fail_msg("%s: %d \"%s\" missing \"%s\" %s", rows[i].what, o.rc, o.text, o.missing, o.cause);
+    }
+}
+
+static void a_range_that_is_none_fails_before_the_data_plane_is_asked(void **st)
+{
+    struct world w = {.known = shop, .n = SEDGE_ARRAY_LEN(shop)};
+    struct outcome o = resolve_with(&cloud_ops, &w, "thinggroup/g:B:one point oh");
+
+    (void)st;
+    assert_int_equal(o.rc, -1);
+    assert_non_null(strstr(o.stack, "COMPONENT_VERSION_NOT_VALID"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +410,8 @@ int main(void)
         cmocka_unit_test(a_recipe_that_cannot_be_read_fails_with_its_text),
         cmocka_unit_test(what_is_not_known_yet_is_listed_for_looking_up),
         cmocka_unit_test(a_choice_is_found_by_name),
+        cmocka_unit_test(the_data_plane_decides_where_there_is_one),
+        cmocka_unit_test(a_range_that_is_none_fails_before_the_data_plane_is_asked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -289,6 +289,35 @@ static void a_bad_local_request_is_refused(void **st)
     assert_non_null(strstr(err.msg, "rootComponentVersionsToAdd.A"));
 }
 
+static void a_large_document_is_completed_with_the_components_alone(void **st)
+{
+    sedge_auto_put struct json_object *small = json("{\"deploymentId\":\"d\",\"configurationArn\":\"" ARN "\","
+                                                    "\"failureHandlingPolicy\":\"DO_NOTHING\",\"components\":{},"
+                                                    "\"requiredCapabilities\":[\"LARGE_CONFIGURATION\"]}");
+    sedge_auto_put struct json_object *full = json("{\"failureHandlingPolicy\":\"ROLLBACK\","
+                                                   "\"components\":{\"a\":{\"version\":\"1.0.0\"}}}");
+    sedge_auto_put struct json_object *none = json("{\"components\":[]}");
+    sedge_auto_put struct json_object *whole = NULL, *offered = NULL;
+    struct sedge_failure f = SEDGE_FAILURE_INIT;
+    struct sedge_err err = SEDGE_ERR_INIT;
+    struct sedge_document d;
+
+    (void)st;
+    assert_int_equal(sedge_document_parse(small, &d, &f), 0);
+    assert_true(d.incomplete && d.nroots == 0);
+    sedge_document_release(&d);
+    assert_null(sedge_document_complete(small, none, &err));
+    assert_non_null(strstr(err.msg, "components"));
+    whole = sedge_document_complete(small, full, &err);
+    assert_int_equal(sedge_document_parse(whole, &d, &f), 0);
+    assert_false(d.incomplete || d.rollback);
+    assert_int_equal(d.nroots, 1);
+    assert_string_equal(d.roots[0].name, "a");
+    sedge_document_release(&d);
+    offered = sedge_document_offered(whole);
+    assert_true(json_object_equal(offered, small));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +328,7 @@ int main(void)
         cmocka_unit_test(a_bad_document_is_refused_with_code_and_cause),
         cmocka_unit_test(known_capabilities_are_accepted),
         cmocka_unit_test(a_document_that_is_too_large_is_refused),
+        cmocka_unit_test(a_large_document_is_completed_with_the_components_alone),
         cmocka_unit_test(a_local_request_changes_the_roots_of_its_group),
         cmocka_unit_test(a_local_request_carries_configuration_users_and_folders),
         cmocka_unit_test(a_bad_local_request_is_refused),

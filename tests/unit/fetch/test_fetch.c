@@ -92,8 +92,8 @@ static void on_done(const struct sedge_fetch_result *r, void *user)
 
     note(x, r->err);
     assert_true(!r->err == !r->stack);
-    assert_true(!r->err == !!r->reply);
-    if (r->reply) (void)snprintf(x->answer, sizeof x->answer, "%s", sedge_json_str(r->reply, "text", ""));
+    assert_true(r->err || r->reply);
+    if (!r->err) (void)snprintf(x->answer, sizeof x->answer, "%s", sedge_json_str(r->reply, "text", ""));
     if (x->done == x->expected) sedge_fetcher_close(x->f, on_closed, x);
 }
 

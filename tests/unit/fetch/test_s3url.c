@@ -27,7 +27,7 @@ static void every_form_of_url_is_understood_or_refused(void **st)
         {"https://h/p?q=1#f", 1, SEDGE_SCHEME_HTTP, NULL, NULL, NULL},
         {"http:///p", 0, SEDGE_SCHEME_HTTP, NULL, NULL, NULL},
         {"http://h/a b", 0, SEDGE_SCHEME_HTTP, NULL, NULL, NULL},
-        {"greengrass:x/y", 0, SEDGE_SCHEME_HTTP, NULL, NULL, NULL},
+        {"greengrass:x/y", 1, SEDGE_SCHEME_NAME, NULL, NULL, NULL},
         {"ftp://h/x", 0, SEDGE_SCHEME_HTTP, NULL, NULL, NULL},
         {"/plain/path", 0, SEDGE_SCHEME_HTTP, NULL, NULL, NULL},
         {"", 0, SEDGE_SCHEME_HTTP, NULL, NULL, NULL},

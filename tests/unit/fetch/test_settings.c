@@ -91,12 +91,42 @@ static void credentials_files_are_read_by_profile(void **st)
     assert_null(s.access_key);
 }
 
+static void a_data_plane_that_cannot_be_asked_says_why(void **st)
+{
+    static const struct {
+        const char *plane, *word;
+    } rows[] = {
+        {"{}", "greengrassDataPlaneEndpoint"},
+        {"{\"url\":\"http://h\"}", "https://HOST:PORT"},
+        {"{\"url\":\"https://\"}", "greengrassDataPlaneEndpoint"},
+        {"{\"url\":\"https://h\"}", "rootCaPath"},
+        {"{\"url\":\"https://h\",\"caFile\":\"/ca\"}", "certificateFilePath"},
+        {"{\"url\":\"https://h\",\"caFile\":\"/ca\",\"certFile\":\"/none\"}", "/none"},
+        {"{\"url\":\"https://h\",\"caFile\":\"/ca\",\"certFile\":\"/proc/version\"}", "privateKeyPath"},
+        {"{\"url\":\"https://h\",\"caFile\":\"/ca\",\"certFile\":\"/proc/version\",\"keyFile\":\"pkcs11:x\"}",
+         "PKCS#11"},
+    };
+
+    (void)st;
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
+        sedge_auto_free char *text = sedge_xasprintf("{\"dataPlane\":%s}", rows[i].plane);
+        struct sedge_settings s;
+        struct sedge_err err;
+
+        assert_int_equal(init(&s, text, &err), 0); /* the rest works all the same */
+        assert_int_not_equal(s.plane.why.code, SEDGE_OK);
+        if (!strstr(s.plane.why.msg, rows[i].word)) fail_msg("%s lacks %s: %s", text, rows[i].word, s.plane.why.msg);
+        sedge_settings_release(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_filled_in),
         cmocka_unit_test(what_cannot_work_is_refused),
         cmocka_unit_test(credentials_files_are_read_by_profile),
+        cmocka_unit_test(a_data_plane_that_cannot_be_asked_says_why),
     };
 
     return cmocka_run_group_tests(tests, no_environment, NULL);

@@ -354,7 +354,7 @@ static void traps_of_artifacts_versions_and_configuration_are_told(void **st)
 {
     static const struct row rows[] = {
         {ARTIFACT "      - {Uri: 'https://h/a'}\n", "6:15", "warning artifact-scheme", "an extension of sedge"},
-        {ARTIFACT "      - {Uri: 'greengrass:x/a.zip'}\n", "6:15", "warning artifact-scheme", "nothing here downloads"},
+        {ARTIFACT "      - {Uri: 'greengrass:x/a.zip'}\n", "6:15", "warning artifact-scheme", "only a data plane"},
         {ARTIFACT "      - {Uri: s3://b/a, Digest: abc=}\n", "6:33", "warning artifact-digest",
          "Digest without Algorithm"},
         {ARTIFACT "      - {Uri: s3://b/a, Digest: abc=, Algorithm: SHA-256}\n", "6:33", "warning artifact-digest",
