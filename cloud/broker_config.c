@@ -37,7 +37,8 @@ static void write_conf(struct sedge_cloud *c, const struct sedge_broker_config *
                      "\n# Convenience only: the truth is in the service's database.\n"
                      "persistence true\npersistence_location %s/data/\nautosave_interval 30\n"
                      "persistent_client_expiration 30d\n\n"
-                     "max_queued_messages 2000\nmax_queued_bytes 4194304\nmax_inflight_messages 20\n"
+                     "# The service may be down for a while: what devices send meanwhile waits for it.\n"
+                     "max_queued_messages 20000\nmax_queued_bytes 67108864\nmax_inflight_messages 20\n"
                      "message_size_limit 131072\n\n"
                      "log_dest file %s/mosquitto.log\nlog_type error\nlog_type warning\nlog_type notice\n"
                      "log_timestamp_format %%Y-%%m-%%dT%%H:%%M:%%S\n\n",
@@ -67,6 +68,9 @@ static void write_device_acl(const struct sedge_broker_config *b, struct sedge_b
         "write $aws/things/%u/jobs/+/update",
         ("write $aws/things/%u/jobs/+/" SEDGE_CLOUD_NS "/get"),
         ("write $aws/things/%u/jobs/+/" SEDGE_CLOUD_NS "/update"),
+        "write $aws/things/%u/shadow/get",
+        "write $aws/things/%u/shadow/update",
+        "write $aws/things/%u/shadow/delete",
         "write $aws/things/%u/shadow/name/+/get",
         "write $aws/things/%u/shadow/name/+/update",
         "write $aws/things/%u/shadow/name/+/delete",

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "commands.h"
 #include "registry.h"
+#include "telemetry.h"
 
 #define AGE_MAX 1000000000
 
@@ -171,6 +172,7 @@ int sedge_cmd_thing_show(struct sedge_run *r, struct sedge_err *err)
            sedge_json_str(o, "health", "unknown"), seen);
     print_components(o);
     print_deployments(o);
+    sedge_telemetry_print(sedge_json_obj(o, "telemetry"), stdout);
     return 0;
 }
 

@@ -53,6 +53,17 @@ const struct sedge_command sedge_commands[] = {
     {"thing unblock", "NAME", "Let a blocked thing in again", "", 1, 1, false, sedge_cmd_thing_unblock},
     {"thing delete", "NAME\n\nIts certificate is revoked; the name may be used again.", "Forget a thing", "", 1, 1,
      false, sedge_cmd_thing_delete},
+    {"thing carrier",
+     "NAME auto|shadow|job\n\nHow a deployment to this thing alone travels. auto, the default: by its shadow, or as a "
+     "job "
+     "to a\ndevice that knows no shadows.",
+     "How deployments reach a thing", "", 2, 2, false, sedge_cmd_thing_carrier},
+    {"shadow list", "THING", "Show the shadows of a thing", "", 1, 1, false, sedge_cmd_shadow_list},
+    {"shadow show", "THING [SHADOW]\n\nWithout SHADOW: the classic one.", "Show a shadow", "", 1, 2, false,
+     sedge_cmd_shadow_show},
+    {"shadow update", "THING [SHADOW] --desired JSON\n\nMerges the object into what is desired; null deletes a key.",
+     "Change what a shadow asks for", "desired=", 1, 2, false, sedge_cmd_shadow_update},
+    {"shadow delete", "THING [SHADOW]", "Delete a shadow", "", 1, 2, false, sedge_cmd_shadow_delete},
     {"group create", "NAME [--parent GROUP]\n\n--parent: deployments to GROUP reach the members of the new group too.",
      "Make a thing group", "parent=", 1, 1, false, sedge_cmd_group_create},
     {"group list", "", "Show all groups", "", 0, 0, false, sedge_cmd_group_list},

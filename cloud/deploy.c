@@ -12,6 +12,7 @@
 #include "exec.h"
 #include "query.h"
 #include "registry.h"
+#include "shadow.h"
 
 struct target {
     int64_t id, last_revision, last_creation_ms, current, member_id; /* member_id: group or thing */
@@ -216,7 +217,8 @@ static int cancel(struct sedge_cloud *c, int64_t id, bool force, int64_t now_ms,
     if (sedge_q_i64(c->db, err, &state, "SELECT state FROM deployment WHERE id=?1", "i", id) != 1) return -1;
     if (state == SEDGE_DEP_INACTIVE)
         return sedge_err_set(err, SEDGE_E_CONFLICT, "this deployment was superseded by a newer revision");
-    if (sedge_exec_end(c->db, now_ms / 1000, 0, id, force, SEDGE_EXEC_CANCELED, err) != 0 ||
+    if (sedge_carrier_cancel(c->db, now_ms / 1000, id, err) != 0 ||
+        sedge_exec_end(c->db, now_ms / 1000, 0, id, force, SEDGE_EXEC_CANCELED, err) != 0 ||
         sedge_q_run(c->db, err, "UPDATE deployment SET state=?2 WHERE id=?1", "ii", id, (int64_t)SEDGE_DEP_CANCELED) !=
             0)
         return -1;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "query.h"
+#include "shadow.h"
 
 #define EXPIRE_BATCH 1000
 #define COLUMNS                                                                                                        \
@@ -62,6 +63,8 @@ static int reopen(struct sedge_db *db, int64_t deployment_id, struct sedge_err *
 
 int sedge_exec_offer(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t deployment_id, struct sedge_err *err)
 {
+    int rc;
+
     if (sedge_q_run(db, err, "UPDATE thing SET last_queued_at=MAX(?2,last_queued_at+1) WHERE id=?1", "ii", thing_id,
                     now) != 0)
         return -1;
@@ -72,7 +75,8 @@ int sedge_exec_offer(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t
                     "iii", thing_id, deployment_id, (int64_t)SEDGE_EXEC_QUEUED) != 0)
         return -1;
     if (reopen(db, deployment_id, err) != 0) return -1;
-    return sedge_exec_mark_dirty(db, thing_id, err);
+    rc = sedge_carrier_route(db, now, thing_id, deployment_id, err);
+    return rc == 0 ? sedge_exec_mark_dirty(db, thing_id, err) : rc > 0 ? 0 : -1;
 }
 
 int sedge_exec_offer_group(struct sedge_db *db, int64_t now, int64_t group_id, int64_t deployment_id,
@@ -102,7 +106,7 @@ int sedge_exec_end(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t d
 
     if (sedge_q_run(db, err,
                     "INSERT INTO dirty(thing_id,ns,seq) SELECT DISTINCT thing_id, ?4, 1 FROM execution"
-                    " WHERE deployment_id=?1 AND status<=?2 AND (?3=0 OR thing_id=?3)"
+                    " WHERE deployment_id=?1 AND status<=?2 AND (?3=0 OR thing_id=?3) AND (flags & 1)=0"
                     " ON CONFLICT(thing_id,ns) DO UPDATE SET seq=seq+1",
                     "iiii", deployment_id, last, thing_id, (int64_t)SEDGE_EXEC_NS_DEPLOY) != 0)
         return -1;

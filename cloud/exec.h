@@ -17,6 +17,7 @@
 /* dirty.ns: what a thing is to be told; notified.ns is always the first. */
 #define SEDGE_EXEC_NS_DEPLOY 1 /* the list of pending executions, and its head when that is another one */
 #define SEDGE_EXEC_NS_HEAD   2 /* the head alone: the list is the same as before */
+#define SEDGE_EXEC_NS_SHADOW 3 /* its shadows that are marked `untold` */
 #define SEDGE_EXEC_NS_COUNT  4
 
 /* execution.flags */

@@ -25,6 +25,9 @@ static const char *const filters[] = {
     "$aws/things/+/jobs/+/update",
     ("$aws/things/+/jobs/+/" SEDGE_CLOUD_NS "/get"),
     ("$aws/things/+/jobs/+/" SEDGE_CLOUD_NS "/update"),
+    "$aws/things/+/shadow/get",
+    "$aws/things/+/shadow/update",
+    "$aws/things/+/shadow/delete",
     "$aws/things/+/shadow/name/+/get",
     "$aws/things/+/shadow/name/+/update",
     "$aws/things/+/shadow/name/+/delete",
@@ -33,9 +36,9 @@ static const char *const filters[] = {
     NULL,
 };
 static const enum sedge_plane_op ops[] = {
-    SEDGE_OP_JOBS_LIST,     SEDGE_OP_JOBS_START, SEDGE_OP_JOB_GET,    SEDGE_OP_JOB_UPDATE,
-    SEDGE_OP_JOB_GET,       SEDGE_OP_JOB_UPDATE, SEDGE_OP_SHADOW_GET, SEDGE_OP_SHADOW_UPDATE,
-    SEDGE_OP_SHADOW_DELETE, SEDGE_OP_FLEET,      SEDGE_OP_TELEMETRY,
+    SEDGE_OP_JOBS_LIST,     SEDGE_OP_JOBS_START,    SEDGE_OP_JOB_GET,       SEDGE_OP_JOB_UPDATE,    SEDGE_OP_JOB_GET,
+    SEDGE_OP_JOB_UPDATE,    SEDGE_OP_SHADOW_GET,    SEDGE_OP_SHADOW_UPDATE, SEDGE_OP_SHADOW_DELETE, SEDGE_OP_SHADOW_GET,
+    SEDGE_OP_SHADOW_UPDATE, SEDGE_OP_SHADOW_DELETE, SEDGE_OP_FLEET,         SEDGE_OP_TELEMETRY,
 };
 
 const char *const *sedge_plane_filters(void)
@@ -167,51 +170,61 @@ static bool has_answers(const struct sedge_plane_req *r)
     return r->op != SEDGE_OP_FLEET && r->op != SEDGE_OP_TELEMETRY;
 }
 
+static bool is_shadow(const struct sedge_plane_req *r)
+{
+    return r->op == SEDGE_OP_SHADOW_GET || r->op == SEDGE_OP_SHADOW_UPDATE || r->op == SEDGE_OP_SHADOW_DELETE;
+}
+
+/* Shadows answer with the numbers of HTTP. */
+static const char *code_for(const struct sedge_plane_req *r, const char *code)
+{
+    static const struct {
+        const char *job, *shadow;
+    } codes[] = {
+        {"RequestThrottled", "429"}, {"ResourceNotFound", "404"}, {"InternalError", "500"}, {"TooLarge", "413"}};
+
+    if (!is_shadow(r)) return strcmp(code, "TooLarge") == 0 ? "InvalidRequest" : code;
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(codes); i++) {
+        if (strcmp(codes[i].job, code) == 0) return codes[i].shadow;
+    }
+    return "400";
+}
+
 static void refuse(struct sedge_plane *p, struct sedge_plane_req *r, const char *code, const char *message)
 {
     complain(p, r, message);
-    if (has_answers(r)) sedge_plane_reject(r, code, message, "");
+    if (has_answers(r)) sedge_plane_reject(r, code_for(r, code), message, "");
 }
 
 /* An empty body counts as {}. false: answered. */
 static bool read_body(struct sedge_plane *p, struct sedge_plane_req *r, const void *payload, size_t n)
 {
-    bool shadow = r->op == SEDGE_OP_SHADOW_GET || r->op == SEDGE_OP_SHADOW_UPDATE || r->op == SEDGE_OP_SHADOW_DELETE;
     struct sedge_err why = SEDGE_ERR_INIT;
 
     if (n > SEDGE_PLANE_PAYLOAD_MAX) {
-        refuse(p, r, shadow ? "413" : "InvalidRequest", "the payload is larger than 131072 bytes");
+        refuse(p, r, "TooLarge", "the payload is larger than 131072 bytes");
         return false;
     }
     r->body = n ? sedge_json_parse_object(payload, n, "payload", &why) : json_object_new_object();
     if (!r->body) {
-        refuse(p, r, shadow ? "400" : "InvalidJson", why.msg);
+        refuse(p, r, "InvalidJson", why.msg);
         return false;
     }
     r->token = sedge_json_str(r->body, "clientToken", NULL);
     if (r->token && strlen(r->token) > SEDGE_PLANE_TOKEN_MAX) {
         r->token = NULL;
-        refuse(p, r, shadow ? "400" : "InvalidRequest", "clientToken is longer than 64 bytes");
+        refuse(p, r, "InvalidRequest", "clientToken is longer than 64 bytes");
         return false;
     }
     return true;
 }
 
-static int shadow(struct sedge_plane_req *r)
-{
-    sedge_auto_free char *none = sedge_xasprintf("No shadow exists with name: '%s'", r->arg);
-
-    if (r->op == SEDGE_OP_SHADOW_UPDATE)
-        sedge_plane_reject(r, "403", "this service does not keep shadows of devices", "");
-    else
-        sedge_plane_reject(r, "404", none, "");
-    return 0;
-}
-
 static int telemetry(struct sedge_plane_req *r, struct sedge_err *err)
 {
-    return sedge_q_run(r->db, err, "UPDATE thing SET telemetry=?2 WHERE id=?1", "it", r->thing_id,
-                       sedge_json_text(r->body));
+    return sedge_q_run(r->db, err,
+                       "INSERT INTO telemetry(thing_id,at,body) VALUES(?1,?2,?3) ON CONFLICT(thing_id) DO UPDATE SET"
+                       " at=excluded.at, body=excluded.body",
+                       "iit", r->thing_id, r->now_ms / 1000, sedge_json_text(r->body));
 }
 
 static int dispatch(struct sedge_plane *p, struct sedge_plane_req *r, struct sedge_err *err)
@@ -228,7 +241,7 @@ static int dispatch(struct sedge_plane *p, struct sedge_plane_req *r, struct sed
     case SEDGE_OP_SHADOW_GET:
     case SEDGE_OP_SHADOW_UPDATE:
     case SEDGE_OP_SHADOW_DELETE:
-        return shadow(r);
+        return sedge_plane_shadow(r, err);
     case SEDGE_OP_FLEET:
         rc = sedge_plane_fleet(r, &why, err);
         if (why) complain(p, r, why);
@@ -325,15 +338,19 @@ int sedge_plane_handle(struct sedge_plane *p, int64_t now_ms, const char *topic,
 {
     struct sedge_plane_req r = request(p, now_ms, topic, out);
     size_t before = out->n;
-    int rc = parse_topic(&r) ? handle(p, &r, payload, n, err) : 0;
+    int rc;
 
+    r.payload = payload;
+    r.payload_len = n;
+    rc = parse_topic(&r) ? handle(p, &r, payload, n, err) : 0;
     if (rc < 0) {
         while (out->n > before) {
             out->n--;
             free(out->v[out->n].topic);
             free(out->v[out->n].payload);
         }
-        if (has_answers(&r)) sedge_plane_reject(&r, "InternalError", "the service could not store this; repeat", "");
+        if (has_answers(&r))
+            sedge_plane_reject(&r, code_for(&r, "InternalError"), "the service could not store this; repeat", "");
     }
     release(&r);
     return rc < 0 ? -1 : 0;
@@ -381,8 +398,11 @@ int sedge_plane_write_seen(struct sedge_plane *p, int64_t now_s, struct sedge_er
 int sedge_plane_notify(struct sedge_plane *p, int64_t now_ms, int64_t thing_id, int64_t ns, struct sedge_plane_out *out,
                        char **head, struct sedge_err *err)
 {
+    const struct sedge_plane_tell t = {p->db, p->docs, now_ms, thing_id, ns};
+
     if (sedge_guests_by_id(p->guests, thing_id)->absent) return 0;
-    return sedge_plane_jobs_notify(&(struct sedge_plane_tell){p->db, p->docs, now_ms, thing_id, ns}, out, head, err);
+    if (ns == SEDGE_EXEC_NS_SHADOW) return sedge_plane_shadow_notify(&t, out, head, err);
+    return sedge_plane_jobs_notify(&t, out, head, err);
 }
 
 static int remember_head(struct sedge_plane *p, int64_t thing_id, const char *head, struct sedge_err *err)
@@ -396,6 +416,7 @@ static int remember_head(struct sedge_plane *p, int64_t thing_id, const char *he
 int sedge_plane_told(struct sedge_plane *p, int64_t thing_id, int64_t ns, int64_t seq, const char *head,
                      struct sedge_err *err)
 {
+    if (ns == SEDGE_EXEC_NS_SHADOW) return sedge_plane_shadow_told(p->db, thing_id, seq, head, err);
     if (head && remember_head(p, thing_id, head, err) != 0) return -1;
     return sedge_q_run(p->db, err, "DELETE FROM dirty WHERE thing_id=?1 AND ns=?2 AND seq=?3", "iii", thing_id, ns,
                        seq);

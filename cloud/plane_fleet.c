@@ -6,6 +6,7 @@
 #include "fleet.h"
 #include "plane_internal.h"
 #include "query.h"
+#include "shadow.h"
 
 static const char *const states[] = {
 #define X(s) #s,
@@ -34,6 +35,7 @@ struct message {
     int64_t seq, ts, last_seq, last_ts, gap;
     bool chunk, complete, deployment;
     enum order order;
+    bool other_runtime; /* than what was known */
     struct json_object *components;
     struct sedge_strv names; /* of the components in this message */
     bool roots;              /* one of them is a root */
@@ -156,11 +158,14 @@ static int store_thing(const struct message *m, struct sedge_err *err)
 
 static int read_last(struct message *m, struct sedge_err *err)
 {
-    sqlite3_stmt *q =
-        sedge_q_kept(m->r->db, err, "SELECT fss_seq, fss_ts, fss_gap FROM thing WHERE id=?1", "i", m->r->thing_id);
+    sqlite3_stmt *q = sedge_q_kept(m->r->db, err,
+                                   "SELECT fss_seq, fss_ts, fss_gap, COALESCE(?2,runtime) IS NOT runtime FROM thing"
+                                   " WHERE id=?1",
+                                   "it", m->r->thing_id, sedge_json_str(m->r->body, "runtime", NULL));
     int rc = q ? sedge_db_step(m->r->db, q, err) : -1;
 
     m->last_seq = m->last_ts = -1;
+    m->other_runtime = rc == 1 && sqlite3_column_int(q, 3) != 0;
     if (rc == 1 && sqlite3_column_type(q, 0) != SQLITE_NULL) {
         m->last_seq = sqlite3_column_int64(q, 0);
         m->last_ts = sqlite3_column_int64(q, 1);
@@ -199,6 +204,7 @@ static int take(struct message *m, struct sedge_err *err)
     if (piece == SEDGE_PIECE_AGAIN) return 0;
     if (m->order == GAP) m->gap = 1;
     if (store_components(m, err) != 0 || conclude(m, piece, err) != 0 || store_thing(m, err) != 0) return -1;
+    if (m->other_runtime && sedge_carrier_switch(m->r->db, m->r->now_ms / 1000, m->r->thing_id, err) != 0) return -1;
     return sedge_plane_heal(m->r, sedge_json_obj(m->r->body, "deploymentInformation"), err);
 }
 

@@ -29,6 +29,8 @@ struct sedge_plane_req {
     bool deployments;  /* topic has the deployment namespace */
     enum sedge_plane_op op;
     int64_t thing_id, now_ms;
+    const void *payload; /* as it came */
+    size_t payload_len;
     struct json_object *body; /* object */
     const char *token;        /* in body; NULL */
     struct sedge_db *db;
@@ -55,6 +57,11 @@ struct sedge_plane_tell {
     int64_t now_ms, thing_id, ns;
 };
 int sedge_plane_jobs_notify(const struct sedge_plane_tell *t, struct sedge_plane_out *out, char **head,
+                            struct sedge_err *err);
+int sedge_plane_shadow(struct sedge_plane_req *r, struct sedge_err *err);
+int sedge_plane_shadow_notify(const struct sedge_plane_tell *t, struct sedge_plane_out *out, char **head,
+                              struct sedge_err *err);
+int sedge_plane_shadow_told(struct sedge_db *db, int64_t thing_id, int64_t seq, const char *head,
                             struct sedge_err *err);
 int sedge_plane_fleet(struct sedge_plane_req *r, const char **why, struct sedge_err *err);
 

@@ -147,4 +147,15 @@ static const char upkeep[] =
     "    JOIN effective_member e ON e.group_id=g.id WHERE t.kind=0\n"
     "  UNION ALL SELECT t.id, h.id FROM target t JOIN thing h ON h.name=t.ref_name AND h.state<>2 WHERE t.kind=1;\n";
 
-const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry, rollout, upkeep};
+/* The device plane: shadows that come and go, telemetry apart from what is written often, carriers. */
+static const char plane[] =
+    "ALTER TABLE shadow ADD COLUMN metadata TEXT;\n"
+    "ALTER TABLE shadow ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE shadow ADD COLUMN untold INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE thing ADD COLUMN carrier TEXT;\n"
+    "CREATE TABLE telemetry(thing_id INTEGER PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL);\n"
+    "INSERT INTO telemetry SELECT id, COALESCE(last_seen,created_at), telemetry FROM thing WHERE telemetry IS NOT "
+    "NULL;\n"
+    "UPDATE thing SET telemetry=NULL;\n";
+
+const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry, rollout, upkeep, plane};

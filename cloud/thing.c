@@ -138,7 +138,8 @@ static int delete_thing(struct sedge_cloud *c, const char *name, int64_t now_ms,
     static const char *const clean[] = {
         "DELETE FROM member WHERE thing_id=?1",          "DELETE FROM shadow WHERE thing_id=?1",
         "DELETE FROM component_state WHERE thing_id=?1", "DELETE FROM dirty WHERE thing_id=?1",
-        "DELETE FROM notified WHERE thing_id=?1",        "UPDATE thing SET state=2 WHERE id=?1",
+        "DELETE FROM notified WHERE thing_id=?1",        "DELETE FROM telemetry WHERE thing_id=?1",
+        "UPDATE thing SET state=2 WHERE id=?1",
     };
     int64_t id = 0;
 

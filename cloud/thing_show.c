@@ -7,6 +7,7 @@
 #include "fleet.h"
 #include "query.h"
 #include "registry.h"
+#include "telemetry.h"
 
 static const char *health_name(sqlite3_stmt *q, int column)
 {
@@ -186,6 +187,16 @@ static int add_executions(struct sedge_cloud *c, int64_t id, struct json_object 
     return rc < 0 ? -1 : 0;
 }
 
+static int add_carrier(struct sedge_cloud *c, int64_t id, struct json_object *o, struct sedge_err *err)
+{
+    sedge_auto_free char *carrier = NULL;
+
+    if (sedge_q_text(c->db, err, &carrier, "SELECT COALESCE(carrier,'auto') FROM thing WHERE id=?1", "i", id) != 1)
+        return -1;
+    sedge_json_add_str(o, "carrier", carrier);
+    return 0;
+}
+
 struct json_object *sedge_thing_show(struct sedge_cloud *c, const char *name, struct sedge_err *err)
 {
     struct json_object *o = NULL;
@@ -198,7 +209,9 @@ struct json_object *sedge_thing_show(struct sedge_cloud *c, const char *name, st
     rc = q ? sedge_db_step(c->db, q, err) : -1;
     if (rc == 1) o = thing_of(q);
     (void)sqlite3_finalize(q);
-    if (o && add_components(c, id, o, err) == 0 && add_executions(c, id, o, err) == 0) return o;
+    if (o && add_components(c, id, o, err) == 0 && add_executions(c, id, o, err) == 0 &&
+        add_carrier(c, id, o, err) == 0 && sedge_telemetry_add(c->db, id, o, err) == 0)
+        return o;
     json_object_put(o);
     return NULL;
 }

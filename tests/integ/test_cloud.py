@@ -205,7 +205,8 @@ def test_plain_jobs_and_shadows_are_answered(fleet):
         assert kind == "accepted" and "execution" not in answer
         kind, answer = d.client.request(f"{d.base}/shadow/name/AWSManagedGreengrassV2Deployment/get")
         assert (kind, answer["code"]) == ("rejected", 404)
-        kind, answer = d.client.request(f"{d.base}/shadow/name/AWSManagedGreengrassV2Deployment/update", {"state": {}})
+        kind, answer = d.client.request(f"{d.base}/shadow/name/AWSManagedGreengrassV2Deployment/update",
+                                        {"state": {"desired": {}}})
         assert (kind, answer["code"]) == ("rejected", 403)
         kind, answer = d.client.request(f"{d.base}/jobs/$next/{NS}/get", b"{nonsense")
         assert (kind, answer["code"]) == ("rejected", "InvalidJson")

@@ -274,10 +274,14 @@ static void a_change_during_a_notification_stays_dirty(void **st)
 static void a_thing_target_is_offered_to_that_thing_only(void **st)
 {
     struct world *w = *st;
-    sedge_auto_put struct json_object *d = site_deploy(w->c, SEDGE_TARGET_THING, "cam-2", "1.0.0", T0);
-    sedge_auto_free char *mine = ask(w, "$aws/things/cam-2/jobs/$next" NS "/get", "", "accepted", T0);
-    sedge_auto_free char *other = ask(w, NEXT, "", "accepted", T0);
+    sedge_auto_put struct json_object *d = NULL;
+    sedge_auto_free char *mine = NULL;
+    sedge_auto_free char *other = NULL;
 
+    assert_int_equal(sedge_carrier_set(w->c, "cam-2", "job", T0, NULL), 0);
+    d = site_deploy(w->c, SEDGE_TARGET_THING, "cam-2", "1.0.0", T0);
+    mine = ask(w, "$aws/things/cam-2/jobs/$next" NS "/get", "", "accepted", T0);
+    other = ask(w, NEXT, "", "accepted", T0);
     assert_non_null(d);
     assert_non_null(strstr(mine, ":configuration:thing/cam-2:1"));
     assert_null(strstr(other, "execution"));
@@ -287,15 +291,18 @@ static void of_two_targets_the_older_is_the_head_until_one_is_in_progress(void *
 {
     struct world *w = *st;
     sedge_auto_put struct json_object *one = site_deploy(w->c, SEDGE_TARGET_GROUP, "cams", "1.0.0", T0);
-    sedge_auto_put struct json_object *two = site_deploy(w->c, SEDGE_TARGET_THING, "cam-1", "1.0.0", T0);
-    sedge_auto_free char *topic =
-        sedge_xasprintf("$aws/things/cam-1/jobs/%s" NS "/update", sedge_json_str(two, "jobId", ""));
-    sedge_auto_free char *before = ask(w, NEXT, "", "accepted", T0);
-    sedge_auto_free char *update = ask(w, topic, GO "}", "accepted", T0);
-    sedge_auto_free char *after = ask(w, NEXT, "{\"includeJobDocument\":false}", "accepted", T0);
+    sedge_auto_put struct json_object *two = NULL;
+    sedge_auto_free char *before = NULL;
+    sedge_auto_free char *topic = NULL;
+    sedge_auto_free char *after = NULL;
 
-    assert_non_null(update);
+    assert_int_equal(sedge_carrier_set(w->c, "cam-1", "job", T0, NULL), 0);
+    two = site_deploy(w->c, SEDGE_TARGET_THING, "cam-1", "1.0.0", T0);
+    before = ask(w, NEXT, "", "accepted", T0);
     assert_non_null(strstr(before, sedge_json_str(one, "jobId", "?")));
+    topic = sedge_xasprintf("$aws/things/cam-1/jobs/%s" NS "/update", sedge_json_str(two, "jobId", ""));
+    free(ask(w, topic, GO "}", "accepted", T0));
+    after = ask(w, NEXT, "{\"includeJobDocument\":false}", "accepted", T0);
     assert_non_null(strstr(after, sedge_json_str(two, "jobId", "?")));
     assert_null(strstr(after, "jobDocument"));
 }

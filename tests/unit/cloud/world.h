@@ -7,6 +7,7 @@
 #include "cloud/exec.h"
 #include "cloud/guests.h"
 #include "cloud/plane.h"
+#include "cloud/shadow.h"
 
 #define NS     "/namespace-aws-gg-deployment"
 #define NEXT   "$aws/things/cam-1/jobs/$next" NS "/get"
