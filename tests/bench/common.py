@@ -9,6 +9,7 @@ import sys
 import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+UNIT = os.path.join(SOURCE, "packaging", "units", "sedge-nucleus.service")
 for _folder in ("packaging", "tests"):
     sys.path.insert(0, os.path.join(SOURCE, _folder))
 
@@ -32,6 +33,14 @@ def steady_kb(pid, seconds, part=0, slack=8):
         if abs(now[part] - last[part]) > slack:
             last, since = now, time.monotonic()
     return smaps_kb(pid)
+
+
+# ---- environment ----
+
+def unit_environment():
+    """What the nucleus finds in its environment when systemd starts it."""
+    with open(UNIT, encoding="utf-8") as f:
+        return dict(re.findall(r"^Environment=(\w+)=(.*)$", f.read(), re.M))
 
 
 # ---- the command line and the table ----

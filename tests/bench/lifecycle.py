@@ -26,25 +26,18 @@ import subprocess
 import sys
 import time
 
-from common import SOURCE, arguments, report, smaps_kb, steady_kb
+from common import SOURCE, arguments, report, smaps_kb, steady_kb, unit_environment
 
 from local import LocalError, wait_until
 from support.device import ENDED, Device
 from support.folder import temporary_folder
 
-UNIT = os.path.join(SOURCE, "packaging", "units", "sedge-nucleus.service")
 LOG_LINE = re.compile(r"^(\S+Z) \[\w+\] \(\S+\) (\w+): ([\w-]+)\. (.*)$", re.M)
 PAUSE_MS = 1100
 WARM_UP = 3
 
 
 # ---- one nucleus ----
-
-def unit_environment():
-    """What the nucleus finds in its environment when systemd starts it."""
-    with open(UNIT, encoding="utf-8") as f:
-        return dict(re.findall(r"^Environment=(\w+)=(.*)$", f.read(), re.M))
-
 
 def monitors(pid):
     """The sedge-exec processes of a nucleus."""

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What the nucleus costs: memory, start, a local deployment, sizes. Public tools only; prints a table with the goals.
+"""What the nucleus costs: memory, start, sizes (deployments: deploy.py). Public tools only; prints a table with the goals.
 
     tests/bench/nucleus.py [BUILD] [--runs N] [--json] [--check]
 
@@ -23,7 +23,6 @@ from support.device import Device
 from support.folder import temporary_folder
 
 DEVICE_SIDE = ("sedge-nucleus", "sedge-exec", "sedge-fetch", "sedge", "sedge-classify")
-HELLO = "com.example.HelloWorld"
 
 
 def start_ms(root, bin_dir):
@@ -56,28 +55,6 @@ def measure_start(folder, bin_dir, runs):
         fresh.append(start_ms(root, bin_dir))
         again.append(start_ms(root, bin_dir))
     return statistics.median(fresh), statistics.median(again)
-
-
-def measure_hello(folder, bin_dir, runs):
-    """From the call of the command line to the first command of the run script."""
-    os.makedirs(folder)
-    device, times = Device(folder, bin_dir).start(), []
-    marker = os.path.join(folder, "ran")
-    os.makedirs(marker, mode=0o777)
-    os.chmod(marker, 0o777)
-    try:
-        for i in range(runs):
-            version = f"1.0.{i}"
-            device.recipe(HELLO, version, f"date +%s%N >{marker}/{version}; echo Hello world")
-            began = time.time_ns()
-            deployment = device.create(f"{HELLO}={version}")
-            device.wait(deployment)
-            with open(os.path.join(marker, version), encoding="utf-8") as f:
-                times.append((int(f.read()) - began) / 1e6)
-            os.remove(os.path.join(device.recipes, f"{HELLO}-{version}.json"))
-    finally:
-        device.stop()
-    return statistics.median(times)
 
 
 def measure_memory(folder, bin_dir):
@@ -134,7 +111,6 @@ def rows(folder, bin_dir, runs):
     yield "PSS of mosquitto, with that one client", broker_kb / 1024, "MB", None
     yield "exec to socket accepting, first start of a root", fresh, "ms", 15
     yield "exec to socket accepting, later starts", again, "ms", 15
-    yield "local HelloWorld, call of sedge to script running", measure_hello(os.path.join(folder, "hello"), bin_dir, runs), "ms", 100
     for name, size in sizes.items():
         yield f"stripped size of {name}", size / 1e6, "MB", None
     yield "stripped size of the device side without libdlr", sum(sizes.values()) / 1e6, "MB", 1
