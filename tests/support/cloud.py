@@ -48,10 +48,10 @@ class Cloud:
             self.broker_dir, "mosquitto.conf")], os.path.join(self.folder, "mosquitto.out"))
         self.broker.wait_port(self.service_port)
 
-    def start_service(self):
+    def start_service(self, env=None):
         log = os.path.join(self.folder, "serve.log")
         size = os.path.getsize(log) if os.path.exists(log) else 0
-        self.service = Process("sedge-cloud serve", [self.program, "serve", "--state", self.state], log)
+        self.service = Process("sedge-cloud serve", [self.program, "serve", "--state", self.state], log, env=env)
 
         def ready():
             with open(log) as f:
