@@ -105,7 +105,7 @@ static const struct sedge_param params[] = {
     INT("mqtt.keepAliveTimeoutMs", "60000", 0, 65535000, RECONNECT, "0: none; otherwise above pingTimeoutMs"),
     INT("mqtt.pingTimeoutMs", "30000", 1, MS_MAX, RECONNECT, "unanswered ping ends the connection"),
     INT("mqtt.operationTimeoutMs", "30000", 1, MS_MAX, RECONNECT, "acknowledgement of publish and subscribe"),
-    INT("mqtt.socketTimeoutMs", "3000", 1, MS_MAX, RECONNECT, "connecting"),
+    INT("mqtt.socketTimeoutMs", "10000", 1, MS_MAX, RECONNECT, "connecting"),
     INT("mqtt.threadPoolSize", "1", 1, 1024, IGNORED, "the session runs on the one loop"),
     INT("mqtt.maxInFlightPublishes", "5", 1, 65535, RECONNECT, "unacknowledged publishes; at most 100 are used"),
     INT("mqtt.maxMessageSizeInBytes", "131072", 1, 268435456, RECONNECT, "larger publishes are refused"),
@@ -122,14 +122,14 @@ static const struct sedge_param params[] = {
         "bytes of unsent messages; if absent 16 MiB on disk, 2621440 in memory"),
     BOOL("mqtt.spooler.keepQos0WhenOffline", "false", RECONNECT, "keep QoS 0 messages too"),
     TEXT("mqtt.spooler.pluginName", "aws.greengrass.DiskSpooler", IGNORED, "the disk spool is built in"),
-    INT("mqtt.spooler.maxMessages", "100000", 1, SIZE_MAX_BYTES, RESTART, "number of unsent messages"),
-    INT("mqtt.spooler.maxAgeSeconds", "0", 0, 1 << 30, RESTART, "older ones are dropped; 0: never"),
-    INT("mqtt.spooler.minFreeBytes", "100000000", 0, SIZE_MAX_BYTES, RESTART,
+    INT("mqtt.spooler.maxMessages", "100000", 1, SIZE_MAX_BYTES, RECONNECT, "number of unsent messages"),
+    INT("mqtt.spooler.maxAgeSeconds", "0", 0, 1 << 30, RECONNECT, "older ones are dropped; 0: never"),
+    INT("mqtt.spooler.minFreeBytes", "100000000", 0, SIZE_MAX_BYTES, RECONNECT,
         "below so much free disk nothing more is written"),
-    INT("mqtt.spooler.replayMessagesPerSecond", "10", 0, 1 << 30, RESTART,
+    INT("mqtt.spooler.replayMessagesPerSecond", "10", 0, 1 << 30, RECONNECT,
         "rate of what was spooled before this connection; 0: no limit"),
-    INT("mqtt.spooler.replayBytesPerSecond", "65536", 0, 1 << 30, RESTART, "the same in bytes"),
-    CHOICE("mqtt.spooler.dropPolicy", "reject-new", "reject-new|drop-oldest|coalesce-by-topic", RESTART,
+    INT("mqtt.spooler.replayBytesPerSecond", "65536", 0, 1 << 30, RECONNECT, "the same in bytes"),
+    CHOICE("mqtt.spooler.dropPolicy", "reject-new", "reject-new|drop-oldest|coalesce-by-topic", RECONNECT,
            "what happens when the spool is full"),
 
     TEXT("objectStore.endpoint", "", NEXT_USE, "URL of the S3 service; empty: Amazon's for the region"),
@@ -259,13 +259,36 @@ static int check_keep_alive(struct json_object *configuration, struct sedge_err 
                          (long long)ping);
 }
 
+static struct json_object *value_at(struct json_object *o, const char *name)
+{
+    sedge_auto_strv struct sedge_strv names = {0};
+
+    sedge_strv_split(&names, name, ".");
+    for (size_t i = 0; o && i < names.n; i++)
+        o = sedge_json_get_nocase(o, names.v[i], NULL);
+    return o;
+}
+
+/* The address itself is left to who connects to it. */
+static int check_proxy(struct json_object *configuration, struct sedge_err *err)
+{
+    static const char *const schemes[] = {"http://", "https://", "socks5://"};
+    struct json_object *v = value_at(configuration, "networkProxy.proxy.url");
+    const char *url = v && json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
+
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(schemes); i++)
+        if (!*url || strncasecmp(url, schemes[i], strlen(schemes[i])) == 0) return 0;
+    return sedge_err_set(err, SEDGE_E_INVALID,
+                         "networkProxy.proxy.url: expected it to begin with http://, https:// or socks5://");
+}
+
 int sedge_nucleus_params_check(struct json_object *configuration, struct sedge_strv *unknown, struct sedge_err *err)
 {
     if (!json_object_is_type(configuration, json_type_object))
         return sedge_err_set(err, SEDGE_E_INVALID, "configuration of the nucleus: expected a map, got %s",
                              json_type_to_name(json_object_get_type(configuration)));
     if (check_level("", configuration, unknown, err) != 0) return -1;
-    return check_keep_alive(configuration, err);
+    return check_proxy(configuration, err) != 0 ? -1 : check_keep_alive(configuration, err);
 }
 
 int sedge_nucleus_section_check(const char *section, struct json_object *value, struct sedge_err *err)
@@ -286,16 +309,6 @@ int sedge_nucleus_section_check(const char *section, struct json_object *value, 
 
 /* ---- differences ---- */
 
-static struct json_object *value_at(struct json_object *o, const char *name)
-{
-    sedge_auto_strv struct sedge_strv names = {0};
-
-    sedge_strv_split(&names, name, ".");
-    for (size_t i = 0; o && i < names.n; i++)
-        o = sedge_json_get_nocase(o, names.v[i], NULL);
-    return o;
-}
-
 /* What counts: a value that is missing is the default, numbers and booleans are their texts. */
 static const char *text_in_force(const struct sedge_param *p, struct json_object *configuration)
 {
@@ -311,6 +324,16 @@ static bool is_same(const struct sedge_param *p, struct json_object *before, str
     return strcmp(text_in_force(p, before), text_in_force(p, after)) == 0;
 }
 
+/* Without an endpoint there is no session that could connect anew. */
+static enum sedge_param_reload reload_of(const struct sedge_param *p, struct json_object *before,
+                                         struct json_object *after)
+{
+    bool first = strcmp(p->name, "iotDataEndpoint") == 0 && (!*text_in_force(p, before) || !*text_in_force(p, after)) &&
+                 !is_same(p, before, after);
+
+    return first ? SEDGE_P_RESTART : p->reload;
+}
+
 enum sedge_param_reload sedge_nucleus_params_diff(struct json_object *before, struct json_object *after,
                                                   const char **name)
 {
@@ -318,7 +341,7 @@ enum sedge_param_reload sedge_nucleus_params_diff(struct json_object *before, st
 
     for (size_t k = 0; k < SEDGE_ARRAY_LEN(order); k++)
         for (size_t i = 0; i < SEDGE_ARRAY_LEN(params); i++)
-            if (params[i].reload == order[k] && !is_same(&params[i], before, after)) {
+            if (reload_of(&params[i], before, after) == order[k] && !is_same(&params[i], before, after)) {
                 if (name) *name = params[i].name;
                 return order[k];
             }
@@ -390,6 +413,51 @@ bool sedge_nucleus_param_bool(struct sedge_config *cfg, const char *name)
 
     if (n && sedge_cfg_as_bool(n->value, &out)) return out;
     return p->def && strcmp(p->def, "true") == 0;
+}
+
+static struct json_object *typed(struct sedge_config *cfg, const struct sedge_param *p)
+{
+    switch (p->type) {
+    case SEDGE_P_INT:
+        return json_object_new_int64(sedge_nucleus_param_i64(cfg, p->name));
+    case SEDGE_P_NUMBER:
+        return json_object_new_double(sedge_nucleus_param_number(cfg, p->name));
+    case SEDGE_P_BOOL:
+        return json_object_new_boolean(sedge_nucleus_param_bool(cfg, p->name));
+    case SEDGE_P_TEXT:
+    case SEDGE_P_CHOICE:
+        return json_object_new_string(sedge_nucleus_param_str(cfg, p->name));
+    case SEDGE_P_MAP:
+        return sedge_nucleus_param_map(cfg, p->name);
+    }
+    return NULL;
+}
+
+static void put_below(struct json_object *o, const char *name, struct json_object *value_take)
+{
+    const char *dot = strchr(name, '.');
+    sedge_auto_free char *first = dot ? sedge_xstrndup(name, (size_t)(dot - name)) : NULL;
+
+    if (!dot) {
+        (void)json_object_object_add(o, name, value_take);
+        return;
+    }
+    if (!sedge_json_obj(o, first)) (void)json_object_object_add(o, first, json_object_new_object());
+    put_below(sedge_json_obj(o, first), dot + 1, value_take);
+}
+
+struct json_object *sedge_nucleus_param_values(struct sedge_config *cfg, const char *section)
+{
+    struct json_object *out = json_object_new_object();
+    size_t n = strlen(section);
+
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(params); i++) {
+        const struct sedge_param *p = &params[i], *row;
+        if (strncasecmp(p->name, section, n) != 0 || p->name[n] != '.') continue;
+        if (p->type == SEDGE_P_MAP ? node_at(cfg, p->name) != NULL : valid_node(cfg, p->name, &row) != NULL)
+            put_below(out, p->name + n + 1, typed(cfg, p));
+    }
+    return out;
 }
 
 struct json_object *sedge_nucleus_param_map(struct sedge_config *cfg, const char *name)

@@ -21,7 +21,7 @@ enum sedge_param_type {
 };
 enum sedge_param_reload {
     SEDGE_P_LIVE,      /* takes effect at once */
-    SEDGE_P_RECONNECT, /* the MQTT session is built anew: today by a restart of the nucleus, too */
+    SEDGE_P_RECONNECT, /* takes effect at once; for the session with the broker by connecting anew */
     SEDGE_P_RESTART,   /* a deployment that changes it restarts the nucleus */
     SEDGE_P_NEXT_USE,  /* read when needed */
     SEDGE_P_IGNORED    /* accepted for compatibility; `note` says why */
@@ -51,6 +51,10 @@ bool sedge_nucleus_param_bool(struct sedge_config *cfg, const char *name);
  * unchecked; new reference. NULL when absent. */
 struct json_object *sedge_nucleus_param_map(struct sedge_config *cfg, const char *name);
 
+/* A section ("mqtt") as the rows below it have it: their spelling and types; without defaults and without values that
+ * do not fit. New reference. */
+struct json_object *sedge_nucleus_param_values(struct sedge_config *cfg, const char *section);
+
 /* Checks a configuration object (plain) against the table. -1 INVALID for the first bad value: "mqtt.port: 70000 is
  * outside 1..65535". Names that are not in the table go to `unknown` (may be NULL) and are no error. The section
  * "logging" has a check of its own, below. */
@@ -60,7 +64,8 @@ int sedge_nucleus_params_check(struct json_object *configuration, struct sedge_s
 int sedge_nucleus_section_check(const char *section, struct json_object *value, struct sedge_err *err);
 /* The strongest reaction that going from `before` to `after` (plain objects, NULL: empty) needs; a missing value is the
  * default, and values are compared as texts:
- * RESTART, then RECONNECT, then LIVE; NEXT_USE when nothing else changed. *name (may be NULL) is the first such row. */
+ * RESTART, then RECONNECT, then LIVE; NEXT_USE when nothing else changed. iotDataEndpoint that is set for the first
+ * time, or taken away, is RESTART. *name (may be NULL) is the first such row. */
 enum sedge_param_reload sedge_nucleus_params_diff(struct json_object *before, struct json_object *after,
                                                   const char **name);
 

@@ -61,8 +61,8 @@ static const char *changed_parameter(struct sedge_run *run)
     if (!service) return NULL;
     switch (sedge_nucleus_params_diff(before, sedge_json_obj(service, "configuration"), &name)) {
     case SEDGE_P_RESTART:
-    case SEDGE_P_RECONNECT:
         return name;
+    case SEDGE_P_RECONNECT:
     case SEDGE_P_LIVE:
     case SEDGE_P_NEXT_USE:
     case SEDGE_P_IGNORED:

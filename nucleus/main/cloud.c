@@ -231,22 +231,40 @@ static int open_bridge(struct sedge_nucleus *n, const char *thing, struct sedge_
     return n->shadow_sync ? 0 : -1;
 }
 
+static bool spool_options(struct sedge_nucleus *n, struct sedge_spool_options *o)
+{
+    sedge_auto_put struct json_object *mqtt = sedge_nucleus_param_values(n->config, "mqtt");
+    struct sedge_err err = SEDGE_ERR_INIT;
+    bool disk = true;
+
+    if (sedge_spool_options_read(mqtt, o, &disk, &err) == 0) return disk;
+    /* a bad value must not keep the device from starting */
+    sedge_log(SEDGE_ERROR, "cloud", "configuration", "%s; the spool uses its defaults", err.msg);
+    sedge_spool_options_default(o);
+    return true;
+}
+
 static int open_spool(struct sedge_nucleus *n, struct sedge_err *err)
 {
     sedge_auto_free char *path = sedge_xasprintf("%s/state/spool.db", n->root);
-    sedge_auto_put struct json_object *mqtt = sedge_nucleus_param_map(n->config, "mqtt");
     struct sedge_spool_options o;
-    bool disk = true;
 
-    if (sedge_spool_options_read(mqtt, &o, &disk, err) != 0) { /* a bad value must not keep the device from starting */
-        sedge_log(SEDGE_ERROR, "cloud", "configuration", "%s; the spool uses its defaults", err->msg);
-        *err = SEDGE_ERR_INIT;
-        sedge_spool_options_default(&o);
-        disk = true;
-    }
-    o.path = disk ? path : NULL;
+    o.path = spool_options(n, &o) ? path : NULL;
     n->spool = sedge_spool_new(&n->loop, n->mqtt, &o, err);
     return n->spool ? 0 : -1;
+}
+
+void sedge_cloud_reconfigure(struct sedge_nucleus *n)
+{
+    sedge_auto_strv struct sedge_strv texts = {NULL, 0};
+    struct sedge_mqtt_options mqtt;
+    struct sedge_spool_options spool;
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    (void)spool_options(n, &spool);
+    sedge_spool_set_options(n->spool, &spool);
+    if (n->mqtt && sedge_settings_mqtt(n, &mqtt, &texts) && sedge_mqtt_set_options(n->mqtt, &mqtt, &err) != 0)
+        sedge_log(SEDGE_ERROR, "cloud", "configuration", "%s; the connection stays as it is", err.msg);
 }
 
 /* Before the writer of nucleus.db has work. */

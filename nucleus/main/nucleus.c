@@ -281,8 +281,9 @@ static void changed_cb(const struct sedge_config_event *event, void *user)
     if (strcasecmp(key, "runWithDefault") == 0 && event->path.n > 4 &&
         strcasecmp(event->path.v[4], "systemResourceLimits") == 0) {
         sedge_supervisor_set_default_limits(n->supervisor, sedge_settings_default_limits(n));
-    } else if (strcasecmp(key, "mqtt") == 0 || sedge_str_starts(key, "iot") || strcasecmp(key, "networkProxy") == 0 ||
-               strcasecmp(key, "runWithDefault") == 0) {
+    } else if (strcasecmp(key, "mqtt") == 0 || strcasecmp(key, "iotDataEndpoint") == 0) {
+        sedge_cloud_reconfigure(n);
+    } else if (strcasecmp(key, "networkProxy") == 0 || strcasecmp(key, "runWithDefault") == 0) {
         sedge_log(SEDGE_WARN, "main", "configuration",
                   "the change of %s takes effect when the nucleus is started again", key);
     }

@@ -123,6 +123,7 @@ void sedge_cloud_start(struct sedge_nucleus *n);
 void sedge_cloud_report(void *env, const struct sedge_deploy_report *r);
 void sedge_cloud_progress(void *env, const char *id, int64_t execution_number, enum sedge_source source,
                           const char *phase, int percent, const char *text);
+void sedge_cloud_reconfigure(struct sedge_nucleus *n); /* mqtt or iotDataEndpoint have changed */
 void sedge_cloud_set_cadence(struct sedge_nucleus *n); /* the configuration of fleet status has changed */
 void sedge_cloud_service_event(struct sedge_nucleus *n, const struct sedge_service_event *event);
 

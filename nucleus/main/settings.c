@@ -179,7 +179,7 @@ static const char *mqtt_proxy(struct sedge_nucleus *n, const char *endpoint, str
 
 bool sedge_settings_mqtt(struct sedge_nucleus *n, struct sedge_mqtt_options *out, struct sedge_strv *paths)
 {
-    sedge_auto_put struct json_object *mqtt = sedge_nucleus_param_map(n->config, "mqtt");
+    sedge_auto_put struct json_object *mqtt = sedge_nucleus_param_values(n->config, "mqtt");
     struct sedge_err err = SEDGE_ERR_INIT;
 
     sedge_mqtt_options_default(out);

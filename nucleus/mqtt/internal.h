@@ -64,10 +64,11 @@ struct sedge_listener {
 
 struct sedge_mqtt {
     uv_loop_t *loop;
-    struct sedge_mqtt_options o; /* texts owned */
-    uv_timer_t tick;             /* each second while connected */
-    uv_timer_t kick;             /* things to do from the loop */
-    uv_timer_t retry;            /* next attempt */
+    struct sedge_mqtt_options o;     /* texts owned */
+    struct sedge_mqtt_options *next; /* to be in force soon, likewise; NULL: none */
+    uv_timer_t tick;                 /* each second while connected */
+    uv_timer_t kick;                 /* things to do from the loop */
+    uv_timer_t retry;                /* next attempt */
     uv_work_t work;
     uv_poll_t *poll; /* heap: freed in its close callback */
     struct sedge_link *link;

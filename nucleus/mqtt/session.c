@@ -10,7 +10,8 @@
 #include "internal.h"
 #include "proxy.h"
 
-#define TICK_MS 1000
+#define TICK_MS  1000
+#define AGAIN_MS 1000 /* from the end of a connection to the next with other options */
 
 void sedge_mqtt_options_default(struct sedge_mqtt_options *o)
 {
@@ -269,6 +270,7 @@ static void connect_done_cb(uv_work_t *w, int status)
         sedge_mqtt_kick(m, 0);
         return;
     }
+    if (m->next) sedge_mqtt_kick(m, 0);
     if (m->link->connected)
         came_up(m);
     else
@@ -303,6 +305,34 @@ static void free_text(const char *owned)
     free(sedge_link_unconst(owned)); /* our copies: const only for the caller of new */
 }
 
+static void copy_options(struct sedge_mqtt_options *to, const struct sedge_mqtt_options *from, const char *client_id)
+{
+    *to = *from;
+    to->host = sedge_xstrdup(from->host);
+    to->client_id = sedge_xstrdup(client_id);
+    to->ca = sedge_xstrdup(from->ca);
+    to->cert = sedge_xstrdup(from->cert);
+    to->key = sedge_xstrdup(from->key);
+    to->proxy = sedge_xstrdup(from->proxy);
+}
+
+static void release_options(struct sedge_mqtt_options *o)
+{
+    free_text(o->host);
+    free_text(o->client_id);
+    free_text(o->ca);
+    free_text(o->cert);
+    free_text(o->key);
+    if (o->proxy) sedge_wipe_text(o->proxy, strlen(o->proxy));
+    free_text(o->proxy);
+}
+
+static void free_next(struct sedge_mqtt *m)
+{
+    if (m->next) release_options(m->next);
+    free(sedge_steal(&m->next));
+}
+
 static void handle_gone(struct sedge_mqtt *m)
 {
     void (*closed)(void *user) = m->closed;
@@ -314,13 +344,8 @@ static void handle_gone(struct sedge_mqtt *m)
         m->listeners = l->next;
         free(l);
     }
-    free_text(m->o.host);
-    free_text(m->o.client_id);
-    free_text(m->o.ca);
-    free_text(m->o.cert);
-    free_text(m->o.key);
-    if (m->o.proxy) sedge_wipe_text(m->o.proxy, strlen(m->o.proxy));
-    free_text(m->o.proxy);
+    release_options(&m->o);
+    free_next(m);
     free(m);
     (void)mosquitto_lib_cleanup();
     if (closed) closed(user);
@@ -357,6 +382,37 @@ static void end(struct sedge_mqtt *m)
     close_handles(m);
 }
 
+/* In order: the broker sees no lost connection. */
+static void hang_up(struct sedge_mqtt *m)
+{
+    struct sedge_err why = SEDGE_ERR_INIT;
+    bool told = m->connected;
+
+    if (!m->link) return;
+    if (m->connected && !m->link->gone) (void)mosquitto_disconnect_v5(m->link->mosq, 0, NULL); /* it is going */
+    close_poll(m);
+    (void)uv_timer_stop(&m->tick);
+    m->connected = false;
+    sedge_link_free(sedge_steal(&m->link));
+    (void)sedge_err_set(&why, SEDGE_E_UNAVAILABLE, "the configuration of the connection has changed");
+    sedge_pub_fail_all(m, SEDGE_E_UNAVAILABLE, why.msg);
+    if (told) tell(m, SEDGE_MQTT_DISCONNECTED, false, &why);
+}
+
+static void use_next(struct sedge_mqtt *m)
+{
+    struct sedge_mqtt_options *next = sedge_steal(&m->next);
+
+    hang_up(m);
+    release_options(&m->o);
+    m->o = *next;
+    free(next);
+    m->failures = 0;
+    m->want_v311 = false;
+    sedge_log(SEDGE_INFO, "mqtt", "options-changed", "%s port %d", m->o.host, m->o.port);
+    if (m->started) (void)uv_timer_start(&m->retry, retry_cb, AGAIN_MS, 0);
+}
+
 static void kick_cb(uv_timer_t *t)
 {
     struct sedge_mqtt *m = t->data;
@@ -365,6 +421,7 @@ static void kick_cb(uv_timer_t *t)
         end(m);
         return;
     }
+    if (m->next && !m->busy) use_next(m);
     if (m->link && m->connected && m->link->gone) {
         process(m, MOSQ_ERR_CONN_LOST);
         return;
@@ -413,6 +470,31 @@ static int check_options(const struct sedge_mqtt_options *o, struct sedge_err *e
     return 0;
 }
 
+static bool is_same(const struct sedge_mqtt_options *a, const struct sedge_mqtt_options *b)
+{
+    return sedge_str_eq(a->host, b->host) && sedge_str_eq(a->ca, b->ca) && sedge_str_eq(a->cert, b->cert) &&
+           sedge_str_eq(a->key, b->key) && sedge_str_eq(a->proxy, b->proxy) && a->port == b->port &&
+           a->v311_only == b->v311_only && a->keep_alive_s == b->keep_alive_s &&
+           a->ping_timeout_ms == b->ping_timeout_ms && a->connect_timeout_ms == b->connect_timeout_ms &&
+           a->operation_timeout_ms == b->operation_timeout_ms && a->reconnect_min_ms == b->reconnect_min_ms &&
+           a->reconnect_max_ms == b->reconnect_max_ms && a->stable_ms == b->stable_ms &&
+           a->resubscribe_ms == b->resubscribe_ms && a->session_expiry_s == b->session_expiry_s &&
+           a->receive_max == b->receive_max && a->publishes_per_s == b->publishes_per_s &&
+           a->bytes_per_s == b->bytes_per_s;
+}
+
+int sedge_mqtt_set_options(struct sedge_mqtt *m, const struct sedge_mqtt_options *o, struct sedge_err *err)
+{
+    if (check_options(o, err) != 0) return -1;
+    free_next(m);
+    if (m->closing || is_same(&m->o, o)) return 0;
+    m->next = SEDGE_NEW(struct sedge_mqtt_options);
+    copy_options(m->next, o, m->o.client_id);
+    if (m->busy) atomic_store(&m->link->cancel, true);
+    sedge_mqtt_kick(m, 0);
+    return 0;
+}
+
 struct sedge_mqtt *sedge_mqtt_new(uv_loop_t *loop, const struct sedge_mqtt_options *o, struct sedge_err *err)
 {
     struct sedge_mqtt *m;
@@ -424,13 +506,7 @@ struct sedge_mqtt *sedge_mqtt_new(uv_loop_t *loop, const struct sedge_mqtt_optio
     }
     m = SEDGE_NEW(struct sedge_mqtt);
     m->loop = loop;
-    m->o = *o;
-    m->o.host = sedge_xstrdup(o->host);
-    m->o.client_id = sedge_xstrdup(o->client_id);
-    m->o.ca = sedge_xstrdup(o->ca);
-    m->o.cert = sedge_xstrdup(o->cert);
-    m->o.key = sedge_xstrdup(o->key);
-    m->o.proxy = sedge_xstrdup(o->proxy);
+    copy_options(&m->o, o, o->client_id);
     m->was_v5 = !o->v311_only;
     (void)uv_timer_init(loop, &m->tick);
     (void)uv_timer_init(loop, &m->kick);

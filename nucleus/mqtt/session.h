@@ -110,6 +110,9 @@ void sedge_mqtt_start(struct sedge_mqtt *m);
 void sedge_mqtt_close(struct sedge_mqtt *m, void (*closed)(void *user), void *user);
 bool sedge_mqtt_connected(const struct sedge_mqtt *m);
 bool sedge_mqtt_is_v5(const struct sedge_mqtt *m); /* of the present or last connection; true before the first */
+/* Connects anew with these options, a moment after the old connection has ended; the same ones change nothing. The
+ * client id stays. -1: they are not possible (as for new), and the old ones stay. */
+int sedge_mqtt_set_options(struct sedge_mqtt *m, const struct sedge_mqtt_options *o, struct sedge_err *err);
 /* Tries at once instead of waiting for the back-off (the network came up). */
 void sedge_mqtt_reconnect_now(struct sedge_mqtt *m);
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "spool_parts.h"
@@ -77,6 +78,24 @@ int sedge_spool_publish(struct sedge_spool *s, const char *component, const stru
 
 /* --- making and closing ------------------------------------------------------------------------------------------ */
 
+static void take_options(struct sedge_spool *s, const struct sedge_spool_options *o)
+{
+    s->o = *o;
+    if (s->o.max_inflight < 1) s->o.max_inflight = 1;
+    if (s->o.max_inflight > SEDGE_MQTT_INFLIGHT_MAX) s->o.max_inflight = SEDGE_MQTT_INFLIGHT_MAX;
+    if (s->o.max_bytes == 0) s->o.max_bytes = s->writer ? DISK_BYTES : MEMORY_BYTES;
+}
+
+void sedge_spool_set_options(struct sedge_spool *s, const struct sedge_spool_options *o)
+{
+    int64_t now = sedge_mono_ms();
+
+    take_options(s, o);
+    sedge_bucket_init(&s->replay_messages, s->o.replay_messages_per_s, now);
+    sedge_bucket_init(&s->replay_bytes, s->o.replay_bytes_per_s, now);
+    sedge_spool_arm(s, 0);
+}
+
 struct sedge_spool *sedge_spool_new(uv_loop_t *loop, struct sedge_mqtt *mqtt, const struct sedge_spool_options *o,
                                     struct sedge_err *err)
 {
@@ -92,10 +111,8 @@ struct sedge_spool *sedge_spool_new(uv_loop_t *loop, struct sedge_mqtt *mqtt, co
     s->o = *o;
     s->path = sedge_xstrdup(o->path);
     s->next_id = 1;
-    if (s->o.max_inflight < 1) s->o.max_inflight = 1;
-    if (s->o.max_inflight > SEDGE_MQTT_INFLIGHT_MAX) s->o.max_inflight = SEDGE_MQTT_INFLIGHT_MAX;
     if (s->path) sedge_spool_open_storage(s);
-    if (s->o.max_bytes == 0) s->o.max_bytes = s->writer ? DISK_BYTES : MEMORY_BYTES;
+    take_options(s, o);
     sedge_spool_sender_start(s);
     return s;
 }

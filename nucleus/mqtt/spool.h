@@ -73,6 +73,10 @@ struct sedge_spool *sedge_spool_new(uv_loop_t *loop, struct sedge_mqtt *mqtt, co
 int sedge_spool_publish(struct sedge_spool *s, const char *component, const struct sedge_mqtt_message *msg,
                         struct sedge_err *err);
 
+/* Other bounds and rates for what comes; the path and so the storage stay. What is held beyond a smaller bound is sent.
+ */
+void sedge_spool_set_options(struct sedge_spool *s, const struct sedge_spool_options *o);
+
 struct sedge_spool_stats {
     int64_t messages, bytes;              /* waiting or unacknowledged now */
     int64_t accepted, delivered, dropped; /* since start */

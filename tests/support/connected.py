@@ -50,7 +50,8 @@ class ConnectedDevice:
         return self
 
     def listen(self):
-        self.client = MqttClient(self.broker.service_port, "listener", user=SERVICE_USER, password=self.broker.password)
+        self.client = MqttClient(self.broker.service_port, "listener", user=SERVICE_USER, password=self.broker.password,
+                                 clean=False)
         self.client.__enter__()
         self.client.subscribe(TOPICS)
 

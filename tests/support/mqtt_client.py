@@ -30,8 +30,10 @@ def _length(n):
 class MqttClient:
     """with MqttClient(port, client_id, ca=..., cert=..., key=...) as c: c.subscribe([...]); c.publish(t, p); c.wait(t)"""
 
-    def __init__(self, port, client_id, host="127.0.0.1", ca=None, cert=None, key=None, user=None, password=None):
-        self.client_id, self.user, self.password = client_id, user, password
+    def __init__(self, port, client_id, host="127.0.0.1", ca=None, cert=None, key=None, user=None, password=None,
+                 clean=True):
+        """clean: the broker forgets the subscriptions at the end; otherwise it keeps them, and messages meanwhile."""
+        self.client_id, self.user, self.password, self.clean = client_id, user, password, clean
         self.messages, self.acks, self.last_id = queue.Queue(), queue.Queue(), 0
         self.seen = []  # everything that arrived, (topic, payload bytes)
         sock = socket.create_connection((host, port), 10)
@@ -43,7 +45,7 @@ class MqttClient:
         self.sock, self.buffer, self.lock, self.closing = sock, b"", threading.Lock(), False
 
     def __enter__(self):
-        flags = 2 | (0xC0 if self.user else 0)
+        flags = (2 if self.clean else 0) | (0xC0 if self.user else 0)
         body = _text("MQTT") + bytes([4, flags]) + struct.pack(">H", 0) + _text(self.client_id)
         if self.user:
             body += _text(self.user) + _text(self.password)

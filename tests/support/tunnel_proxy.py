@@ -15,6 +15,7 @@ class TunnelProxy:
     def __init__(self, kind, user=None, tls=None):
         """tls: (certificate, key) of an https proxy."""
         self.kind, self.user, self.refuse, self.targets, self.open = kind, user, None, [], []
+        self.ports = {}  # other ports to connect to than those asked for
         self.context = None
         if tls:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -57,7 +58,7 @@ class TunnelProxy:
                 return
             self.targets.append(target)
             host, _, port = target.rpartition(":")
-            server = socket.create_connection((host, int(port)))
+            server = socket.create_connection((host, self.ports.get(int(port), int(port))))
             self.open += [client, server]
             client.sendall(b"\5\0\0\1\0\0\0\0\0\0" if self.kind == "socks5" else b"HTTP/1.1 200 Connection established\r\nX: y\r\n\r\n")
             threading.Thread(target=self._copy, args=(server, client), daemon=True).start()

@@ -122,6 +122,24 @@ static void getters_give_the_default_for_what_is_absent_or_wrong(void **st)
     sedge_config_close(cfg, NULL, NULL);
 }
 
+static void a_section_is_given_in_the_spelling_and_types_of_the_table(void **st)
+{
+    struct sedge_config *cfg = sedge_config_new(NULL);
+    sedge_auto_put struct json_object *o = json(
+        "{\"services\":{\"aws.greengrass.Nucleus\":{\"configuration\":{\"MQTT\":{\"PORT\":\"443\",\"receiveMaximum\":0,"
+        "\"version\":\"mqtt9\",\"x\":1,\"spooler\":{\"KeepQos0WhenOffline\":\"yes\",\"maxSizeInBytes\":\"5000\"}}}}}}");
+    sedge_auto_put struct json_object *none = sedge_nucleus_param_values(cfg, "mqtt");
+    sedge_auto_put struct json_object *got = NULL;
+
+    (void)st;
+    assert_string_equal(sedge_json_text(none), "{}");
+    assert_int_equal(sedge_config_merge(cfg, SEDGE_PATH_ROOT, o, 1, NULL), 0);
+    got = sedge_nucleus_param_values(cfg, "mqtt");
+    assert_string_equal(sedge_json_text(got),
+                        "{\"port\":443,\"spooler\":{\"maxSizeInBytes\":5000,\"keepQos0WhenOffline\":true}}");
+    sedge_config_close(cfg, NULL, NULL);
+}
+
 static void the_strongest_reaction_to_a_change_is_found(void **st)
 {
     static const struct {
@@ -141,7 +159,9 @@ static void the_strongest_reaction_to_a_change_is_found(void **st)
          "runWithDefault.posixUser"},
         {"{}", "{\"logging\":{\"level\":\"WARN\"}}", SEDGE_P_LIVE, "logging.level"},
         {"{}", "{\"logging\":{\"level\":\"WARN\"},\"mqtt\":{\"port\":5}}", SEDGE_P_RECONNECT, "mqtt.port"},
-        {"{\"mqtt\":{\"version\":\"mqtt3\"}}", "{\"iotDataEndpoint\":\"h\"}", SEDGE_P_RESTART, "mqtt.version"},
+        {"{\"mqtt\":{\"version\":\"mqtt3\"}}", "{\"iotDataEndpoint\":\"h\"}", SEDGE_P_RESTART, "iotDataEndpoint"},
+        {"{\"iotDataEndpoint\":\"g\"}", "{\"iotDataEndpoint\":\"h\"}", SEDGE_P_RECONNECT, "iotDataEndpoint"},
+        {"{\"iotDataEndpoint\":\"g\"}", "{}", SEDGE_P_RESTART, "iotDataEndpoint"},
         {"{}", "{\"networkProxy\":{\"proxy\":{\"url\":\"http://p\"}}}", SEDGE_P_RESTART, "networkProxy.proxy.url"},
     };
 
@@ -189,6 +209,7 @@ int main(void)
         cmocka_unit_test(a_bad_value_is_named_with_what_was_expected),
         cmocka_unit_test(a_section_is_checked_strictly),
         cmocka_unit_test(getters_give_the_default_for_what_is_absent_or_wrong),
+        cmocka_unit_test(a_section_is_given_in_the_spelling_and_types_of_the_table),
         cmocka_unit_test(the_strongest_reaction_to_a_change_is_found),
         cmocka_unit_test(every_row_of_the_table_holds_together),
     };
