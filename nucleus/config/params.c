@@ -51,8 +51,8 @@
 static const struct sedge_param params[] = {
     TEXT("awsRegion", "", NEXT_USE, "region; free text"),
     TEXT("iotDataEndpoint", "", RECONNECT, "host of the MQTT broker"),
-    TEXT("iotCredEndpoint", "", IGNORED, "belongs to the token exchange service of AWS"),
-    TEXT("iotRoleAlias", "", IGNORED, "belongs to the token exchange service of AWS"),
+    TEXT("iotCredEndpoint", "", LIVE, "host of the credentials provider, for the token exchange service"),
+    TEXT("iotRoleAlias", "", LIVE, "role alias that components get credentials for"),
     TEXT("greengrassDataPlaneEndpoint", "", NEXT_USE,
          "host or https URL of the data plane, or iotdata; empty: AWS' or none"),
     INT("greengrassDataPlanePort", "8443", 1, 65535, NEXT_USE, "its port, when the endpoint names none"),

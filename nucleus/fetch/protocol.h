@@ -23,6 +23,7 @@
  * requests are not signed. `caFile`: trusted besides the system's folder of authorities; default: the system's.
  * `dataPlane`: where "api" and "presign" go, with this certificate and key (read before `user` is become), verified
  * with its caFile alone. `alpn`: the protocol that is offered in the TLS handshake, for servers that want one.
+ * `thingHeader`: a thing name for the header x-amzn-iot-thingname, which the credentials provider of AWS reads.
  *
  * Requests; "id" is a number or text that comes back in every event of this request:
  *   {"op":"list","id":1,"bucket":"b","prefix":"manifests/x/","delimiter":"/"}

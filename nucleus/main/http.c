@@ -168,6 +168,41 @@ static void change_with(struct sedge_nucleus *n, struct sedge_fetch_options *o)
     sedge_fetcher_set(n->fetcher, o);
 }
 
+/* The endpoint is the host; a port in it is for tests and private networks. New reference. */
+static struct json_object *provider(struct sedge_nucleus *n)
+{
+    const char *host = sedge_settings_text(n, "iotCredEndpoint");
+    sedge_auto_free char *url =
+        strncasecmp(host, "https://", 8) == 0 ? sedge_xstrdup(host) : sedge_xasprintf("https://%s", host);
+    struct json_object *o = json_object_new_object();
+
+    sedge_json_add_str(o, "url", url);
+    sedge_json_add_str(o, "thingHeader", sedge_config_str(n->config, SEDGE_PATH("system", "thingName"), ""));
+    add_file(n, o, "certFile", "certificateFilePath");
+    add_file(n, o, "keyFile", "privateKeyPath");
+    add_file(n, o, "caFile", "rootCaPath");
+    return o;
+}
+
+static void provide_with(struct sedge_nucleus *n, struct sedge_fetch_options *o)
+{
+    sedge_auto_put struct json_object *own = provider(n);
+    sedge_auto_free char *helper = sedge_xasprintf("%s/sedge-fetch", n->program_dir);
+
+    o->plane = own;
+    o->store = NULL;
+    o->helper = helper;
+    if (n->provider)
+        sedge_fetcher_set(n->provider, o);
+    else
+        n->provider = sedge_fetcher_new(&n->loop, o);
+}
+
+void sedge_http_set_provider(struct sedge_nucleus *n)
+{
+    with_options(n, provide_with);
+}
+
 void sedge_http_open(struct sedge_nucleus *n)
 {
     with_options(n, open_with);

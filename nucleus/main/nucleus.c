@@ -278,6 +278,7 @@ static void changed_cb(const struct sedge_config_event *event, void *user)
     if (!*key || strcasecmp(key, "telemetry") == 0) sedge_nucleus_configure_telemetry(n);
     if (strcasecmp(key, "fleetStatus") == 0) sedge_cloud_set_cadence(n);
     if (sedge_http_is_setting(key)) sedge_http_changed(n);
+    if (strcasecmp(key, "iotCredEndpoint") == 0 || strcasecmp(key, "iotRoleAlias") == 0) sedge_nucleus_configure_tes(n);
     if (strcasecmp(key, "runWithDefault") == 0 && event->path.n > 4 &&
         strcasecmp(event->path.v[4], "systemResourceLimits") == 0) {
         sedge_supervisor_set_default_limits(n->supervisor, sedge_settings_default_limits(n));
@@ -400,6 +401,7 @@ int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *opt
     link_cli(n);
     write_effective(n);
     n->watch = sedge_config_watch(n->config, SEDGE_PATH("services", SEDGE_NUCLEUS, "configuration"), changed_cb, n);
+    sedge_nucleus_configure_tes(n);
     sedge_deployer_boot(n->deployer);
     sedge_cloud_start(n);
     sedge_nucleus_start_telemetry(n);
@@ -444,6 +446,7 @@ static void mqtt_users_closed_cb(void *arg)
 static void step_cloud(struct sedge_nucleus *n)
 {
     n->open = 3;
+    if (sedge_nucleus_close_tes(n, mqtt_users_closed_cb)) n->open++;
     sedge_telemetry_close(n->telemetry, mqtt_users_closed_cb, n);
     if (n->mqtt) {
         n->open += 3;

@@ -30,6 +30,7 @@
 #include "shadow/shadows.h"
 #include "secret/secret.h"
 #include "store/store.h"
+#include "tes/tes.h"
 #include "supervisor/supervisor.h"
 
 #define SEDGE_STATE_SCHEMA_VERSION 1
@@ -51,6 +52,9 @@ struct sedge_nucleus {
     struct sedge_store *store;
     struct sedge_supervisor *supervisor;
     struct sedge_fetcher *fetcher;
+    struct sedge_fetcher *provider; /* of credentials; NULL: not configured */
+    struct sedge_tes *tes;          /* likewise */
+    void (*tes_closed)(void *user);
     struct sedge_deployer *deployer;
     struct sedge_mqtt *mqtt; /* NULL: not configured for a cloud */
     struct sedge_spool *spool;
@@ -101,6 +105,14 @@ struct sedge_limits sedge_settings_default_limits(struct sedge_nucleus *n);
 void sedge_http_open(struct sedge_nucleus *n);
 bool sedge_http_is_setting(const char *key);
 void sedge_http_changed(struct sedge_nucleus *n);
+
+/* The client of the credentials provider, made or changed as iotCredEndpoint and system now say. */
+void sedge_http_set_provider(struct sedge_nucleus *n);
+
+/* tes.c: before components are started, and when iotCredEndpoint or iotRoleAlias have changed; at the end: false when
+ * there is nothing to close. */
+void sedge_nucleus_configure_tes(struct sedge_nucleus *n);
+bool sedge_nucleus_close_tes(struct sedge_nucleus *n, void (*closed)(void *user));
 
 /* shadows.c: open before there is a writer, start before the API, end after the writer is closed. */
 int sedge_nucleus_open_shadows(struct sedge_nucleus *n, struct sedge_err *err);

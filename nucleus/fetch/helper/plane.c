@@ -61,6 +61,7 @@ void sedge_plane_release(struct sedge_plane *p)
     free(p->key_file);
     free(p->ca_file);
     free(p->alpn);
+    free(p->thing);
     sedge_buf_release(&p->cert);
     sedge_buf_wipe(&p->key);
     *p = (struct sedge_plane){.url = NULL};

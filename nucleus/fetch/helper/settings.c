@@ -55,7 +55,7 @@ static const struct sedge_jfield store_fields[] = {
     }
 static const struct sedge_jfield plane_fields[] = {
     F("url", 2048, url),        F("certFile", 4096, cert_file), F("keyFile", 4096, key_file),
-    F("caFile", 4096, ca_file), F("alpn", 255, alpn),
+    F("caFile", 4096, ca_file), F("alpn", 255, alpn),           F("thingHeader", 128, thing),
 };
 #undef F
 

@@ -14,7 +14,7 @@
 /* The HTTPS data plane; url NULL: there is none. */
 struct sedge_plane {
     char *url; /* https://host[:port], no slash at the end */
-    char *cert_file, *key_file, *ca_file, *alpn;
+    char *cert_file, *key_file, *ca_file, *alpn, *thing;
     struct sedge_buf cert, key; /* PEM */
     struct sedge_err why;       /* it cannot be asked: the reason; the rest works all the same */
 };

@@ -61,6 +61,7 @@ int sedge_transfer_set_plane(struct sedge_job *job)
     curl_easy_setopt(job->easy, CURLOPT_PROTOCOLS_STR, "https");
     set_identity(job->easy, p);
     sedge_transfer_add_header(job, "Accept", "application/json");
+    if (p->thing) sedge_transfer_add_header(job, "x-amzn-iot-thingname", p->thing);
     if (!post) return 0;
     sedge_transfer_add_header(job, "Content-Type", "application/json");
     curl_easy_setopt(job->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(job->req.text));
