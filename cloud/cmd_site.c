@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "broker_config.h"
 #include "commands.h"
+#include "roles.h"
 #include "serve.h"
 #include "server_cert.h"
 #include "store.h"
@@ -87,7 +88,7 @@ static int make_certificates(struct sedge_run *r, struct sedge_cloud_settings *s
         return sedge_err_wrap(err, "--data-plane-host");
     if (s->api_port && sedge_run_has(r, "api-host") && sedge_server_cert_make(r->state, "api", s->api_host, err) != 0)
         return sedge_err_wrap(err, "--api-host");
-    return 0;
+    return s->api_port ? sedge_roles_make_token(r->state, err) : 0;
 }
 
 static void print_planes(const struct sedge_run *r, const struct sedge_cloud_settings *s)

@@ -42,7 +42,7 @@ struct sedge_http;
 /* Who asks. Filled by identify. */
 struct sedge_http_peer {
     char who[SEDGE_CLOUD_GROUP_MAX + 1]; /* thing, user or token, for logs and the audit */
-    int role;                            /* the listener's own meaning */
+    unsigned role;                       /* bits; the listener's own meaning */
     int64_t id;                          /* of a thing */
     struct sedge_strv groups;            /* that the role is for; empty: all */
 };
@@ -71,7 +71,7 @@ typedef void (*sedge_http_handler)(void *user, const struct sedge_http_request *
 struct sedge_http_route {
     const char *method, *pattern; /* http_target.h */
     const char *operation;        /* for metrics and logs */
-    int role;                     /* least role of the peer */
+    unsigned role;                /* bits that the peer must have */
     sedge_http_handler handle;
 };
 

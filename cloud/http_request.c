@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actor.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -140,7 +141,7 @@ static int admit(struct sedge_http *h, struct MHD_Connection *mc, struct request
     sedge_http_prove(h, mc, connection_of(mc), &proof);
     rc = h->o.identify(h->o.user, c, &proof, &r->rq.peer, &err);
     sedge_http_context_give(h, c);
-    if (rc == 0 && r->route && r->rq.peer.role < r->route->role)
+    if (rc == 0 && r->route && (r->route->role & ~r->rq.peer.role))
         rc = sedge_err_set(&err, SEDGE_E_DENIED, "%s may not do this (%s)", r->rq.peer.who, r->route->operation);
     if (rc != 0) refuse(re, &proof, &err);
     return rc;
@@ -191,7 +192,9 @@ static enum MHD_Result finish(struct sedge_http *h, struct MHD_Connection *mc, s
     r->rq.body = r->body.data;
     r->rq.nbody = r->body.len;
     r->rq.cloud = sedge_http_context_take(h);
+    sedge_actor_set(r->rq.peer.who);
     r->route->handle(h->o.user, &r->rq, &re);
+    sedge_actor_set(NULL);
     sedge_http_context_give(h, r->rq.cloud);
     return answer(h, mc, r, &re);
 }

@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include "actor.h"
 #include "base/buf.h"
 #include "query.h"
 
@@ -14,7 +15,10 @@ int sedge_audit(struct sedge_db *db, int64_t now_ms, const char *what, const cha
     struct passwd *pw = getpwuid(getuid());
 
     return sedge_q_run(db, err, "INSERT INTO audit(at,who,what,ref,body) VALUES(?1,?2,?3,?4,?5)", "itttt", now_ms,
-                       pw ? pw->pw_name : NULL, what, ref, body);
+                       sedge_actor() ? sedge_actor()
+                       : pw          ? pw->pw_name
+                                     : NULL,
+                       what, ref, body);
 }
 
 /* "there are: a, b, c" from a query with one text column. */

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "api.h"
 #include "data_plane.h"
 #include "exec.h"
 #include "metrics.h"
@@ -36,6 +37,7 @@ struct serve {
     struct sedge_plane *plane;
     struct sedge_publisher *publisher;
     struct sedge_data_plane *data;
+    struct sedge_api *api;
     struct mosquitto *m;
     int signals, lock;
     bool connected, ever, refused;
@@ -341,6 +343,7 @@ static int turn(struct serve *s)
         expire(s);
         write_seen(s);
         sedge_data_plane_tick(s->data);
+        sedge_api_tick(s->api);
         s->timers_at = now + SEDGE_SERVE_TIMERS_MS;
     }
     return poll(&fd, 1, s->retry_at == INT64_MAX ? 0 : SEDGE_SERVE_TURN_MS) > 0;
@@ -382,7 +385,9 @@ static int set_up(struct serve *s, struct sedge_err *err)
     s->publisher = sedge_publisher_new(s->c->db, s->plane, publish, s);
     s->retry_ms = SEDGE_SERVE_RETRY_MIN_MS;
     s->data = sedge_data_plane_start(s->c->dir, &s->c->set, err);
-    return s->data || !s->c->set.data_port ? 0 : -1;
+    if (!s->data && s->c->set.data_port) return -1;
+    s->api = sedge_api_start(s->c->dir, &s->c->set, err);
+    return s->api ? 0 : -1;
 }
 
 static void tear_down(struct serve *s)
@@ -392,6 +397,7 @@ static void tear_down(struct serve *s)
     if (s->plane) write_seen(s);
     sedge_publisher_free(s->publisher);
     sedge_data_plane_stop(s->data);
+    sedge_api_stop(s->api);
     sedge_plane_free(s->plane);
     drop_all(s);
     free(s->in);

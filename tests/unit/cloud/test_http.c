@@ -35,7 +35,7 @@ static int identify(void *user, struct sedge_cloud *c, const struct sedge_http_p
     if (f->role < 0) return sedge_err_set(err, SEDGE_E_DENIED, "not you");
     if (f->role == 77) return sedge_err_set(err, SEDGE_E_LIMIT, "slowly");
     (void)snprintf(out->who, sizeof(out->who), "%u", (unsigned)proof->uid);
-    out->role = f->role;
+    out->role = (unsigned)f->role;
     return 0;
 }
 
