@@ -8,8 +8,10 @@
 
 #include <string.h>
 
-/* With a version on the device that will do, the answer is not waited for long. */
+/* With a version on the device that will do, the answer is not waited for long. A job pauses by itself, and says so. */
 #define ATTEMPTS_WITH_CANDIDATE 2
+#define ATTEMPTS_OF_JOB         1
+#define ATTEMPTS_LOCAL          0 /* as many as sedge-fetch makes */
 
 /* ---- what was answered so far (worker thread) ---- */
 
@@ -170,6 +172,7 @@ static void refuse(struct question *q, const struct sedge_plane_candidate *c)
         sedge_failure_add(f, c->bad ? "RESOLVE_COMPONENT_CANDIDATES_BAD_RESPONSE"
                                     : "RESOLVE_COMPONENT_CANDIDATES_ACCESS_DENIED");
     }
+    if (c->r.pause_ms > q->run->asked_ms) q->run->asked_ms = c->r.pause_ms;
     sedge_run_note_failure(q->run, c->r.err, c->r.stack, "COMPONENT_PACKAGE_LOADING_ERROR");
 }
 
@@ -226,6 +229,12 @@ static void candidate_cb(const struct sedge_plane_candidate *c, void *user)
     sedge_run_lookup_over(run);
 }
 
+static int attempts(const struct sedge_run *run, const struct sedge_lookup *l)
+{
+    if (l->version) return ATTEMPTS_WITH_CANDIDATE;
+    return run->entry->source == SEDGE_SOURCE_LOCAL ? ATTEMPTS_LOCAL : ATTEMPTS_OF_JOB;
+}
+
 void sedge_run_ask_candidate(struct sedge_run *run, const struct sedge_lookup *l)
 {
     struct question *q = SEDGE_NEW(struct question);
@@ -237,5 +246,5 @@ void sedge_run_ask_candidate(struct sedge_run *run, const struct sedge_lookup *l
     q->candidate = sedge_xstrdup(l->version);
     q->requirements = json_object_get(l->requirements);
     run->waiting++;
-    sedge_plane_resolve(run->d->o.fetcher, &ask, l->version ? ATTEMPTS_WITH_CANDIDATE : 0, candidate_cb, q);
+    sedge_plane_resolve(run->d->o.fetcher, &ask, attempts(run, l), candidate_cb, q);
 }

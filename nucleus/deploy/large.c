@@ -137,6 +137,7 @@ static void described_cb(const struct sedge_plane_document *d, void *user)
     struct sedge_run *run = user;
 
     if (is_over(run)) return;
+    run->asked_ms = d->r.pause_ms;
     if (d->r.err)
         failed(run, d->r.err, d->r.stack, d->r.status);
     else
@@ -161,5 +162,5 @@ void sedge_run_complete_document(struct sedge_run *run)
     }
     sedge_run_phase(run, "PREPARING", NULL);
     run->waiting++;
-    sedge_plane_configuration(run->d->o.fetcher, run->doc.deployment_id, 0, described_cb, run);
+    sedge_plane_configuration(run->d->o.fetcher, run->doc.deployment_id, 1, described_cb, run);
 }

@@ -43,6 +43,7 @@ static void groups_cb(const struct sedge_plane_groups *g, void *user)
     }
     if (g->r.err && is_worth_waiting(run, &g->r)) {
         sedge_run_note_failure(run, g->r.err, g->r.stack, "CLOUD_API_ERROR");
+        run->asked_ms = g->r.pause_ms;
         sedge_run_pause(run, sedge_run_ask_membership);
         return;
     }

@@ -32,13 +32,15 @@ void sedge_run_note_failure(struct sedge_run *run, const struct sedge_err *err, 
 void sedge_run_pause(struct sedge_run *run, void (*again)(struct sedge_run *run))
 {
     struct sedge_config *cfg = run->d->o.config;
+    int64_t least = sedge_nucleus_param_i64(cfg, "httpClient.retryMinMs"), ms;
+    int64_t most = sedge_nucleus_param_i64(cfg, "httpClient.retryMaxMs");
     uint32_t random;
-    int64_t ms;
 
     sedge_random_bytes(&random, sizeof random);
     run->tries++;
-    ms = sedge_patience_ms(run->tries, sedge_nucleus_param_i64(cfg, "httpClient.retryMinMs"),
-                           sedge_nucleus_param_i64(cfg, "httpClient.retryMaxMs"), random);
+    ms = sedge_patience_ms(run->tries, least, most, random);
+    if (run->asked_ms > ms) ms = run->asked_ms < most ? run->asked_ms : most;
+    run->asked_ms = 0;
     sedge_log(SEDGE_WARN, "deploy", "deployment-waits", "id=%s retry in %lld ms: %s", run->entry->id, (long long)ms,
               run->failure.cause ? run->failure.cause : "no answer");
     sedge_run_phase(run, "WAITING", run->failure.cause);

@@ -115,12 +115,13 @@ struct sedge_run {
     uv_work_t work;
     int rc; /* of the work item */
     struct sedge_err err;
-    size_t waiting; /* requests to the data plane or the object store */
-    bool transient; /* one of them failed in a way that may heal */
-    bool permanent; /* one of them failed in another way */
-    bool mismatch;  /* one of them brought what has another digest */
-    int refusals;   /* wrong digests, or refusals of a large document */
-    int64_t tries;  /* in a row that came to nothing: patience.h */
+    size_t waiting;   /* requests to the data plane or the object store */
+    bool transient;   /* one of them failed in a way that may heal */
+    bool permanent;   /* one of them failed in another way */
+    bool mismatch;    /* one of them brought what has another digest */
+    int refusals;     /* wrong digests, or refusals of a large document */
+    int64_t asked_ms; /* pause that the data plane asks for; 0: none */
+    int64_t tries;    /* in a row that came to nothing: patience.h */
     struct sedge_download *downloads;
     size_t ndownloads;
     int64_t bytes_done, bytes_total, bytes_per_s;

@@ -52,7 +52,8 @@ static struct sedge_plane_result result_of(const struct sedge_fetch_result *r)
     return (struct sedge_plane_result){.err = r->err,
                                        .stack = r->stack,
                                        .status = r->err ? sedge_json_i64(r->reply, "status", 0) : 0,
-                                       .message = r->err ? sedge_json_str(r->reply, "answer", "") : ""};
+                                       .message = r->err ? sedge_json_str(r->reply, "answer", "") : "",
+                                       .pause_ms = r->err ? sedge_json_i64(r->reply, "retryAfterMs", 0) : 0};
 }
 
 /* The answer as an object; NULL: *err says that it is none. */

@@ -23,6 +23,7 @@ struct sedge_plane_result {
     struct json_object *stack;   /* failure: Greengrass error codes */
     int64_t status;              /* failure: of HTTP; 0: there was no answer */
     const char *message;         /* failure: what the data plane said, "" */
+    int64_t pause_ms;            /* failure: that it asks for before the next question; 0: none */
 };
 
 struct sedge_plane_groups {

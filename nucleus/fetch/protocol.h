@@ -46,7 +46,7 @@
  *       or with "presign" as above; done: "signedUrl" too.
  *   {"op":"api","id":8,"path":"/greengrass/v2/..."}              GET, or with "text":"{...}" POST, to the data plane
  *       done: "text":"...", "bytes":N; an error that the server answered has "status":404, "errorType":"..." (its
- *       exception), "answer":"..." (its message) as well
+ *       exception), "answer":"..." (its message) as well, and "retryAfterMs":N if it asked for a pause
  *   {"op":"put","id":5,"url":"s3://bucket/key","file":"/path"}   done: "bytes":N, "etag":"...", "sha256":"<hex>"
  *       or "text":"..." in place of "file"; "contentType"; "ifNoneMatch":"*" (CONFLICT if the key is there; where a
  *       store ignores the header the key is looked up first). Also http(s)://. "s3://bucket" alone creates the bucket.

@@ -107,7 +107,7 @@ enum sedge_verdict sedge_transfer_end(struct sedge_job *job, CURLcode rc, int64_
 bool sedge_transfer_is_signed(const struct sedge_job *job);
 int sedge_transfer_set_plane(struct sedge_job *job);
 void sedge_transfer_set_signed(struct sedge_job *job);
-enum sedge_verdict sedge_transfer_end_plane(struct sedge_job *job, const struct sedge_outcome *o);
+enum sedge_verdict sedge_transfer_end_plane(struct sedge_job *job, const struct sedge_outcome *o, int64_t asked_ms);
 enum sedge_verdict sedge_transfer_end_signed(struct sedge_job *job, const struct sedge_outcome *o);
 /* The data plane's answer to `presign` becomes signed_url. */
 int sedge_transfer_take_signed(struct sedge_job *job);

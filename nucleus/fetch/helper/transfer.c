@@ -396,7 +396,7 @@ enum sedge_verdict sedge_transfer_end(struct sedge_job *job, CURLcode rc, int64_
                              job->req.source.text);
         return SEDGE_VERDICT_HEAL;
     }
-    if (job->asking) return sedge_transfer_end_plane(job, &o);
+    if (job->asking) return sedge_transfer_end_plane(job, &o, *asked_ms);
     if (refuse->len > 0) sedge_s3_error_code(refuse->data, refuse->len, o.s3_code, sizeof o.s3_code);
     if (job->req.presign) return sedge_transfer_end_signed(job, &o);
     return sedge_verdict_of(&o, job->settings, &job->req.source, &job->fail);

@@ -76,15 +76,17 @@ void sedge_transfer_set_signed(struct sedge_job *job)
     if (job->req.op == SEDGE_OP_HEAD) curl_easy_setopt(job->easy, CURLOPT_RANGE, "0-0");
 }
 
-static void note_answer(struct sedge_job *job, const struct sedge_outcome *o, const struct sedge_plane_answer *a)
+static void note_answer(struct sedge_job *job, const struct sedge_outcome *o, const struct sedge_plane_answer *a,
+                        int64_t asked_ms)
 {
     if (o->status == 0) return;
     sedge_json_add_i64(job->answer, "status", o->status);
     sedge_json_add_str(job->answer, "errorType", a->exception);
     sedge_json_add_str(job->answer, "answer", a->message);
+    if (asked_ms > 0) sedge_json_add_i64(job->answer, "retryAfterMs", asked_ms);
 }
 
-enum sedge_verdict sedge_transfer_end_plane(struct sedge_job *job, const struct sedge_outcome *o)
+enum sedge_verdict sedge_transfer_end_plane(struct sedge_job *job, const struct sedge_outcome *o, int64_t asked_ms)
 {
     const struct sedge_buf *refuse = &job->in.refuse;
     const struct sedge_plane *p = &job->settings->plane;
@@ -98,7 +100,7 @@ enum sedge_verdict sedge_transfer_end_plane(struct sedge_job *job, const struct 
     v = sedge_verdict_of_plane(o, job->settings, what, refuse->data, refuse->len, &answer, &job->fail);
     if (v == SEDGE_VERDICT_OK) return v;
     if (job->req.op == SEDGE_OP_API)
-        note_answer(job, o, &answer);
+        note_answer(job, o, &answer, asked_ms);
     else if (o->status == 403 || o->status == 401)
         job->fail.stack = "GET_COMPONENT_VERSION_ARTIFACT_ACCESS_DENIED CLOUD_API_ERROR ACCESS_DENIED";
     return v;

@@ -54,13 +54,16 @@ static int tell(struct sedge_fail *fail, const struct sedge_source *src, const s
     return sedge_err_set(&fail->err, code, "%s: %s; %s", src->text, what, hint);
 }
 
-/* The data plane is set up in other places than the object store. */
-static const char *plane_hint(const struct rule *r)
+/* What to check depends on who was not reached. */
+static const char *hint_of(const struct rule *r, const struct sedge_source *src)
 {
-    if (r->hint == cert_hint)
-        return "check system.rootCaPath, the names in the server's certificate, and the clock of this machine";
-    if (r->value == CURLE_SSL_CERTPROBLEM) return r->hint;
-    return "check greengrassDataPlaneEndpoint and greengrassDataPlanePort, that the server runs, and the network";
+    if (r->value == CURLE_SSL_CERTPROBLEM || strstr(r->hint, "proxy")) return r->hint;
+    if (src->scheme == SEDGE_SCHEME_NAME)
+        return "check that this device reaches the store behind the data plane: name server, network, networkProxy";
+    if (src->scheme != SEDGE_SCHEME_PLANE) return r->hint;
+    return r->hint == cert_hint
+               ? "check system.rootCaPath, the names in the server's certificate, and the clock of this machine"
+               : "check greengrassDataPlaneEndpoint and greengrassDataPlanePort, that the server runs, and the network";
 }
 
 static enum sedge_verdict of_curl(const struct sedge_outcome *o, const struct sedge_settings *s,
@@ -74,8 +77,9 @@ static enum sedge_verdict of_curl(const struct sedge_outcome *o, const struct se
 
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(curl_rules); i++)
         if (curl_rules[i].value == o->curl) r = curl_rules[i];
+    if (strstr(what, "CONNECT tunnel failed")) r.hint = "the proxy refuses; check networkProxy";
     text = sedge_xasprintf("%s%s", o->curl == CURLE_COULDNT_CONNECT ? "cannot connect: " : "", what);
-    (void)tell(fail, src, s, r.code, r.stack, text, src->scheme == SEDGE_SCHEME_PLANE ? plane_hint(&r) : r.hint);
+    (void)tell(fail, src, s, r.code, r.stack, text, hint_of(&r, src));
     return r.verdict;
 }
 
