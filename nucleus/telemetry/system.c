@@ -1,7 +1,9 @@
 #include "system.h"
 
-#include <inttypes.h>
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -12,18 +14,30 @@
 #define TEXT_MAX 65536 /* /proc/stat grows with the interrupts of the machine */
 #define OS_FILE  "/etc/os-release"
 
+/* Digits behind spaces; *p is behind them then. */
+static bool take_number(const char **p, uint64_t *out)
+{
+    char *end;
+
+    *p += strspn(*p, " \t");
+    if (!isdigit((unsigned char)**p)) return false;
+    *out = strtoull(*p, &end, 10); /* numbers of the kernel fit */
+    *p = end;
+    return true;
+}
+
 /* cpu user nice system idle iowait irq softirq steal guest guest_nice: the guests are in user and nice already. */
 int sedge_system_cpu_time(const char *proc_stat, struct sedge_cpu_time *out)
 {
     uint64_t v[8] = {0};
     uint64_t total = 0;
-    int n = sscanf(proc_stat,
-                   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
-                   &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]);
+    size_t n = 0;
 
+    if (strncmp(proc_stat, "cpu ", 4) != 0) return -1;
+    proc_stat += 4;
+    while (n < SEDGE_ARRAY_LEN(v) && take_number(&proc_stat, &v[n]))
+        total += v[n++];
     if (n < 4) return -1;
-    for (size_t i = 0; i < SEDGE_ARRAY_LEN(v); i++)
-        total += v[i];
     *out = (struct sedge_cpu_time){.busy = total - v[3] - v[4], .total = total};
     return 0;
 }
@@ -40,7 +54,7 @@ int sedge_system_files(const char *file_nr, double *out)
 {
     uint64_t used = 0;
 
-    if (sscanf(file_nr, "%" SCNu64, &used) != 1) return -1;
+    if (!take_number(&file_nr, &used)) return -1;
     *out = (double)used;
     return 0;
 }
@@ -49,7 +63,9 @@ static int kilobytes(const char *meminfo, const char *key, uint64_t *out)
 {
     const char *at = strstr(meminfo, key);
 
-    return at && sscanf(at + strlen(key), "%" SCNu64, out) == 1 ? 0 : -1;
+    if (!at) return -1;
+    at += strlen(key);
+    return take_number(&at, out) ? 0 : -1;
 }
 
 int sedge_system_memory_mb(const char *meminfo, double *out)

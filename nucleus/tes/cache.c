@@ -35,13 +35,12 @@ static int64_t time_of(const char *iso)
     return (int64_t)timegm(&tm) * 1000;
 }
 
-static bool add(struct json_object *to, const char *key, struct json_object *from, const char *name)
-{
-    const char *text = sedge_json_str(from, name, "");
-
-    sedge_json_add_str(to, key, text);
-    return *text != '\0';
-}
+static const struct {
+    const char *ours, *theirs;
+} members[] = {{"AccessKeyId", "accessKeyId"},
+               {"SecretAccessKey", "secretAccessKey"},
+               {"Token", "sessionToken"},
+               {"Expiration", "expiration"}};
 
 void sedge_tes_cache_credentials(struct sedge_tes_cache *c, const char *text, int64_t now)
 {
@@ -49,9 +48,13 @@ void sedge_tes_cache_credentials(struct sedge_tes_cache *c, const char *text, in
     struct json_object *from = sedge_json_obj(reply, "credentials");
     struct json_object *to = json_object_new_object();
     int64_t expires = time_of(sedge_json_str(from, "expiration", ""));
-    bool whole = add(to, "AccessKeyId", from, "accessKeyId") & add(to, "SecretAccessKey", from, "secretAccessKey") &
-                 add(to, "Token", from, "sessionToken") & add(to, "Expiration", from, "expiration");
+    bool whole = true;
 
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(members); i++) {
+        const char *value = sedge_json_str(from, members[i].theirs, "");
+        sedge_json_add_str(to, members[i].ours, value);
+        whole = whole && *value;
+    }
     if (whole && expires > now)
         set(c, 200, sedge_json_text(to), expires - SEDGE_TES_EARLY_MS);
     else
