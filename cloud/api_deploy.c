@@ -134,6 +134,8 @@ static struct json_object *create(const struct sedge_http_request *rq, struct se
                                             .target = doc->target,
                                             .name = doc->name,
                                             .content = doc->content,
+                                            .job = doc->job,
+                                            .rollout = doc->rollout,
                                             .in_progress_minutes = doc->in_progress_minutes,
                                             .token = doc->client_token,
                                             .request = rq->body,

@@ -106,6 +106,10 @@ static void print_show(struct json_object *o, bool devices, bool errors)
     json_object_object_foreach (counters, state, n) {
         printf(", %s %s", sedge_json_text(n), state);
     }
+    if (sedge_json_has(o, "waves"))
+        printf("\nWave:        %lld of %lld", (long long)sedge_json_i64(o, "wave", 0),
+               (long long)sedge_json_i64(o, "waves", 0));
+    if (sedge_json_has(o, "reason")) printf("\nReason:      %s", sedge_json_str(o, "reason", ""));
     puts("\nComponents:");
     json_object_object_foreach (components, name, c) {
         struct json_object *update = sedge_json_obj(c, "configurationUpdate");
@@ -128,21 +132,31 @@ static int wait_for(struct sedge_run *r, int64_t id, struct sedge_err *err)
 
     if (sedge_run_int(r, "timeout", 1, WAIT_MAX_S, &seconds, err) != 0) return -1;
     end = seconds ? sedge_mono_ms() + seconds * 1000 : INT64_MAX;
-    while (open && sedge_mono_ms() < end) {
+    while (open && state != SEDGE_DEP_PAUSED && sedge_mono_ms() < end) {
         if (sedge_deploy_progress(&r->cloud, id, &open, &failed, &state, err) != 0) return -1;
-        if (open) (void)usleep(WAIT_POLL_US);
+        if (open && state != SEDGE_DEP_PAUSED) (void)usleep(WAIT_POLL_US);
     }
-    r->exit_code = open || failed || state == SEDGE_DEP_CANCELED || state == SEDGE_DEP_INACTIVE ? SEDGE_EXIT_FAILED : 0;
+    r->exit_code = open || failed || state != SEDGE_DEP_ACTIVE ? SEDGE_EXIT_FAILED : 0;
     o = sedge_deploy_show(&r->cloud, id, true, err);
     if (!o) return -1;
     if (r->json)
         sedge_print_json(o);
     else {
         print_show(o, true, failed > 0);
-        if (open)
+        if (state == SEDGE_DEP_PAUSED)
+            printf("\nPaused: %s\nGo on with: sedge-cloud deploy resume %s\n", sedge_json_str(o, "reason", "?"),
+                   sedge_json_str(o, "deploymentId", ""));
+        else if (open)
             printf("\nGave up waiting after %lld s; %lld things are not done.\n", (long long)seconds, (long long)open);
     }
     return 0;
+}
+
+/* The revision that the operator has seen: what --expected-revision says, else what there is when we begin. */
+static int seen_revision(struct sedge_run *r, int kind, const char *target, int64_t *out, struct sedge_err *err)
+{
+    if (sedge_run_has(r, "expected-revision")) return sedge_run_int(r, "expected-revision", 0, INT64_MAX, out, err);
+    return sedge_deploy_last_revision(&r->cloud, kind, target, out, err);
 }
 
 static int finish(struct sedge_run *r, const struct sedge_deploy_request *rq, struct sedge_err *err)
@@ -168,6 +182,7 @@ static int create(struct sedge_run *r, struct sedge_buf *text, struct sedge_doc 
 {
     const char *target = sedge_run_opt(r, "target", NULL);
     struct sedge_deploy_request rq;
+    int64_t seen = 0;
 
     if (read_document(r, text, doc, err) != 0) return -1;
     if (target) {
@@ -178,12 +193,17 @@ static int create(struct sedge_run *r, struct sedge_buf *text, struct sedge_doc 
     if (!doc->target)
         return sedge_err_set(err, SEDGE_E_INVALID, "%s names no targetArn; add it, or say --target group:NAME",
                              sedge_run_opt(r, "file", ""));
+    if (seen_revision(r, doc->kind, doc->target, &seen, err) != 0) return -1;
     rq = (struct sedge_deploy_request){
         .kind = doc->kind,
         .target = doc->target,
         .name = sedge_run_opt(r, "name", doc->name),
         .content = doc->content,
+        .job = doc->job,
+        .rollout = doc->rollout,
         .in_progress_minutes = doc->in_progress_minutes,
+        .expects = true,
+        .expected_revision = seen,
         .token = sedge_run_opt(r, "token", doc->client_token),
         .request = text->data,
         .skip_resolve = sedge_run_has(r, "skip-resolve"),
@@ -232,7 +252,10 @@ static int start_from(struct sedge_run *r, struct sedge_doc *doc, struct json_ob
 {
     sedge_auto_buf struct sedge_buf text = SEDGE_BUF_INIT;
 
-    if (sedge_run_has(r, "file")) return read_document(r, &text, doc, err);
+    if (sedge_run_has(r, "file")) {
+        sedge_doc_release(doc); /* the file says everything */
+        return read_document(r, &text, doc, err);
+    }
     doc->content = old ? sedge_json_copy(old) : sedge_doc_empty();
     return 0;
 }
@@ -247,8 +270,8 @@ static int dry_run(struct sedge_run *r, int kind, const char *target, struct jso
     return rc;
 }
 
-static int revise(struct sedge_run *r, const char *target, int kind, struct json_object *old, struct sedge_doc *doc,
-                  struct sedge_err *err)
+static int revise(struct sedge_run *r, const char *target, int kind, int64_t seen, struct json_object *old,
+                  struct sedge_doc *doc, struct sedge_err *err)
 {
     sedge_auto_buf struct sedge_buf diff = SEDGE_BUF_INIT;
     struct sedge_deploy_request rq;
@@ -262,7 +285,11 @@ static int revise(struct sedge_run *r, const char *target, int kind, struct json
         .target = target,
         .name = sedge_run_opt(r, "name", doc->name),
         .content = doc->content,
+        .job = doc->job,
+        .rollout = doc->rollout,
         .in_progress_minutes = doc->in_progress_minutes,
+        .expects = true,
+        .expected_revision = seen,
         .token = sedge_run_opt(r, "token", NULL),
         .request = diff.data,
         .skip_resolve = sedge_run_has(r, "skip-resolve"),
@@ -277,16 +304,20 @@ int sedge_cmd_deploy_revise(struct sedge_run *r, struct sedge_err *err)
     sedge_auto_free char *target = NULL;
     struct sedge_err none = SEDGE_ERR_INIT;
     struct sedge_doc doc = {0};
-    int64_t id = 0;
+    int64_t id = 0, seen = 0;
     int kind = 0, rc;
 
-    if (sedge_doc_parse_target(r->operands.v[0], &kind, &target, err) != 0) return -1;
+    if (sedge_doc_parse_target(r->operands.v[0], &kind, &target, err) != 0 ||
+        seen_revision(r, kind, target, &seen, err) != 0)
+        return -1;
     if (sedge_deploy_find(&r->cloud, r->operands.v[0], &id, &none) == 0) {
         old = sedge_deploy_content(&r->cloud, id, &doc.name, &doc.in_progress_minutes, err);
         if (!old) return -1;
     }
     rc = start_from(r, &doc, old, err);
-    if (rc == 0) rc = revise(r, target, kind, old, &doc, err);
+    if (rc == 0 && old && !sedge_run_has(r, "file"))
+        rc = sedge_deploy_policy(&r->cloud, id, &doc.job, &doc.rollout, err);
+    if (rc == 0) rc = revise(r, target, kind, seen, old, &doc, err);
     sedge_doc_release(&doc);
     return rc;
 }
@@ -335,16 +366,5 @@ int sedge_cmd_deploy_list(struct sedge_run *r, struct sedge_err *err)
                                 sedge_json_text(sedge_json_get(o, "things")), sedge_json_str(o, "deploymentId", "")});
     }
     sedge_table_print(&t, stdout);
-    return 0;
-}
-
-int sedge_cmd_deploy_cancel(struct sedge_run *r, struct sedge_err *err)
-{
-    int64_t id = 0;
-
-    if (sedge_deploy_find(&r->cloud, r->operands.v[0], &id, err) != 0 ||
-        sedge_deploy_cancel(&r->cloud, id, sedge_run_has(r, "force"), sedge_wall_ms(), err) != 0)
-        return -1;
-    printf("Cancelled %s; devices that applied it stay as they are\n", r->operands.v[0]);
     return 0;
 }

@@ -96,27 +96,48 @@ const struct sedge_command sedge_commands[] = {
      "Delete what crashed uploads left", "", 0, 0, false, sedge_cmd_component_clean},
     {"deploy create",
      "-f FILE [--target group:NAME|thing:NAME] [--name TEXT] [--token T] [--force] [--skip-resolve]\n"
-     "    [--wait] [--timeout SECONDS]\n\n"
-     "FILE is the input of: aws greengrassv2 create-deployment --cli-input-json. --target goes before its targetArn.\n"
+     "    [--expected-revision N] [--wait] [--timeout SECONDS]\n\n"
+     "FILE is the input of: aws greengrassv2 create-deployment --cli-input-json, and may have a rollout block. "
+     "--target goes before its targetArn.\n"
      "--token: the same request with the same token makes one revision only. --skip-resolve: do not ask whether the\n"
      "components are published. --force: a new revision even if nothing changes.",
-     "Create a deployment revision", "file= target= name= token= force skip-resolve wait timeout=", 0, 0, false,
-     sedge_cmd_deploy_create},
+     "Create a deployment revision", "file= target= name= token= force skip-resolve expected-revision= wait timeout=",
+     0, 0, false, sedge_cmd_deploy_create},
     {"deploy revise",
      "TARGET [-f FILE] [--set-component NAME@VERSION]... [--rm-component NAME]...\n"
      "    [--merge NAME=JSON]... [--reset NAME=/pointer]... [--dry-run] [--token T] [--force] [--skip-resolve]\n"
      "    [--wait] [--timeout SECONDS]\n\n"
      "Starts from the target's current revision, prints the difference, and creates the next revision.",
      "Change a target's deployment",
-     "file= set-component= rm-component= merge= reset= dry-run token= force skip-resolve wait timeout= name=", 1, 1,
-     false, sedge_cmd_deploy_revise},
+     "file= set-component= rm-component= merge= reset= dry-run token= force skip-resolve wait timeout= name= "
+     "expected-revision=",
+     1, 1, false, sedge_cmd_deploy_revise},
     {"deploy show", "ID|TARGET[:REVISION] [--devices] [--errors]", "Show a deployment and how its devices fare",
      "devices errors", 1, 1, false, sedge_cmd_deploy_show},
     {"deploy list", "[--target TARGET] [--history all|latest]", "Show deployments", "target= history=", 0, 0, false,
      sedge_cmd_deploy_list},
     {"deploy cancel",
-     "ID|TARGET [--force]\n\n--force: also for devices that work on it. Devices that applied it stay as they are.",
-     "Cancel a deployment", "force", 1, 1, false, sedge_cmd_deploy_cancel},
+     "ID|TARGET [--force] [--fallback]\n\n"
+     "Nothing more is released, and what waits is cancelled. --force: also devices that work on it. Devices that "
+     "applied it\n"
+     "stay as they are. --fallback: the last revision that went well becomes current again, as a new revision.",
+     "Cancel a deployment", "force fallback", 1, 1, false, sedge_cmd_deploy_cancel},
+    {"deploy revert",
+     "TARGET --to REVISION [--expected-revision N]\n\nGoing back is a new revision with the old content, released "
+     "without "
+     "waves.",
+     "Go back to an earlier revision", "to= expected-revision=", 1, 1, false, sedge_cmd_deploy_revert},
+    {"deploy pause", "ID|TARGET\n\nReleases stop; devices that have it go on.", "Stop the roll-out for now", "", 1, 1,
+     false, sedge_cmd_deploy_pause},
+    {"deploy resume",
+     "ID|TARGET\n\nGoes on in the same wave. What has failed so far is accepted: rules count from here.",
+     "Go on with a paused roll-out", "", 1, 1, false, sedge_cmd_deploy_resume},
+    {"deploy approve", "ID|TARGET\n\nBy another user than the one who created it.",
+     "Approve a deployment that waits for it", "", 1, 1, false, sedge_cmd_deploy_approve},
+    {"deploy retry",
+     "ID|TARGET [--status FAILED,TIMED_OUT,REJECTED] [--things NAME,NAME...]\n\n"
+     "Without options: all that failed or timed out. --things: these only.",
+     "Try a deployment again where it failed", "status= things=", 1, 1, false, sedge_cmd_deploy_retry},
     {"device status", "NAME", "The same as thing show", "", 1, 1, false, sedge_cmd_thing_show},
     {0},
 };

@@ -42,5 +42,10 @@ int sedge_cmd_deploy_revise(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_show(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_list(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_cancel(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_deploy_revert(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_deploy_pause(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_deploy_resume(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_deploy_approve(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_deploy_retry(struct sedge_run *r, struct sedge_err *err);
 
 #endif

@@ -21,8 +21,6 @@ enum sedge_count {
     SEDGE_COUNT_LATE,                     /* SUCCEEDED after TIMED_OUT; counted besides TIMED_OUT */
     SEDGE_COUNT_N
 };
-/* execution.flags */
-enum { SEDGE_EXEC_BY_SHADOW = 1, SEDGE_EXEC_UNHEALTHY = 2, SEDGE_EXEC_RETRY = 4, SEDGE_EXEC_STALE = 8 };
 
 struct sedge_counts {
     int64_t n[SEDGE_COUNT_N];

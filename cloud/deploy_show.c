@@ -6,7 +6,9 @@
 #include "base/str.h"
 #include "deploy.h"
 #include "document.h"
+#include "judge.h"
 #include "query.h"
+#include "release.h"
 
 /* Only the newest execution of each thing counts. */
 #define NEWEST                                                                                                         \
@@ -71,39 +73,43 @@ struct json_object *sedge_deploy_content(struct sedge_cloud *c, int64_t id, char
     return o;
 }
 
-static int add_counters(struct sedge_cloud *c, int64_t id, struct json_object *out, int64_t n[SEDGE_EXEC_COUNT],
-                        struct sedge_err *err)
+static int add_counters(struct sedge_cloud *c, int64_t id, struct json_object *out, struct sedge_err *err)
 {
     struct json_object *o = json_object_new_object();
-    sqlite3_stmt *q = sedge_q(
-        c->db, err, "SELECT e.status, COUNT(*) FROM execution e WHERE e.deployment_id=?1" NEWEST "GROUP BY 1", "i", id);
-    int rc = -1;
+    struct sedge_counts n;
     int64_t total = 0;
+    int rc = sedge_counts_read(c->db, id, &n, err);
 
-    while (q && (rc = sedge_db_step(c->db, q, err)) == 1) {
-        int64_t s = sqlite3_column_int64(q, 0);
-
-        if (s >= 0 && s < SEDGE_EXEC_COUNT) n[s] = sqlite3_column_int64(q, 1);
-    }
-    (void)sqlite3_finalize(q);
-    for (int s = 0; s < SEDGE_EXEC_COUNT; s++) {
-        total += n[s];
-        if (n[s]) sedge_json_add_i64(o, sedge_exec_state_name(s), n[s]);
+    for (int s = 0; rc == 0 && s < SEDGE_COUNT_N; s++) {
+        total += s == SEDGE_COUNT_LATE ? 0 : n.n[s];
+        if (n.n[s]) sedge_json_add_i64(o, sedge_count_name(s), n.n[s]);
     }
     sedge_json_add_i64(out, "things", total);
     (void)json_object_object_add(out, "counters", o); /* takes o */
-    return rc < 0 ? -1 : 0;
+    return rc;
 }
 
-/* How well it went, apart from whether it is over. */
-static const char *outcome(const int64_t n[SEDGE_EXEC_COUNT])
+/* Where it stands: wave, reason, outcome. */
+static int add_course(struct sedge_cloud *c, int64_t id, struct json_object *o, struct sedge_err *err)
 {
-    int64_t bad = n[SEDGE_EXEC_FAILED] + n[SEDGE_EXEC_REJECTED] + n[SEDGE_EXEC_TIMED_OUT];
-    int64_t open = n[SEDGE_EXEC_QUEUED] + n[SEDGE_EXEC_IN_PROGRESS];
+    struct sedge_counts n;
+    struct sedge_rev r;
+    int rc = sedge_rev_load(c->db, id, &r, err) == 1 ? sedge_counts_read(c->db, id, &n, err) : -1;
 
-    if (bad && !n[SEDGE_EXEC_SUCCEEDED]) return "BAD";
-    if (bad) return "DEGRADED";
-    return n[SEDGE_EXEC_SUCCEEDED] && !open ? "OK" : "UNKNOWN";
+    if (rc == 0) {
+        sedge_json_add_str(
+            o, "outcome",
+            sedge_judge_outcome(&r.policy, &n, r.stopped,
+                                !r.released && (r.state == SEDGE_DEP_ROLLING || r.state == SEDGE_DEP_PAUSED)));
+        sedge_json_add_str(o, "reason", r.reason);
+        if (r.policy.n_waves > 1) {
+            sedge_json_add_i64(o, "wave", r.wave + 1);
+            sedge_json_add_i64(o, "waves", r.policy.n_waves);
+        }
+        if (r.state == SEDGE_DEP_SCHEDULED) sedge_json_add_i64(o, "startsAt", r.policy.start_at);
+    }
+    sedge_rev_release(&r);
+    return rc;
 }
 
 /* What a device reported in statusDetails: where it stands, or stack and cause. */
@@ -175,7 +181,6 @@ static void add_head(sqlite3_stmt *q, struct json_object *o)
 struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, bool devices, struct sedge_err *err)
 {
     struct json_object *o = json_object_new_object();
-    int64_t n[SEDGE_EXEC_COUNT] = {0};
     sqlite3_stmt *q = sedge_q(c->db, err, HEAD "WHERE d.id=?1", "i", id);
     int rc = q ? sedge_db_step(c->db, q, err) : -1;
 
@@ -183,8 +188,8 @@ struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, bool de
         sedge_auto_put struct json_object *content = sedge_doc_content(sedge_db_text(q, 8), err);
 
         add_head(q, o);
-        rc = add_counters(c, id, o, n, err);
-        sedge_json_add_str(o, "outcome", outcome(n));
+        rc = add_counters(c, id, o, err);
+        if (rc == 0) rc = add_course(c, id, o, err);
         if (content)
             (void)json_object_object_add(o, "components", json_object_get(sedge_json_obj(content, "components")));
         if (rc == 0 && devices) rc = add_devices(c, id, o, err);
@@ -210,12 +215,12 @@ struct json_object *sedge_deploy_list(struct sedge_cloud *c, const char *target,
                     "tii", (const char *)name, (int64_t)kind, (int64_t)latest);
     while (q && (rc = sedge_db_step(c->db, q, err)) == 1) {
         struct json_object *o = json_object_new_object();
-        int64_t n[SEDGE_EXEC_COUNT] = {0};
 
         (void)json_object_array_add(list, o); /* takes o */
         add_head(q, o);
-        if (add_counters(c, sqlite3_column_int64(q, 9), o, n, err) != 0) break;
-        sedge_json_add_str(o, "outcome", outcome(n));
+        if (add_counters(c, sqlite3_column_int64(q, 9), o, err) != 0 ||
+            add_course(c, sqlite3_column_int64(q, 9), o, err) != 0)
+            break;
     }
     (void)sqlite3_finalize(q);
     if (rc == 0) return list;
@@ -226,12 +231,18 @@ struct json_object *sedge_deploy_list(struct sedge_cloud *c, const char *target,
 int sedge_deploy_progress(struct sedge_cloud *c, int64_t id, int64_t *open, int64_t *failed, int64_t *state,
                           struct sedge_err *err)
 {
-    if (sedge_q_i64(c->db, err, open,
-                    "SELECT COUNT(*) FROM execution e WHERE e.deployment_id=?1 AND e.status IN (0,1)" NEWEST, "i",
-                    id) < 0 ||
-        sedge_q_i64(c->db, err, failed,
-                    "SELECT COUNT(*) FROM execution e WHERE e.deployment_id=?1 AND e.status IN (3,4,5)" NEWEST, "i",
-                    id) < 0)
-        return -1;
-    return sedge_q_i64(c->db, err, state, "SELECT state FROM deployment WHERE id=?1", "i", id) == 1 ? 0 : -1;
+    struct sedge_counts n;
+    struct sedge_rev r;
+    int rc = sedge_rev_load(c->db, id, &r, err) == 1 ? sedge_counts_read(c->db, id, &n, err) : -1;
+    bool more = r.state == SEDGE_DEP_ROLLING || r.state == SEDGE_DEP_PAUSED || r.state == SEDGE_DEP_SCHEDULED ||
+                r.state == SEDGE_DEP_WAITING_APPROVAL;
+
+    if (rc == 0) {
+        *state = r.state;
+        *failed = sedge_counts_bad(&n);
+        *open = sedge_counts_open(&n);
+        if (*open == 0 && more) *open = 1; /* who is still to be released is not counted */
+    }
+    sedge_rev_release(&r);
+    return rc;
 }

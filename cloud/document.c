@@ -7,6 +7,7 @@
 #include "base/semver.h"
 #include "base/str.h"
 #include "cloud.h"
+#include "policy.h"
 
 #define VERSION_MAX 128
 #define TIMEOUT_MAX 604800
@@ -18,7 +19,7 @@ struct policies {
 
 struct input {
     char *target_arn, *name, *client_token, *parent;
-    struct json_object *components, *policies, *job, *tags;
+    struct json_object *components, *policies, *job, *rollout, *tags;
 };
 
 static const struct sedge_jfield input_fields[] = {
@@ -27,6 +28,7 @@ static const struct sedge_jfield input_fields[] = {
     {"components", SEDGE_J_OBJ, false, 0, 0, offsetof(struct input, components)},
     {"deploymentPolicies", SEDGE_J_OBJ, false, 0, 0, offsetof(struct input, policies)},
     {"iotJobConfiguration", SEDGE_J_OBJ, false, 0, 0, offsetof(struct input, job)},
+    {"rollout", SEDGE_J_OBJ, false, 0, 0, offsetof(struct input, rollout)},
     {"parentTargetArn", SEDGE_J_STR, false, 1, 1024, offsetof(struct input, parent)},
     {"clientToken", SEDGE_J_STR, false, 1, 64, offsetof(struct input, client_token)},
     {"tags", SEDGE_J_OBJ, false, 0, 0, offsetof(struct input, tags)},
@@ -222,17 +224,16 @@ static int parse_policies(struct json_object *in, struct json_object *content, s
     return rc;
 }
 
-static int parse_job(struct json_object *job, struct sedge_doc *out, struct sedge_err *err)
+static int parse_rollout(struct input *in, struct sedge_doc *out, struct sedge_err *err)
 {
-    struct json_object *timeout = sedge_json_obj(job, "timeoutConfig");
-    struct json_object *minutes = sedge_json_get(timeout, "inProgressTimeoutInMinutes");
+    struct sedge_policy p;
+    int rc = sedge_policy_decode(in->job, in->rollout, &p, err);
 
-    if (!minutes) return 0;
-    out->in_progress_minutes = sedge_json_i64(timeout, "inProgressTimeoutInMinutes", -1);
-    if (out->in_progress_minutes >= 1 && out->in_progress_minutes <= 10080) return 0;
-    return sedge_err_set(err, SEDGE_E_INVALID,
-                         "iotJobConfiguration.timeoutConfig.inProgressTimeoutInMinutes: %s is outside 1..10080",
-                         sedge_json_text(minutes));
+    out->in_progress_minutes = p.in_progress_minutes;
+    out->job = sedge_steal(&in->job);
+    out->rollout = sedge_steal(&in->rollout);
+    sedge_policy_release(&p);
+    return rc;
 }
 
 static int take_input(struct input *in, struct sedge_doc *out, struct sedge_err *err)
@@ -252,7 +253,7 @@ static int take_input(struct input *in, struct sedge_doc *out, struct sedge_err 
     out->name = sedge_steal(&in->name);
     out->client_token = sedge_steal(&in->client_token);
     if (parse_policies(in->policies, out->content, err) != 0) return -1;
-    return in->job ? parse_job(in->job, out, err) : 0;
+    return parse_rollout(in, out, err);
 }
 
 int sedge_doc_parse(const char *text, size_t n, const char *what, struct sedge_doc *out, struct sedge_err *err)
@@ -276,6 +277,8 @@ void sedge_doc_release(struct sedge_doc *d)
     free(d->name);
     free(d->client_token);
     json_object_put(d->content);
+    json_object_put(d->job);
+    json_object_put(d->rollout);
     *d = (struct sedge_doc){0};
 }
 

@@ -26,6 +26,7 @@ struct sedge_doc {
     char *client_token;          /* or NULL */
     int64_t in_progress_minutes; /* 0: not given */
     struct json_object *content;
+    struct json_object *job, *rollout; /* iotJobConfiguration and rollout as given, checked (policy.h); or NULL */
 };
 
 /* `what` names the source in messages. INVALID with place and reason. Release in any case. */

@@ -1,7 +1,9 @@
 #include "exec.h"
 
 #include "base/mem.h"
+#include "counters.h"
 #include "query.h"
+#include "retry.h"
 #include "shadow.h"
 
 #define EXPIRE_BATCH 1000
@@ -79,24 +81,27 @@ int sedge_exec_offer(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t
     return rc == 0 ? sedge_exec_mark_dirty(db, thing_id, err) : rc > 0 ? 0 : -1;
 }
 
-int sedge_exec_offer_group(struct sedge_db *db, int64_t now, int64_t group_id, int64_t deployment_id,
-                           struct sedge_err *err)
+/* Of one thing: by its key, however many others the deployment has. */
+static int end_one(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t deployment_id, int64_t last, int64_t to,
+                   struct sedge_err *err)
 {
+    int64_t open = 0;
+
     if (sedge_q_run(db, err,
-                    "UPDATE thing SET last_queued_at=MAX(?2,last_queued_at+1)"
-                    " WHERE state=?3 AND id IN (SELECT thing_id FROM effective_member WHERE group_id=?1)",
-                    "iii", group_id, now, (int64_t)SEDGE_THING_ACTIVE) != 0)
+                    "UPDATE execution SET flags=flags&~4, next_retry_at=NULL WHERE thing_id=?1 AND deployment_id=?2 AND"
+                    " next_retry_at IS NOT NULL",
+                    "ii", thing_id, deployment_id) != 0 ||
+        sedge_q_i64(db, err, &open,
+                    "SELECT COUNT(*) FROM execution WHERE thing_id=?1 AND deployment_id=?2 AND status<=?3", "iii",
+                    thing_id, deployment_id, last) < 0)
         return -1;
+    if (open == 0) return 0;
     if (sedge_q_run(db, err,
-                    "INSERT INTO execution(thing_id,deployment_id,exec_no,status,version,queued_at,updated_at)"
-                    " SELECT t.id, ?2, 1, ?3, 1, t.last_queued_at, t.last_queued_at FROM effective_member m"
-                    " JOIN thing t ON t.id=m.thing_id WHERE m.group_id=?1 AND t.state=?4",
-                    "iiii", group_id, deployment_id, (int64_t)SEDGE_EXEC_QUEUED, (int64_t)SEDGE_THING_ACTIVE) != 0)
+                    "UPDATE execution SET status=?4, version=version+1, updated_at=?5, deadline_at=NULL,"
+                    " step_deadline_at=NULL WHERE thing_id=?1 AND deployment_id=?2 AND status<=?3",
+                    "iiiii", thing_id, deployment_id, last, to, now) != 0)
         return -1;
-    return sedge_q_run(db, err,
-                       "INSERT INTO dirty(thing_id,ns,seq) SELECT thing_id, ?2, 1 FROM execution"
-                       " WHERE deployment_id=?1 ON CONFLICT(thing_id,ns) DO UPDATE SET seq=seq+1",
-                       "ii", deployment_id, (int64_t)SEDGE_EXEC_NS_DEPLOY);
+    return sedge_exec_mark_dirty(db, thing_id, err);
 }
 
 int sedge_exec_end(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t deployment_id, bool force,
@@ -104,25 +109,31 @@ int sedge_exec_end(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t d
 {
     int64_t last = force ? SEDGE_EXEC_IN_PROGRESS : SEDGE_EXEC_QUEUED;
 
-    if (sedge_q_run(db, err,
-                    "INSERT INTO dirty(thing_id,ns,seq) SELECT DISTINCT thing_id, ?4, 1 FROM execution"
-                    " WHERE deployment_id=?1 AND status<=?2 AND (?3=0 OR thing_id=?3) AND (flags & 1)=0"
-                    " ON CONFLICT(thing_id,ns) DO UPDATE SET seq=seq+1",
-                    "iiii", deployment_id, last, thing_id, (int64_t)SEDGE_EXEC_NS_DEPLOY) != 0)
+    if (thing_id) return end_one(db, now, thing_id, deployment_id, last, to, err);
+    if (sedge_q_run(
+            db, err,
+            "INSERT INTO dirty(thing_id,ns,seq) SELECT DISTINCT thing_id, ?3, 1 FROM execution"
+            " WHERE deployment_id=?1 AND status<=?2 AND (flags & 1)=0 ON CONFLICT(thing_id,ns) DO UPDATE SET seq=seq+1",
+            "iii", deployment_id, last, (int64_t)SEDGE_EXEC_NS_DEPLOY) != 0 ||
+        sedge_q_run(db, err,
+                    "UPDATE execution SET flags=flags&~4, next_retry_at=NULL WHERE deployment_id=?1 AND status IN (3,4)"
+                    " AND next_retry_at IS NOT NULL",
+                    "i", deployment_id) != 0)
         return -1;
     return sedge_q_run(db, err,
-                       "UPDATE execution SET status=?4, version=version+1, updated_at=?5, deadline_at=NULL,"
-                       " step_deadline_at=NULL WHERE deployment_id=?1 AND status<=?2 AND (?3=0 OR thing_id=?3)",
-                       "iiiii", deployment_id, last, thing_id, (int64_t)to, now);
+                       "UPDATE execution SET status=?3, version=version+1, updated_at=?4, deadline_at=NULL,"
+                       " step_deadline_at=NULL WHERE deployment_id=?1 AND status<=?2",
+                       "iiii", deployment_id, last, (int64_t)to, now);
 }
 
 int sedge_exec_settle(struct sedge_db *db, int64_t deployment_id, struct sedge_err *err)
 {
     return sedge_q_run(db, err,
                        "UPDATE deployment SET state=?2+?3-state WHERE id=?1 AND state IN (?2,?3) AND"
-                       " state<>CASE WHEN EXISTS(SELECT 1 FROM execution WHERE deployment_id=?1 AND status IN (0,1))"
-                       " THEN ?2 ELSE ?3 END",
-                       "iii", deployment_id, (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE);
+                       " state<>CASE WHEN released=0 OR gated=1 OR EXISTS(SELECT 1 FROM counter WHERE deployment_id=?1"
+                       " AND status IN (0,1,?4) AND n>0) THEN ?2 ELSE ?3 END",
+                       "iiii", deployment_id, (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE,
+                       (int64_t)SEDGE_COUNT_RETRY);
 }
 
 struct expired {
@@ -137,7 +148,7 @@ static int expire_one(struct sedge_db *db, int64_t now, const struct expired *x,
                     "iiiiii", x->thing, x->deployment, x->no, (int64_t)SEDGE_EXEC_TIMED_OUT, now,
                     (int64_t)SEDGE_EXEC_IN_PROGRESS) != 0)
         return -1;
-    if (sedge_exec_settle(db, x->deployment, err) != 0) return -1;
+    if (sedge_retry_ended(db, now, x->thing, x->deployment, x->no, SEDGE_EXEC_TIMED_OUT, NULL, err) != 0) return -1;
     return sedge_exec_mark_dirty(db, x->thing, err);
 }
 
@@ -145,8 +156,9 @@ int sedge_exec_expire(struct sedge_db *db, int64_t now, int *n, struct sedge_err
 {
     sedge_auto_free struct expired *rows = sedge_xcalloc(EXPIRE_BATCH, sizeof(*rows));
     sqlite3_stmt *q = sedge_q(db, err,
-                              "SELECT thing_id, deployment_id, exec_no FROM execution WHERE deadline_at IS NOT NULL AND"
-                              " (deadline_at<=?1 OR step_deadline_at<=?1) LIMIT ?2",
+                              "SELECT thing_id, deployment_id, exec_no FROM execution WHERE deadline_at<=?1 UNION"
+                              " SELECT thing_id, deployment_id, exec_no FROM execution WHERE step_deadline_at<=?1"
+                              " LIMIT ?2",
                               "ii", now, (int64_t)EXPIRE_BATCH);
     int found = 0, rc;
 
@@ -165,12 +177,12 @@ int sedge_exec_expire(struct sedge_db *db, int64_t now, int *n, struct sedge_err
 int sedge_exec_pending(struct sedge_db *db, int64_t thing_id, struct sedge_exec *rows, int max, struct sedge_err *err)
 {
     /* An open execution of a superseded deployment, or a queued one of a cancelled deployment, is never offered. */
-    sqlite3_stmt *q = sedge_q_kept(db, err,
-                                   COLUMNS "WHERE e.thing_id=?1 AND e.status IN (0,1) AND (e.flags & 1)=0 AND"
-                                           " (d.state IN (?2,?3) OR (d.state=?4 AND e.status=1))"
-                                           " ORDER BY e.status DESC, e.queued_at, e.deployment_id LIMIT ?5",
-                                   "iiiii", thing_id, (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE,
-                                   (int64_t)SEDGE_DEP_CANCELED, (int64_t)max);
+    sqlite3_stmt *q =
+        sedge_q_kept(db, err,
+                     COLUMNS "WHERE e.thing_id=?1 AND e.status IN (0,1) AND (e.flags & 1)=0 AND"
+                             " (d.state IN " SEDGE_DEP_OFFERED " OR (d.state IN (?2,?3) AND e.status=1))"
+                             " ORDER BY e.status DESC, e.queued_at, e.deployment_id LIMIT ?4",
+                     "iiii", thing_id, (int64_t)SEDGE_DEP_CANCELED, (int64_t)SEDGE_DEP_ABORTED, (int64_t)max);
     int n = 0, rc = -1;
 
     while (q && (rc = sedge_db_step(db, q, err)) == 1 && n < max)
@@ -219,14 +231,13 @@ int sedge_exec_store_late(struct sedge_db *db, const struct sedge_exec *e, int64
 int sedge_exec_offer_again(struct sedge_db *db, int64_t now, int64_t thing_id, struct sedge_err *err)
 {
     int64_t over[SEDGE_CLOUD_GROUPS_OF_THING];
-    sqlite3_stmt *q =
-        sedge_q_kept(db, err,
-                     "SELECT e.deployment_id FROM execution e JOIN target g ON g.current_deployment=e.deployment_id"
-                     " JOIN deployment d ON d.id=e.deployment_id WHERE e.thing_id=?1 AND g.kind=?2 AND"
-                     " d.state IN (?3,?4) GROUP BY e.deployment_id HAVING MIN(e.status)>?5"
-                     " ORDER BY d.creation_ms LIMIT ?6",
-                     "iiiiii", thing_id, (int64_t)SEDGE_TARGET_GROUP, (int64_t)SEDGE_DEP_ROLLING,
-                     (int64_t)SEDGE_DEP_ACTIVE, (int64_t)SEDGE_EXEC_IN_PROGRESS, (int64_t)SEDGE_ARRAY_LEN(over));
+    sqlite3_stmt *q = sedge_q_kept(
+        db, err,
+        "SELECT e.deployment_id FROM execution e JOIN deployment d ON d.id=e.deployment_id JOIN target g ON"
+        " g.id=d.target_id WHERE e.thing_id=?1 AND g.kind=?2 AND d.state IN " SEDGE_DEP_OFFERED " AND NOT EXISTS(SELECT"
+        " 1 FROM execution x JOIN deployment y ON y.id=x.deployment_id WHERE x.thing_id=?1 AND y.target_id=d.target_id"
+        " AND y.revision>d.revision) GROUP BY e.deployment_id HAVING MIN(e.status)>?3 ORDER BY d.creation_ms LIMIT ?4",
+        "iiii", thing_id, (int64_t)SEDGE_TARGET_GROUP, (int64_t)SEDGE_EXEC_IN_PROGRESS, (int64_t)SEDGE_ARRAY_LEN(over));
     int n = 0, rc = -1;
 
     while (q && (rc = sedge_db_step(db, q, err)) == 1 && n < (int)SEDGE_ARRAY_LEN(over))
@@ -234,29 +245,5 @@ int sedge_exec_offer_again(struct sedge_db *db, int64_t now, int64_t thing_id, s
     sedge_db_done(db, q);
     for (int i = 0; rc >= 0 && i < n; i++)
         rc = sedge_exec_offer(db, now, thing_id, over[i], err);
-    return rc < 0 ? -1 : 0;
-}
-
-int sedge_exec_late(struct sedge_db *db, int64_t now, int64_t thing_id, int *offered, struct sedge_err *err)
-{
-    int64_t missing[SEDGE_CLOUD_GROUPS_OF_THING + 1];
-    sqlite3_stmt *q = sedge_q_kept(
-        db, err,
-        "SELECT d.id FROM target g JOIN deployment d ON d.id=g.current_deployment"
-        " WHERE d.state IN (?2,?3) AND ((g.kind=?4 AND g.ref_name IN (SELECT r.name FROM effective_member m JOIN grp r"
-        " ON r.id=m.group_id WHERE m.thing_id=?1)) OR (g.kind=?5 AND g.ref_name=(SELECT name FROM thing WHERE id=?1)))"
-        " AND NOT EXISTS(SELECT 1 FROM execution e WHERE e.thing_id=?1 AND e.deployment_id=d.id)"
-        " ORDER BY d.creation_ms, d.id LIMIT ?6",
-        "iiiiii", thing_id, (int64_t)SEDGE_DEP_ROLLING, (int64_t)SEDGE_DEP_ACTIVE, (int64_t)SEDGE_TARGET_GROUP,
-        (int64_t)SEDGE_TARGET_THING, (int64_t)SEDGE_ARRAY_LEN(missing));
-    int n = 0, rc = -1;
-
-    *offered = 0;
-    while (q && (rc = sedge_db_step(db, q, err)) == 1 && n < (int)SEDGE_ARRAY_LEN(missing))
-        missing[n++] = sqlite3_column_int64(q, 0);
-    sedge_db_done(db, q);
-    for (int i = 0; rc >= 0 && i < n; i++)
-        rc = sedge_exec_offer(db, now, thing_id, missing[i], err);
-    *offered = n;
     return rc < 0 ? -1 : 0;
 }

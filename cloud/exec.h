@@ -21,7 +21,12 @@
 #define SEDGE_EXEC_NS_COUNT  4
 
 /* execution.flags */
-enum { SEDGE_EXEC_BY_SHADOW = 1, SEDGE_EXEC_UNHEALTHY_AFTER = 2, SEDGE_EXEC_RETRY_PENDING = 4 };
+enum {
+    SEDGE_EXEC_BY_SHADOW = 1,
+    SEDGE_EXEC_UNHEALTHY_AFTER = 2,
+    SEDGE_EXEC_RETRY_PENDING = 4,
+    SEDGE_EXEC_STALE = 8 /* REJECTED because the device has a newer revision */
+};
 
 struct sedge_exec {
     int64_t thing_id, deployment_id, exec_no, status, version, queued_at, started_at, updated_at, deadline_at,
@@ -35,15 +40,14 @@ void sedge_exec_release_row(struct sedge_exec *e);
 bool sedge_exec_terminal(int64_t status);
 int sedge_exec_mark_dirty(struct sedge_db *db, int64_t thing_id, struct sedge_err *err);
 int sedge_exec_mark(struct sedge_db *db, int64_t thing_id, int ns, struct sedge_err *err);
-/* Offers the deployment to one thing (execution number + 1 if it had it before) or to all members of a group. */
+/* Offers the deployment to one thing (execution number + 1 if it had it before). Whether it may: release.h. */
 int sedge_exec_offer(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t deployment_id, struct sedge_err *err);
-int sedge_exec_offer_group(struct sedge_db *db, int64_t now, int64_t group_id, int64_t deployment_id,
-                           struct sedge_err *err);
 /* Ends open executions of a deployment: of one thing, or of all with thing_id 0; QUEUED, and with `force` also
- * IN_PROGRESS. */
+ * IN_PROGRESS. Planned repetitions are dropped. */
 int sedge_exec_end(struct sedge_db *db, int64_t now, int64_t thing_id, int64_t deployment_id, bool force,
                    enum sedge_exec_state to, struct sedge_err *err);
-/* ROLLING while executions are open, otherwise ACTIVE; other states stay. */
+/* ROLLING while things are still to be released, to finish or to be tried again, otherwise ACTIVE; other states stay,
+ * and so does a gated deployment until its gate has passed (rollout.h). */
 int sedge_exec_settle(struct sedge_db *db, int64_t deployment_id, struct sedge_err *err);
 /* Executions whose time is over become TIMED_OUT. *n counts them. */
 int sedge_exec_expire(struct sedge_db *db, int64_t now, int *n, struct sedge_err *err);
@@ -61,7 +65,5 @@ int sedge_exec_newest(struct sedge_db *db, int64_t thing_id, int64_t deployment_
 int sedge_exec_store_late(struct sedge_db *db, const struct sedge_exec *e, int64_t status, struct sedge_err *err);
 /* Offers the current revisions of the thing's groups that are over for it once more, to a device that has lost all. */
 int sedge_exec_offer_again(struct sedge_db *db, int64_t now, int64_t thing_id, struct sedge_err *err);
-/* Offers current revisions that the thing should have and has no execution of. */
-int sedge_exec_late(struct sedge_db *db, int64_t now, int64_t thing_id, int *offered, struct sedge_err *err);
 
 #endif

@@ -2,9 +2,9 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "exec.h"
 #include "query.h"
 #include "registry.h"
+#include "release.h"
 
 /* How many groups stand above it, itself included. */
 static int depth_of(struct sedge_cloud *c, int64_t id, int64_t *depth, struct sedge_err *err)
@@ -43,7 +43,7 @@ static int current_of(struct sedge_cloud *c, const char *group, int64_t *deploym
 {
     return sedge_q_i64(c->db, err, deployment,
                        "SELECT d.id FROM target t JOIN deployment d ON d.id=t.current_deployment"
-                       " WHERE t.kind=?1 AND t.ref_name=?2 AND d.state IN (0,1)",
+                       " WHERE t.kind=?1 AND t.ref_name=?2 AND d.state IN " SEDGE_DEP_ALIVE,
                        "it", (int64_t)SEDGE_TARGET_GROUP, group);
 }
 
@@ -76,16 +76,6 @@ static void groups_release(struct group *g, int n)
         free(g[--n].name);
 }
 
-static int end_current(struct sedge_cloud *c, const char *group, int64_t thing, int64_t now_ms, struct sedge_err *err)
-{
-    int64_t deployment = 0;
-    int rc = current_of(c, group, &deployment, err);
-
-    if (rc <= 0) return rc;
-    if (sedge_exec_end(c->db, now_ms / 1000, thing, deployment, true, SEDGE_EXEC_REMOVED, err) != 0) return -1;
-    return sedge_exec_settle(c->db, deployment, err);
-}
-
 static int leave(struct sedge_cloud *c, int64_t group_id, int64_t thing, int64_t now_ms, struct sedge_err *err)
 {
     struct group left[SEDGE_GROUP_DEPTH_MAX];
@@ -94,7 +84,7 @@ static int leave(struct sedge_cloud *c, int64_t group_id, int64_t thing, int64_t
 
     if (rc == 0) rc = outside_of(c, group_id, thing, left, &n, err);
     for (int i = 0; rc == 0 && i < n; i++)
-        rc = end_current(c, left[i].name, thing, now_ms, err);
+        rc = sedge_release_left(c->db, now_ms / 1000, left[i].name, thing, err);
     groups_release(left, n);
     return rc;
 }
@@ -112,21 +102,14 @@ static int delete_group(struct sedge_cloud *c, const char *name, bool cascade, i
                              name, name);
     rc = current_of(c, name, &deployment, err);
     if (rc < 0) return -1;
-    if (rc == 1) {
-        if (!cascade)
-            return sedge_err_set(
-                err, SEDGE_E_CONFLICT,
-                "group \"%s\" has a current deployment; cancel it first (sedge-cloud deploy cancel group:%s) "
-                "or repeat with --cascade",
-                name, name);
-        if (sedge_exec_end(c->db, now_ms / 1000, 0, deployment, true, SEDGE_EXEC_REMOVED, err) != 0 ||
-            sedge_q_run(c->db, err, "UPDATE deployment SET state=?2 WHERE id=?1", "ii", deployment,
-                        (int64_t)SEDGE_DEP_INACTIVE) != 0)
-            return -1;
-    }
+    if (rc == 1 && !cascade)
+        return sedge_err_set(
+            err, SEDGE_E_CONFLICT,
+            "group \"%s\" has a current deployment; cancel it first (sedge-cloud deploy cancel group:%s) "
+            "or repeat with --cascade",
+            name, name);
     /* The target row stays: revision numbers are never used again. */
-    if (sedge_q_run(c->db, err, "UPDATE target SET current_deployment=NULL WHERE kind=?1 AND ref_name=?2", "it",
-                    (int64_t)SEDGE_TARGET_GROUP, name) != 0 ||
+    if (sedge_release_group_gone(c->db, now_ms / 1000, name, err) != 0 ||
         sedge_q_run(c->db, err, "DELETE FROM member WHERE group_id=?1", "i", id) != 0)
         return -1;
     return sedge_q_run(c->db, err, "DELETE FROM grp WHERE id=?1", "i", id);
@@ -140,20 +123,6 @@ int sedge_group_delete(struct sedge_cloud *c, const char *name, bool cascade, in
     rc = delete_group(c, name, cascade, now_ms, err);
     if (rc == 0) rc = sedge_audit(c->db, now_ms, "group-delete", name, NULL, err);
     return sedge_q_end(c->db, rc, err);
-}
-
-/* Offers the current revision of one group that the thing has become a member of. */
-static int offer(struct sedge_cloud *c, const char *group, int64_t thing_id, int64_t now_ms, struct sedge_buf *offers,
-                 struct sedge_err *err)
-{
-    int64_t deployment = 0, revision = 0;
-    int rc = current_of(c, group, &deployment, err);
-
-    if (rc <= 0) return rc;
-    if (sedge_q_i64(c->db, err, &revision, "SELECT revision FROM deployment WHERE id=?1", "i", deployment) < 0)
-        return -1;
-    sedge_buf_printf(offers, "%sgroup:%s:%lld", offers->len ? ", " : "", group, (long long)revision);
-    return sedge_exec_offer(c->db, now_ms / 1000, thing_id, deployment, err);
 }
 
 static int join(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, struct sedge_buf *offers,
@@ -176,7 +145,7 @@ static int join(struct sedge_cloud *c, const char *group, const char *thing, int
         rc = sedge_q_run(c->db, err, "INSERT INTO member(group_id,thing_id,added_at) VALUES(?1,?2,?3)", "iii", group_id,
                          thing_id, now_ms / 1000);
     for (int i = 0; rc == 0 && i < n; i++)
-        rc = offer(c, joined[i].name, thing_id, now_ms, offers, err);
+        rc = sedge_release_joined(c->db, now_ms / 1000, joined[i].name, thing_id, offers, err);
     groups_release(joined, n);
     return rc;
 }

@@ -7,6 +7,8 @@
 #include "exec.h"
 #include "plane_internal.h"
 #include "query.h"
+#include "release.h"
+#include "retry.h"
 
 #define STEP_MINUTES_MAX 10080
 
@@ -79,7 +81,7 @@ static int describe_next(struct sedge_plane_req *r, struct sedge_exec *e, struct
     int n = sedge_exec_pending(r->db, r->thing_id, e, 1, err);
 
     if (n != 0) return n;
-    if (sedge_exec_late(r->db, r->now_ms / 1000, r->thing_id, &offered, err) != 0) return -1;
+    if (sedge_release_late(r->db, r->now_ms / 1000, r->thing_id, &offered, err) != 0) return -1;
     if (offered) n = sedge_exec_pending(r->db, r->thing_id, e, 1, err);
     if (n == 0) sedge_guest_set_idle(r->guests, r->guest, true);
     return n;
@@ -247,7 +249,8 @@ int sedge_plane_apply(struct sedge_plane_req *r, struct sedge_exec *e, int statu
     }
     if (set_timers(r, e, step_minutes, now, err) != 0 || store(r->db, e, err) != 0) return -1;
     if (!sedge_exec_terminal(status)) return head ? 0 : sedge_exec_mark(r->db, r->thing_id, SEDGE_EXEC_NS_HEAD, err);
-    if (sedge_exec_settle(r->db, e->deployment_id, err) != 0) return -1;
+    if (sedge_retry_ended(r->db, now, r->thing_id, e->deployment_id, e->exec_no, status, e->details, err) != 0)
+        return -1;
     return shadow ? 0 : sedge_exec_mark_dirty(r->db, r->thing_id, err);
 }
 

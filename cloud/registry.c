@@ -9,16 +9,19 @@
 
 #define NAMES_SHOWN 8
 
+const char *sedge_who(void)
+{
+    const struct passwd *pw = getpwuid(getuid());
+
+    if (sedge_actor()) return sedge_actor();
+    return pw ? pw->pw_name : NULL;
+}
+
 int sedge_audit(struct sedge_db *db, int64_t now_ms, const char *what, const char *ref, const char *body,
                 struct sedge_err *err)
 {
-    struct passwd *pw = getpwuid(getuid());
-
     return sedge_q_run(db, err, "INSERT INTO audit(at,who,what,ref,body) VALUES(?1,?2,?3,?4,?5)", "itttt", now_ms,
-                       sedge_actor() ? sedge_actor()
-                       : pw          ? pw->pw_name
-                                     : NULL,
-                       what, ref, body);
+                       sedge_who(), what, ref, body);
 }
 
 /* "there are: a, b, c" from a query with one text column. */

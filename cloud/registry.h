@@ -69,6 +69,9 @@ struct json_object *sedge_group_show(struct sedge_cloud *c, const char *name, st
 /* Ids; NOT_FOUND with the names that there are. */
 int sedge_thing_id(struct sedge_cloud *c, const char *name, int64_t *id, struct sedge_err *err);
 int sedge_group_id(struct sedge_cloud *c, const char *name, int64_t *id, struct sedge_err *err);
+/* Who does it, for the record: the user of the control API, else the one who runs this program. Lives until the next
+ * call. */
+const char *sedge_who(void);
 /* One line of the audit. */
 int sedge_audit(struct sedge_db *db, int64_t now_ms, const char *what, const char *ref, const char *body,
                 struct sedge_err *err);

@@ -23,6 +23,7 @@
 #include "plane.h"
 #include "publisher.h"
 #include "query.h"
+#include "rollout.h"
 
 #define KEEPALIVE_S 30
 
@@ -35,13 +36,14 @@ struct incoming {
 struct serve {
     struct sedge_cloud *c;
     struct sedge_plane *plane;
+    struct sedge_rollout *rollout;
     struct sedge_publisher *publisher;
     struct sedge_data_plane *data;
     struct sedge_api *api;
     struct mosquitto *m;
     int signals, lock;
     bool connected, ever, refused;
-    int64_t retry_at, retry_ms, timers_at, again_at, waiting_since;
+    int64_t retry_at, retry_ms, timers_at, rollout_at, again_at, waiting_since;
     struct incoming *in;
     size_t nin, room;
 };
@@ -268,6 +270,17 @@ static void expire(struct serve *s)
     if (n) sedge_log(SEDGE_WARN, "serve", "timed-out", "executions=%d", n);
 }
 
+/* The rollout engine, as one transaction. */
+static void roll_out(struct serve *s)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+    int rc = sedge_q_begin(s->c->db, &err);
+
+    if (rc == 0)
+        rc = sedge_q_end(s->c->db, sedge_rollout_tick(s->rollout, sedge_wall_ms(), sedge_mono_ms(), &err), &err);
+    if (rc != 0) sedge_log(SEDGE_ERROR, "serve", "database", "roll-out: %s", err.msg);
+}
+
 static void lost(struct serve *s, const char *why)
 {
     if (s->connected) sedge_log(SEDGE_WARN, "serve", "disconnected", "%s", why);
@@ -346,6 +359,10 @@ static int turn(struct serve *s)
         sedge_api_tick(s->api);
         s->timers_at = now + SEDGE_SERVE_TIMERS_MS;
     }
+    if (now >= s->rollout_at) {
+        roll_out(s);
+        s->rollout_at = now + SEDGE_ROLLOUT_TICK_MS;
+    }
     return poll(&fd, 1, s->retry_at == INT64_MAX ? 0 : SEDGE_SERVE_TURN_MS) > 0;
 }
 
@@ -383,11 +400,13 @@ static int set_up(struct serve *s, struct sedge_err *err)
     mosquitto_publish_v5_callback_set(s->m, on_publish);
     s->plane = sedge_plane_new(s->c->db);
     s->publisher = sedge_publisher_new(s->c->db, s->plane, publish, s);
+    s->rollout = sedge_rollout_new(s->c);
     s->retry_ms = SEDGE_SERVE_RETRY_MIN_MS;
     s->data = sedge_data_plane_start(s->c->dir, &s->c->set, err);
     if (!s->data && s->c->set.data_port) return -1;
     s->api = sedge_api_start(s->c->dir, &s->c->set, err);
-    return s->api ? 0 : -1;
+    if (!s->api || sedge_q_begin(s->c->db, err) != 0) return -1;
+    return sedge_q_end(s->c->db, sedge_counts_rebuild(s->c->db, err), err);
 }
 
 static void tear_down(struct serve *s)
@@ -399,6 +418,7 @@ static void tear_down(struct serve *s)
     sedge_data_plane_stop(s->data);
     sedge_api_stop(s->api);
     sedge_plane_free(s->plane);
+    sedge_rollout_free(s->rollout);
     drop_all(s);
     free(s->in);
     if (s->signals >= 0) (void)close(s->signals);

@@ -23,7 +23,10 @@ static inline int site_setup(void **st)
     sedge_cloud_settings_default(&c->set);
     c->db = sedge_cloud_db_open(":memory:", &err);
     if (!c->db) fail_msg("%s", err.msg);
-    assert_int_equal(sedge_db_exec(c->db, "INSERT INTO thing(name,created_at) VALUES('cam-1',1),('cam-2',1)", &err), 0);
+    assert_int_equal(sedge_db_exec(c->db,
+                                   "INSERT INTO thing(name,created_at) VALUES('cam-1',1764590400),('cam-2',1764590400)",
+                                   &err),
+                     0);
     assert_int_equal(sedge_group_create(c, "cams", &err), 0);
     assert_int_equal(sedge_group_add(c, "cams", "cam-1", T0, &offers, &err), 0);
     free(offers);
