@@ -6,10 +6,10 @@
 #include "base/str.h"
 #include "exec.h"
 #include "plane_internal.h"
+#include "policy.h"
 #include "query.h"
 
-#define REVISION_MAX    INT64_C(1000000000) /* of an ARN that a device reports; more is nonsense */
-#define HEALTH_WINDOW_S 600                 /* after SUCCEEDED a component that breaks counts against the revision */
+#define REVISION_MAX INT64_C(1000000000) /* of an ARN that a device reports; more is nonsense */
 
 bool sedge_plane_parse_arn(const char *arn, struct sedge_plane_arn *out)
 {
@@ -40,12 +40,14 @@ static int learn_revision(struct sedge_plane_req *r, const struct sedge_plane_ar
 
 static int count_against(struct sedge_plane_req *r, const struct sedge_plane_arn *arn, struct sedge_err *err)
 {
-    return sedge_q_run(r->db, err,
-                       "UPDATE execution SET flags=flags|?1 WHERE thing_id=?2 AND status=?3 AND updated_at>=?4 AND"
-                       " deployment_id=(SELECT d.id FROM target t JOIN deployment d ON d.target_id=t.id"
-                       " WHERE t.kind=?5 AND t.ref_name=?6 AND d.revision=?7)",
-                       "iiiiiti", (int64_t)SEDGE_EXEC_UNHEALTHY_AFTER, r->thing_id, (int64_t)SEDGE_EXEC_SUCCEEDED,
-                       r->now_ms / 1000 - HEALTH_WINDOW_S, (int64_t)arn->kind, (const char *)arn->name, arn->revision);
+    return sedge_q_run(
+        r->db, err,
+        "UPDATE execution SET flags=flags|?1 WHERE thing_id=?2 AND status=?3 AND updated_at>=?4-60*COALESCE((SELECT"
+        " json_extract(policy,'$.rollout.healthWindowMinutes') FROM deployment WHERE id=deployment_id),?8)"
+        " AND deployment_id=(SELECT d.id FROM target t JOIN deployment d ON d.target_id=t.id"
+        " WHERE t.kind=?5 AND t.ref_name=?6 AND d.revision=?7)",
+        "iiiiitii", (int64_t)SEDGE_EXEC_UNHEALTHY_AFTER, r->thing_id, (int64_t)SEDGE_EXEC_SUCCEEDED, r->now_ms / 1000,
+        (int64_t)arn->kind, (const char *)arn->name, arn->revision, (int64_t)SEDGE_POLICY_HEALTH_MINUTES);
 }
 
 int sedge_plane_learn_arns(struct sedge_plane_req *r, struct json_object *arns, bool broken, struct sedge_err *err)
