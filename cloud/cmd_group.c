@@ -88,6 +88,20 @@ int sedge_cmd_group_add(struct sedge_run *r, struct sedge_err *err)
     return 0;
 }
 
+int sedge_cmd_group_move(struct sedge_run *r, struct sedge_err *err)
+{
+    const char *from = r->operands.v[0], *to = r->operands.v[1];
+
+    for (size_t i = 2; i < r->operands.n; i++) {
+        sedge_auto_free char *offers = NULL;
+
+        if (sedge_group_move(&r->cloud, from, to, r->operands.v[i], sedge_wall_ms(), &offers, err) != 0) return -1;
+        printf("%s is in group %s, not in %s%s%s\n", r->operands.v[i], to, from, offers ? "; it gets deployment " : "",
+               offers ? offers : "");
+    }
+    return 0;
+}
+
 int sedge_cmd_group_rm(struct sedge_run *r, struct sedge_err *err)
 {
     for (size_t i = 1; i < r->operands.n; i++) {

@@ -73,6 +73,8 @@ const struct sedge_command sedge_commands[] = {
      "when "
      "there is none.",
      "Put things into a group", "create", 2, MANY, false, sedge_cmd_group_add},
+    {"group move-thing", "FROM TO THING...", "Move things from one group into another", "", 3, MANY, false,
+     sedge_cmd_group_move},
     {"group rm-thing", "GROUP THING...", "Take things out of a group", "", 2, MANY, false, sedge_cmd_group_rm},
     {"group delete", "NAME [--cascade]", "Delete a group", "cascade", 1, 1, false, sedge_cmd_group_delete},
     {"component publish",

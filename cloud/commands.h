@@ -24,6 +24,7 @@ int sedge_cmd_group_create(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_group_list(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_group_show(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_group_add(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_group_move(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_group_rm(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_group_delete(struct sedge_run *r, struct sedge_err *err);
 

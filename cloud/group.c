@@ -164,6 +164,36 @@ int sedge_group_add(struct sedge_cloud *c, const char *group, const char *thing,
     return sedge_q_end(c->db, rc, err);
 }
 
+/* Joins first: of groups above both the thing stays a member all the time. */
+static int move(struct sedge_cloud *c, const char *from, const char *to, const char *thing, int64_t now_ms,
+                struct sedge_buf *offers, struct sedge_err *err)
+{
+    int64_t group_id = 0, thing_id = 0, in = 0;
+    int rc;
+
+    if (sedge_group_id(c, from, &group_id, err) != 0 || sedge_thing_id(c, thing, &thing_id, err) != 0) return -1;
+    rc = sedge_q_i64(c->db, err, &in, "SELECT 1 FROM member WHERE group_id=?1 AND thing_id=?2", "ii", group_id,
+                     thing_id);
+    if (rc == 0) return sedge_err_set(err, SEDGE_E_NOT_FOUND, "thing \"%s\" is not in group \"%s\"", thing, from);
+    if (rc < 0 || strcmp(from, to) == 0) return rc < 0 ? -1 : 0;
+    if (join(c, to, thing, now_ms, offers, err) != 0) return -1;
+    return leave(c, group_id, thing_id, now_ms, err);
+}
+
+int sedge_group_move(struct sedge_cloud *c, const char *from, const char *to, const char *thing, int64_t now_ms,
+                     char **offers, struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf got = SEDGE_BUF_INIT;
+    int rc;
+
+    *offers = NULL;
+    if (sedge_q_begin(c->db, err) != 0) return -1;
+    rc = move(c, from, to, thing, now_ms, &got, err);
+    if (rc == 0) rc = sedge_audit(c->db, now_ms, "group-move", to, thing, err);
+    if (rc == 0 && got.len) *offers = sedge_buf_steal(&got);
+    return sedge_q_end(c->db, rc, err);
+}
+
 int sedge_group_rm(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, struct sedge_err *err)
 {
     int64_t group_id = 0, thing_id = 0;

@@ -524,6 +524,24 @@ static void who_leaves_is_removed_and_who_comes_back_gets_a_new_execution(void *
     assert_int_equal(given(f, d), 101);
 }
 
+static void a_move_between_groups_is_one_change(void **st)
+{
+    struct fleet *f = *st;
+    sedge_auto_free char *offers = NULL;
+    struct sedge_err err = SEDGE_ERR_INIT;
+    int64_t d = create(f, "1.0.0", FAST, NULL);
+
+    ticks(f, 4, 250);
+    assert_int_equal(sedge_group_create(f->c, "other", NULL), 0);
+    sql(f, "DELETE FROM dirty");
+    assert_int_equal(sedge_group_move(f->c, "g", "other", "t-005", f->now_ms, &offers, &err), 0);
+    assert_int_equal(count(f, "SELECT status FROM execution WHERE thing_id=5"), SEDGE_EXEC_REMOVED);
+    assert_int_equal(count(f, "SELECT seq FROM dirty WHERE thing_id=5"), 1);
+    assert_int_equal(sedge_group_move(f->c, "g", "other", "t-005", f->now_ms, &offers, &err), -1);
+    assert_int_equal(err.code, SEDGE_E_NOT_FOUND);
+    assert_int_equal(given(f, d), 100);
+}
+
 static void who_joins_during_the_first_wave_waits_for_a_later_one(void **st)
 {
     struct fleet *f = *st;
@@ -683,6 +701,7 @@ int main(void)
         T(while_all_devices_are_offline_the_outcome_is_unknown),
         T(open_executions_stay_below_their_bound),
         T(who_leaves_is_removed_and_who_comes_back_gets_a_new_execution),
+        T(a_move_between_groups_is_one_change),
         T(who_joins_during_the_first_wave_waits_for_a_later_one),
         T(a_crowd_that_joins_afterwards_is_released_at_the_rate),
         T(a_scheduled_deployment_begins_and_ends_at_its_times),
