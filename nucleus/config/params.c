@@ -63,7 +63,7 @@ static const struct sedge_param params[] = {
            "deploymentCreationTime|deploymentProcessingTime", NEXT_USE, "time that a deployment's values carry"),
     INT("componentStoreMaxSizeBytes", "10000000000", 0, SIZE_MAX_BYTES, NEXT_USE, "bytes of recipes and artifacts"),
     INT("deploymentPollingFrequencySeconds", "15", 1, SEC_MAX, IGNORED, "a queued deployment starts at once"),
-    INT("credentialEndpointTimeoutMs", "60000", 0, MS_MAX, IGNORED, "belongs to the token exchange service of AWS"),
+    INT("credentialEndpointTimeoutMs", "60000", 0, MS_MAX, IGNORED, "trial connections are not made"),
     CHOICE("s3EndpointType", "GLOBAL", "GLOBAL|REGIONAL|DUALSTACK", NEXT_USE, "which hosts of Amazon S3 are used"),
     TEXT("jvmOptions", NULL, IGNORED, "there is no Java machine"),
     MAP("platformOverride", NEXT_USE, "attributes that manifests are matched with, name to text"),
