@@ -1,5 +1,5 @@
 """The cloud's service dies at the worst instants (spec/cloud-service.md 15, cases 1 and 2), or is away. tests/support/kill_at.c
-kills it before it writes a message of a chosen topic."""
+kills it before it publishes to a chosen topic."""
 import os
 
 import pytest
@@ -19,7 +19,7 @@ def offered(fleet):
 
 
 def start_doomed(cloud, bin_dir, topic):
-    """The service dies before it writes a message of this topic to the broker."""
+    """The service dies before it publishes to this topic."""
     library = os.path.join(os.path.dirname(bin_dir), "tests", "kill_at.so")
     cloud.start_service(env=dict(os.environ, LD_PRELOAD=library, SEDGE_KILL_AT=topic, ASAN_OPTIONS="verify_asan_link_order=0:" +
                                  os.environ.get("ASAN_OPTIONS", "")))
