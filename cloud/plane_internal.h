@@ -97,7 +97,7 @@ struct sedge_plane_chunk {
     int64_t seq, ts, id, total;
 };
 enum sedge_plane_piece { SEDGE_PIECE_NEW, SEDGE_PIECE_AGAIN, SEDGE_PIECE_LAST };
-enum sedge_plane_piece sedge_plane_chunk_take(struct sedge_guest_chunks **c, const struct sedge_plane_chunk *k,
+enum sedge_plane_piece sedge_plane_chunk_take(struct sedge_guest_chunks **at, const struct sedge_plane_chunk *k,
                                               int64_t now_s);
 void sedge_plane_chunk_name(struct sedge_guest_chunks *c, const char *component);
 const struct sedge_strv *sedge_plane_chunk_names(const struct sedge_guest_chunks *c); /* NULL: too many */

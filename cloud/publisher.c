@@ -34,6 +34,7 @@ struct sedge_publisher {
     size_t nsent;
     struct told *told; /* by thing id */
     size_t ntold;
+    int64_t confirm_at;
 };
 
 struct row {
@@ -169,14 +170,15 @@ static int write_told(struct sedge_publisher *p, struct sedge_err *err)
     return 0;
 }
 
-void sedge_publisher_confirm(struct sedge_publisher *p)
+void sedge_publisher_confirm(struct sedge_publisher *p, int64_t mono_ms)
 {
     struct sedge_err err = SEDGE_ERR_INIT;
-    bool any = false;
+    size_t taken = 0;
 
     for (size_t i = 0; i < p->nsent; i++)
-        any |= p->sent[i].left == 0;
-    if (!any) return;
+        taken += p->sent[i].left == 0;
+    if (taken == 0 || (mono_ms < p->confirm_at && taken < SEDGE_PUBLISH_WINDOW / 2)) return;
+    p->confirm_at = mono_ms + SEDGE_PUBLISH_CONFIRM_MS;
     if (sedge_plane_refresh(p->plane, &err) != 0 || sedge_q_begin(p->db, &err) != 0 ||
         sedge_q_end(p->db, write_told(p, &err), &err) != 0) {
         sedge_log(SEDGE_ERROR, "serve", "database", "%s", err.msg);

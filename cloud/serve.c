@@ -43,7 +43,7 @@ struct serve {
     struct mosquitto *m;
     int signals, lock;
     bool connected, ever, refused;
-    int64_t retry_at, retry_ms, timers_at, rollout_at, again_at, waiting_since;
+    int64_t retry_at, retry_ms, timers_at, rollout_at, again_at, waiting_since, heard_at;
     struct incoming *in;
     size_t nin, room;
 };
@@ -202,7 +202,7 @@ static void take_later(struct serve *s, const struct sedge_err *err)
     if (!s->waiting_since) s->waiting_since = now;
     s->again_at = now + SEDGE_SERVE_AGAIN_MS;
     sedge_log(SEDGE_ERROR, "serve", "database", "messages=%zu waiting: %s", s->nin, err->msg);
-    if (now - s->waiting_since < SEDGE_SERVE_WAITING_S * 1000) return;
+    if (now - s->waiting_since < (int64_t)SEDGE_SERVE_WAITING_S * 1000) return;
     sedge_log(SEDGE_ERROR, "serve", "dropped", "messages=%zu: devices repeat them", s->nin);
     drop_all(s);
     s->waiting_since = 0;
@@ -314,17 +314,22 @@ static void try_connect(struct serve *s)
     lost(s, "");
 }
 
-/* Takes what has arrived meanwhile, too: one transaction for all of it. */
+/* Takes what has arrived meanwhile, too, and when much comes, what comes in a moment: one transaction for all of it. */
 static int read_more(struct serve *s)
 {
+    int64_t now = sedge_mono_ms(), until = now;
     int rc = MOSQ_ERR_SUCCESS;
 
+    if (s->nin && now - s->heard_at < SEDGE_SERVE_BUSY_MS) until = now + SEDGE_SERVE_GATHER_MS;
     while (rc == MOSQ_ERR_SUCCESS && s->nin < SEDGE_SERVE_BATCH) {
         struct pollfd fd = {.fd = mosquitto_socket(s->m), .events = POLLIN};
 
-        if (fd.fd < 0 || poll(&fd, 1, 0) <= 0) break;
+        if (fd.fd < 0 || poll(&fd, 1, (int)(until - now)) <= 0) break;
         rc = mosquitto_loop_read(s->m, 1);
+        now = sedge_mono_ms();
+        if (now > until) until = now;
     }
+    if (s->nin) s->heard_at = sedge_mono_ms();
     return rc;
 }
 
@@ -349,8 +354,8 @@ static int turn(struct serve *s)
 
     network(s);
     take_in(s);
-    sedge_publisher_confirm(s->publisher);
     now = sedge_mono_ms();
+    sedge_publisher_confirm(s->publisher, now);
     if (s->connected) sedge_publisher_turn(s->publisher, now, sedge_wall_ms());
     if (now >= s->timers_at) {
         expire(s);

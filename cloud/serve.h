@@ -13,6 +13,8 @@
 #define SEDGE_SERVE_TURN_MS         50   /* longest wait for the network, and until changes of the operator are seen */
 #define SEDGE_SERVE_TIMERS_MS       5000 /* how often time limits are looked at */
 #define SEDGE_SERVE_BATCH           500  /* messages after which a transaction is made although more wait */
+#define SEDGE_SERVE_GATHER_MS       5    /* how long a busy service waits for more messages in one transaction */
+#define SEDGE_SERVE_BUSY_MS         20   /* busy: the last message came so short ago */
 #define SEDGE_SERVE_WAITING_MAX     5000 /* messages while the database is not writable; more are dropped */
 #define SEDGE_SERVE_WAITING_S       30   /* a message that could not be taken so long is dropped: devices repeat */
 #define SEDGE_SERVE_AGAIN_MS        1000 /* until a transaction that failed is tried again */

@@ -90,8 +90,8 @@ static void tell_result(struct world *w, int seq, const char *status, const char
 static void a_lost_result_is_taken_from_the_fleet_status(void **st)
 {
     struct world *w = *st;
-    sedge_auto_free char *topic = begin(w);
 
+    free(begin(w));
     tell_result(w, 1, "IN_PROGRESS", ARN1);
     assert_int_equal(site_count(w->c, "SELECT status FROM execution"), SEDGE_EXEC_QUEUED);
     tell_result(w, 2, "SUCCEEDED",
@@ -124,9 +124,9 @@ static void an_old_result_does_not_end_the_next_try(void **st)
 static void revision_numbers_are_learned_from_devices(void **st)
 {
     struct world *w = *st;
-    sedge_auto_free char *topic = begin(w);
     sedge_auto_put struct json_object *next = NULL;
 
+    free(begin(w));
     assert_null(
         ask(w, HEALTH,
             "{\"sequenceNumber\":1,\"timestamp\":1,\"components\":[{\"componentName\":\"a\",\"version\":\"1.0.0\","

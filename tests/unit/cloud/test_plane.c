@@ -197,11 +197,11 @@ static void told(struct world *w, int64_t ns, const char *want)
 static void one_that_is_not_the_head_becomes_the_head_without_a_new_list(void **st)
 {
     struct world *w = *st;
-    sedge_auto_free char *first = begin(w);
     sedge_auto_put struct json_object *two = NULL;
     sedge_auto_free char *topic = NULL;
     sedge_auto_free char *update = NULL;
 
+    free(begin(w));
     assert_int_equal(sedge_group_create(w->c, "more", NULL), 0);
     two = site_deploy(w->c, SEDGE_TARGET_GROUP, "more", "1.0.0", T0);
     assert_int_equal(sedge_exec_offer(w->c->db, T0 / 1000, 1, 2, NULL), 0);
@@ -218,9 +218,9 @@ static void one_that_is_not_the_head_becomes_the_head_without_a_new_list(void **
 static void an_absent_thing_is_not_told_until_it_is_heard(void **st)
 {
     struct world *w = *st;
-    sedge_auto_free char *topic = begin(w);
     sedge_auto_free char *answer = NULL;
 
+    free(begin(w));
     sedge_plane_absent(w->p, 1);
     told(w, SEDGE_EXEC_NS_DEPLOY, "");
     answer = ask(w, NEXT, "", "accepted", T0);
