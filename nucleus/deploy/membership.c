@@ -25,10 +25,12 @@ static void use_told(struct sedge_run *run, const struct sedge_strv *names)
     sedge_groups_keep_membership(run);
 }
 
-/* A local deployment has one attempt, one of the cloud ten minutes: an outage of the data plane holds up no rollout. */
+/* A local deployment has one attempt, one of the cloud ten minutes: an outage of the data plane holds up no rollout.
+ * What is wrong on this device, or a refusal, does not heal. */
 static bool is_worth_waiting(const struct sedge_run *run, const struct sedge_plane_result *r)
 {
     if (run->entry->source == SEDGE_SOURCE_LOCAL || r->status == 403) return false;
+    if (!sedge_err_may_heal(r->err) && r->status == 0) return false;
     return sedge_mono_ms() - run->asking_since_mono < SEDGE_DEPLOY_MEMBERSHIP_MS;
 }
 

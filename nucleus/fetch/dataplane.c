@@ -94,7 +94,7 @@ static void groups_bad(struct question *q, const char *why)
 {
     struct sedge_err err;
 
-    (void)sedge_err_set(&err, SEDGE_E_INVALID, "the data plane's list of thing groups cannot be used: %s", why);
+    (void)sedge_err_set(&err, SEDGE_E_UNAVAILABLE, "the data plane's list of thing groups cannot be used: %s", why);
     groups_end(q, &(struct sedge_plane_result){.err = &err, .message = ""});
 }
 

@@ -47,7 +47,7 @@ struct sedge_plane_candidate {
     bool discontinued;
 };
 typedef void (*sedge_plane_candidate_cb)(const struct sedge_plane_candidate *c, void *user);
-void sedge_plane_resolve(struct sedge_fetcher *f, const struct sedge_plane_question *q, int attempts,
+void sedge_plane_resolve(struct sedge_fetcher *f, const struct sedge_plane_question *in, int attempts,
                          sedge_plane_candidate_cb cb, void *user);
 
 struct sedge_plane_document {

@@ -216,7 +216,7 @@ def test_a_deployment_waits_for_the_membership_while_the_data_plane_does_not_ans
 
 def test_a_local_deployment_asks_for_the_membership_once(world):
     name = world.fresh()
-    world.plane.refuse_always("thingGroups", None)
+    world.plane.refuse_always("thingGroups", (503, {}, {}))
     world.device.recipe(name, "1.0.0", IDLE)
     world.device.deploy_ok(f"{name}=1.0.0")
     assert world.plane.count("thingGroups") == 1 and world.plane.asked_for(name) == []
@@ -319,6 +319,14 @@ def test_a_cancel_in_the_middle_of_a_transfer_ends_it(world):
     world.plane.store.gate = None
     world.deploy_ok({other: "1.0.0"})
     assert name not in world.device.components()
+
+
+def test_a_cancel_while_the_data_plane_does_not_answer_ends_the_deployment(world):
+    world.plane.refuse_always("thingGroups", None)
+    job = world.jobs.offer(world.document({world.fresh(): "1.0.0"}))
+    world.device.wait_log("greengrass", f"deployment-waits. id={job} ", 30)
+    world.jobs.cancel(job)
+    wait_until(lambda: f"id={job} status=CANCELED" in world.device.log(), 30, "the deployment to be cancelled")
 
 
 def test_a_transfer_goes_on_after_a_kill(world):

@@ -197,10 +197,10 @@ class DataPlane:
     # ---- the service ----
 
     def _planned(self, kind):
-        planned = self.answers.get(kind)
+        planned = self.answers.get(kind, [])
         if isinstance(planned, list):
             return planned.pop(0) if planned else "normal"
-        return planned or "normal"
+        return planned
 
     def _answer(self, handler, body):
         try:

@@ -1,5 +1,6 @@
 /* Exchanges with the data plane, which knows this device by its certificate, and by the URLs that it signs. */
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../protocol.h"
@@ -20,9 +21,9 @@ static CURLcode offer_protocol(CURL *easy, void *ssl_ctx, void *user)
     size_t n = strlen(name);
 
     (void)easy;
-    if (n == 0 || n >= sizeof list) return CURLE_OK;
+    if (n == 0 || n >= sizeof list - 1) return CURLE_OK;
     list[0] = (unsigned char)n;
-    memcpy(list + 1, name, n);
+    (void)snprintf((char *)list + 1, sizeof list - 1, "%s", name);
     return SSL_CTX_set_alpn_protos(ssl_ctx, list, (unsigned)n + 1) ? CURLE_SSL_CONNECT_ERROR : CURLE_OK;
 }
 
