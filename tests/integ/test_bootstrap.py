@@ -251,7 +251,8 @@ def test_a_parameter_that_counts_at_the_start_restarts_the_nucleus(machine):
     assert machine.launches() == launches + 2
 
 
-@pytest.mark.parametrize("parameter", [{"fipsMode": True}, {"mqtt": {"version": "mqtt3"}}, {"mqtt": {"port": 8884}},
+@pytest.mark.parametrize("parameter", [{"fipsMode": True}, {"mqtt": {"version": "mqtt3"}},
+                                       {"mqtt": {"spooler": {"storageType": "Memory"}}}, {"iotDataEndpoint": "broker.example"},
                                        {"networkProxy": {"noProxyAddresses": "localhost"}}])
 def test_each_such_parameter_restarts_the_nucleus(machine, parameter):
     launches = machine.launches()
