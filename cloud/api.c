@@ -44,6 +44,11 @@ static const struct sedge_http_route routes[] = {
     {"DELETE", EXT "groups/{}/things/{}", "RemoveThingFromGroup", ADMIN, sedge_ext_group_rm},
     {"GET", EXT "deployments", "ListRevisions", VIEW, sedge_ext_deployments},
     {"GET", EXT "deployments/{}", "ShowDeployment", VIEW, sedge_ext_deployment},
+    {"POST", EXT "deployments/{}/pause", "PauseDeployment", DEPLOY, sedge_ext_pause},
+    {"POST", EXT "deployments/{}/resume", "ResumeDeployment", DEPLOY, sedge_ext_resume},
+    {"POST", EXT "deployments/{}/approve", "ApproveDeployment", DEPLOY, sedge_ext_approve},
+    {"POST", EXT "deployments/{}/retry", "RetryDeployment", DEPLOY, sedge_ext_retry},
+    {"POST", EXT "targets/{}/revert", "RevertTarget", DEPLOY, sedge_ext_revert},
     {"GET", "metrics", "Metrics", VIEW, sedge_ext_metrics},
     {0},
 };

@@ -97,10 +97,14 @@ static struct json_object *get(struct sedge_cloud *c, int64_t id, struct sedge_e
     (void)sqlite3_finalize(q);
     content = o ? sedge_deploy_content(c, id, &name, &minutes, err) : NULL;
     if (content) {
-        struct json_object *job = json_object_new_object(), *timeout = json_object_new_object();
+        struct json_object *job = NULL, *rollout = NULL, *timeout;
 
         sedge_api_add_content(o, content);
-        (void)json_object_object_add(o, "iotJobConfiguration", job); /* takes job */
+        (void)sedge_deploy_policy(c, id, &job, &rollout, NULL);
+        if (!job) job = json_object_new_object();
+        (void)json_object_object_add(o, "iotJobConfiguration", job);      /* takes job */
+        if (rollout) (void)json_object_object_add(o, "rollout", rollout); /* takes rollout */
+        timeout = json_object_new_object();
         (void)json_object_object_add(job, "timeoutConfig", timeout); /* takes timeout */
         sedge_json_add_i64(timeout, "inProgressTimeoutInMinutes", minutes);
         (void)json_object_object_add(o, "tags", json_object_new_object());
@@ -122,6 +126,7 @@ void sedge_api_get_deployment(void *user, const struct sedge_http_request *rq, s
 
 static struct json_object *create(const struct sedge_http_request *rq, struct sedge_doc *doc, struct sedge_err *err)
 {
+    const char *expected = sedge_http_query(&rq->target, "expectedRevision", NULL);
     struct sedge_deploy_request request;
 
     if (sedge_doc_parse(rq->body, rq->nbody, "body", doc, err) != 0) return NULL;
@@ -136,11 +141,20 @@ static struct json_object *create(const struct sedge_http_request *rq, struct se
                                             .content = doc->content,
                                             .job = doc->job,
                                             .rollout = doc->rollout,
+                                            .job = doc->job,
+                                            .rollout = doc->rollout,
                                             .in_progress_minutes = doc->in_progress_minutes,
                                             .token = doc->client_token,
                                             .request = rq->body,
                                             .skip_resolve = sedge_api_flag(rq, "skipResolve"),
                                             .force = sedge_api_flag(rq, "force")};
+    if (expected) {
+        if (sedge_str_to_i64(expected, 0, INT64_MAX, &request.expected_revision, err) != 0) {
+            (void)sedge_err_wrap(err, "expectedRevision");
+            return NULL;
+        }
+        request.expects = true;
+    }
     return sedge_deploy_create(rq->cloud, &request, sedge_wall_ms(), err);
 }
 

@@ -37,6 +37,11 @@ SEDGE_API_HANDLER(sedge_ext_group_add);
 SEDGE_API_HANDLER(sedge_ext_group_rm);
 SEDGE_API_HANDLER(sedge_ext_deployments);
 SEDGE_API_HANDLER(sedge_ext_deployment);
+SEDGE_API_HANDLER(sedge_ext_pause);
+SEDGE_API_HANDLER(sedge_ext_resume);
+SEDGE_API_HANDLER(sedge_ext_approve);
+SEDGE_API_HANDLER(sedge_ext_retry);
+SEDGE_API_HANDLER(sedge_ext_revert);
 SEDGE_API_HANDLER(sedge_ext_metrics);
 
 /* The object becomes the answer (taken), or the error does when it is NULL. */

@@ -1,1 +1,2 @@
 sedge_fuzz_target(cloud_document DEPS sedge_cloud)
+sedge_fuzz_target(http_target DEPS sedge_cloud)

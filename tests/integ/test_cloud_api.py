@@ -208,6 +208,34 @@ def test_a_group_lives_and_dies_over_the_api(site):
     assert "hall-1" not in [g["groupName"] for g in site.api.get(f"{EXT}/groups").json]
 
 
+# ---- roll-outs ----
+
+def test_a_rollout_is_paused_resumed_retried_and_reverted_over_the_api(site):
+    site.cloud.run("group", "create", "waves")
+    site.cloud.run("group", "add-thing", "waves", "cam-1", "cam-2")
+    body = {"targetArn": "arn:aws:iot:local:000000000000:thinggroup/waves", "components": {"x.one": {"componentVersion": "1.0.0"}},
+            "iotJobConfiguration": {"jobExecutionsRolloutConfig": {"maximumPerMinute": 100}}}
+    made = site.api.post(f"{GG}/deployments?skipResolve=true&expectedRevision=0", body)
+    assert made.status == 201
+    shown = site.api.get(f"{GG}/deployments/{made.json['deploymentId']}").json["iotJobConfiguration"]
+    assert shown["jobExecutionsRolloutConfig"]["maximumPerMinute"] == 100
+    assert shown["timeoutConfig"]["inProgressTimeoutInMinutes"] == 60
+    one = f"{EXT}/deployments/{made.json['deploymentId']}"
+    assert site.api.post(f"{one}/pause").status == 200
+    assert site.api.get(one).json["state"] == "PAUSED"
+    assert site.api.get(f"{GG}/deployments/{made.json['deploymentId']}").json["deploymentStatus"] == "ACTIVE"
+    assert site.api.post(f"{one}/resume").status == 200
+    assert site.api.post(f"{one}/approve").status == 409
+    assert site.api.post(f"{one}/retry", {"status": ["NONSENSE"]}).status == 400
+    assert site.api.post(f"{one}/retry", {"status": "FAILED"}).status == 400
+    body["components"]["x.one"]["componentVersion"] = "2.0.0"
+    assert site.api.post(f"{GG}/deployments?skipResolve=true&expectedRevision=0", body).status == 409
+    assert site.api.post(f"{GG}/deployments?skipResolve=true&expectedRevision=1", body).status == 201
+    assert site.api.post(f"{EXT}/targets/group:waves/revert", {}).status == 400
+    back = site.api.post(f"{EXT}/targets/group:waves/revert", {"revision": 1})
+    assert back.status == 200 and back.json["revision"] == 3 and back.json["components"]["x.one"]["version"] == "1.0.0"
+
+
 # ---- who may ----
 
 def test_the_audit_names_who_asked(site):
