@@ -141,8 +141,6 @@ static struct json_object *create(const struct sedge_http_request *rq, struct se
                                             .content = doc->content,
                                             .job = doc->job,
                                             .rollout = doc->rollout,
-                                            .job = doc->job,
-                                            .rollout = doc->rollout,
                                             .in_progress_minutes = doc->in_progress_minutes,
                                             .token = doc->client_token,
                                             .request = rq->body,

@@ -17,6 +17,7 @@ struct request {
     const struct sedge_http_route *route;
     struct sedge_buf body;
     bool begun, answered;
+    struct sedge_http_reply refusal; /* status 0: none; told when the body has been read */
     int64_t began_ms;
 };
 
@@ -37,6 +38,7 @@ static void free_request(struct request *r)
     sedge_http_target_release(&r->rq.target);
     sedge_strv_release(&r->rq.peer.groups);
     sedge_buf_release(&r->body);
+    sedge_http_reply_release(&r->refusal);
     free(r);
 }
 
@@ -162,6 +164,17 @@ static void too_large(const struct sedge_http *h, struct sedge_http_reply *re)
     sedge_http_fail_with(re, MHD_HTTP_CONTENT_TOO_LARGE, "ValidationException", text);
 }
 
+/* A client that still sends its body would not see an answer: the body is read and forgotten first. */
+static enum MHD_Result refuse_later(struct sedge_http *h, struct MHD_Connection *mc, struct request *r,
+                                    struct sedge_http_reply *re)
+{
+    int64_t n = announced(mc);
+
+    if (n == 0 || n > (int64_t)h->o.body_max) return answer(h, mc, r, re);
+    r->refusal = *re;
+    return MHD_YES;
+}
+
 /* The head is here. Who is not known learns nothing about paths. */
 static enum MHD_Result begin(struct sedge_http *h, struct MHD_Connection *mc, struct request *r, const char *method)
 {
@@ -169,9 +182,9 @@ static enum MHD_Result begin(struct sedge_http *h, struct MHD_Connection *mc, st
 
     r->begun = true;
     if (r->bad.code == SEDGE_OK) r->route = route_of(h, r, method, &re);
-    if (admit(h, mc, r, &re) != 0) return answer(h, mc, r, &re);
+    if (admit(h, mc, r, &re) != 0) return refuse_later(h, mc, r, &re);
     if (r->bad.code != SEDGE_OK) sedge_http_fail(&re, &r->bad);
-    if (!r->route) return answer(h, mc, r, &re);
+    if (!r->route) return refuse_later(h, mc, r, &re);
     if (announced(mc) > (int64_t)h->o.body_max) {
         too_large(h, &re);
         return answer(h, mc, r, &re);
@@ -212,8 +225,10 @@ enum MHD_Result sedge_http_on_request(void *cls, struct MHD_Connection *mc, cons
         *ndata = 0;
         return MHD_YES;
     }
+    if (*ndata == 0 && r->refusal.status) return answer(cls, mc, r, &r->refusal);
     if (*ndata == 0) return finish(cls, mc, r, method);
-    if (r->body.len <= ((struct sedge_http *)cls)->o.body_max) sedge_buf_add(&r->body, data, *ndata);
+    if (!r->refusal.status && r->body.len <= ((struct sedge_http *)cls)->o.body_max)
+        sedge_buf_add(&r->body, data, *ndata);
     *ndata = 0;
     return MHD_YES;
 }
