@@ -220,12 +220,28 @@ static void tell_post_update(struct sedge_deployer *d, struct sedge_entry *e)
     e->asked = NULL;
 }
 
+static void finished_cb(struct sedge_run *run, const struct sedge_err *err);
+
+static void keep_end(struct sedge_run *run)
+{
+    sedge_journal_save(run, finished_cb);
+}
+
+/* Nobody hears of an end that a kill could undo: the disk is waited for, however long that takes. */
 static void finished_cb(struct sedge_run *run, const struct sedge_err *err)
 {
     struct sedge_deployer *d = run->d;
     struct sedge_entry *e = run->entry;
 
-    (void)err; /* logged by the journal; what the cloud is told does not change */
+    if (err->code != SEDGE_OK && sedge_run_is_over(run)) {
+        sedge_run_abandon(run);
+        return;
+    }
+    if (err->code != SEDGE_OK) {
+        sedge_run_phase(run, "WAITING", err->msg);
+        sedge_run_after(run, SEDGE_DEPLOY_JOURNAL_RETRY_MS, keep_end);
+        return;
+    }
     sedge_log(strcmp(e->status, "SUCCEEDED") == 0 ? SEDGE_INFO : SEDGE_WARN, "deploy", "deployment-finished",
               "id=%s status=%s %s", e->id, e->status, run->failure.cause ? run->failure.cause : "");
     tell_post_update(d, e);
@@ -261,7 +277,7 @@ void sedge_run_finish(struct sedge_run *run, const char *status, const char *det
     (void)json_object_put(e->restart);
     e->request = e->snapshot = e->outcome = e->restart = NULL;
     if (run->d->ops.changed) run->d->ops.changed(run->d->env);
-    sedge_journal_save(run, finished_cb);
+    keep_end(run);
 }
 
 bool sedge_run_is_over(const struct sedge_run *run)
@@ -422,14 +438,20 @@ int sedge_deployer_cancel(struct sedge_deployer *d, enum sedge_source source, co
 
 /* ---- status ---- */
 
-static struct json_object *brief(const struct sedge_entry *e)
+/* An end counts when it is on the disk. */
+static bool is_ending(const struct sedge_deployer *d, const struct sedge_entry *e)
+{
+    return d->run && d->run->entry == e && e->phase == SEDGE_PHASE_DONE;
+}
+
+static struct json_object *brief(const struct sedge_deployer *d, const struct sedge_entry *e)
 {
     struct json_object *o = json_object_new_object();
     char created[SEDGE_TIME_LEN];
 
     sedge_time_cli(e->created_ms, created);
     sedge_json_add_str(o, "deploymentId", e->id);
-    sedge_json_add_str(o, "status", e->status);
+    sedge_json_add_str(o, "status", is_ending(d, e) ? "IN_PROGRESS" : e->status);
     sedge_json_add_str(o, "createdOn", created);
     return o;
 }
@@ -470,8 +492,9 @@ struct json_object *sedge_deployer_local_status(struct sedge_deployer *d, const 
     struct json_object *o;
 
     if (!e) return NULL;
-    o = brief(e);
-    if (e->details) (void)json_object_object_add(o, "deploymentStatusDetails", status_details(e->details));
+    o = brief(d, e);
+    if (e->details && !is_ending(d, e))
+        (void)json_object_object_add(o, "deploymentStatusDetails", status_details(e->details));
     if (d->run && d->run->entry == e) (void)json_object_object_add(o, "progress", progress_of(d->run));
     return o;
 }
@@ -481,7 +504,7 @@ struct json_object *sedge_deployer_local_list(struct sedge_deployer *d)
     struct json_object *list = json_object_new_array();
 
     for (struct sedge_entry *e = d->entries; e; e = e->next)
-        if (e->source == SEDGE_SOURCE_LOCAL) (void)json_object_array_add(list, brief(e));
+        if (e->source == SEDGE_SOURCE_LOCAL) (void)json_object_array_add(list, brief(d, e));
     return list;
 }
 
