@@ -13,6 +13,7 @@
 struct sedge_db {
     sqlite3 *h;
     char *path;
+    bool alone;
     sqlite3_stmt **kept; /* by hash of their text; NULL until the first */
 };
 
@@ -58,6 +59,7 @@ static int set_up(struct sedge_db *db, const char *const *steps, int n, int vers
 {
     int have = 0;
 
+    if (db->alone && sedge_db_exec(db, "PRAGMA locking_mode=EXCLUSIVE", err) != 0) return -1;
     if (sedge_db_exec(
             db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-256",
             err) != 0)
@@ -85,11 +87,13 @@ static int create(const char *path, struct sedge_err *err)
     return 0;
 }
 
-static struct sedge_db *open_at(const char *path, const char *const *steps, int n, int version, struct sedge_err *err)
+static struct sedge_db *open_at(const char *path, bool alone, const char *const *steps, int n, int version,
+                                struct sedge_err *err)
 {
     struct sedge_db *db = SEDGE_NEW(struct sedge_db);
 
     db->path = sedge_xstrdup(path);
+    db->alone = alone;
     if (strcmp(path, ":memory:") != 0 && create(path, err) != 0) {
         sedge_db_close(db);
         return NULL;
@@ -110,12 +114,17 @@ static struct sedge_db *open_at(const char *path, const char *const *steps, int 
 
 struct sedge_db *sedge_db_open(const char *path, const char *schema, int version, struct sedge_err *err)
 {
-    return open_at(path, &schema, 1, version, err);
+    return open_at(path, false, &schema, 1, version, err);
+}
+
+struct sedge_db *sedge_db_open_alone(const char *path, const char *schema, int version, struct sedge_err *err)
+{
+    return open_at(path, true, &schema, 1, version, err);
 }
 
 struct sedge_db *sedge_db_open_steps(const char *path, const char *const *steps, int n, struct sedge_err *err)
 {
-    return open_at(path, steps, n, n, err);
+    return open_at(path, false, steps, n, n, err);
 }
 
 void sedge_db_close(struct sedge_db *db)

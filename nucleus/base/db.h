@@ -31,6 +31,9 @@ struct sedge_dbw;
 /* Opens or creates (mode 0600). `schema` is run in one transaction when the database's user_version is 0, which is then
  * set to `version`; a newer user_version than `version` is refused (CONFLICT). A damaged file is CORRUPT. */
 struct sedge_db *sedge_db_open(const char *path, const char *schema, int version, struct sedge_err *err);
+/* The same for a file that this process has for itself until it closes it. There is no file of shared memory then,
+ * which could not be made on a full disk: what is in the database can still be read. */
+struct sedge_db *sedge_db_open_alone(const char *path, const char *schema, int version, struct sedge_err *err);
 /* The same for a schema that has grown: steps[i] brings user_version i to i + 1, each in a transaction of its own; a
  * new database goes through all of them. Safe when several processes open at once. n is at least 2. */
 struct sedge_db *sedge_db_open_steps(const char *path, const char *const *steps, int n, struct sedge_err *err);

@@ -327,7 +327,7 @@ struct sedge_db *sedge_config_open_db(const char *path, const char *schema, int 
                                       struct sedge_err *err)
 {
     struct sedge_err why = SEDGE_ERR_INIT;
-    struct sedge_db *db = sedge_db_open(path, schema, version, &why);
+    struct sedge_db *db = sedge_db_open_alone(path, schema, version, &why);
 
     *moved = false;
     if (db && check_file(db, &why) == 0) return db;
@@ -341,5 +341,5 @@ struct sedge_db *sedge_config_open_db(const char *path, const char *schema, int 
               path);
     if (move_aside(path, err) != 0) return NULL;
     *moved = true;
-    return sedge_db_open(path, schema, version, err);
+    return sedge_db_open_alone(path, schema, version, err);
 }

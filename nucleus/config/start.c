@@ -217,11 +217,14 @@ static int keep_bootstrap(struct sedge_config *cfg, const char *root, struct sed
 int sedge_config_start(struct sedge_config *cfg, const struct sedge_config_start *o, struct sedge_err *err)
 {
     sedge_auto_free char *text = NULL;
+    struct sedge_err why = SEDGE_ERR_INIT;
 
     if (take_base(cfg, o, err) != 0 || put_options(cfg, o, err) != 0) return -1;
     if (keep_bootstrap(cfg, o->root, err) != 0) return -1;
     text = sedge_config_effective_text(cfg);
-    return sedge_config_write_effective(o->root, text, err);
+    if (sedge_config_write_effective(o->root, text, &why) != 0) /* for people: a full disk must not stop the device */
+        sedge_log(SEDGE_WARN, "config", "effective-config", "%s", why.msg);
+    return 0;
 }
 
 /* ---- for people ---- */

@@ -150,7 +150,7 @@ void sedge_spool_save_attempts(struct sedge_spool *s, const struct sedge_item *i
 
 static struct sedge_db *open_file(const char *path, struct sedge_spool_totals *totals, struct sedge_err *err)
 {
-    struct sedge_db *db = sedge_db_open(path, sedge_spool_schema, SEDGE_SPOOL_SCHEMA_VERSION, err);
+    struct sedge_db *db = sedge_db_open_alone(path, sedge_spool_schema, SEDGE_SPOOL_SCHEMA_VERSION, err);
 
     if (db && sedge_spool_totals(db, totals, err) == 0) return db;
     sedge_db_close(db);

@@ -7,6 +7,7 @@ import pytest
 
 from local import wait_until
 from support.device import temporary_device
+from support.folder import temporary_folder
 from support.machine import Machine
 
 
@@ -138,11 +139,15 @@ def test_exit_code_101_reboots_the_machine_once_and_goes_on_after_it(own):
 
 
 def reboot_due(machine):
-    db = sqlite3.connect(f"file:{machine.root}/state/nucleus.db?mode=ro", uri=True)
-    try:
-        return any("rebootFrom" in (row[0] or "") for row in db.execute("SELECT restart FROM deployment"))
-    finally:
-        db.close()
+    """In a copy: the nucleus has its database for itself."""
+    with temporary_folder() as folder:
+        for end in ("", "-wal"):
+            shutil.copy(f"{machine.root}/state/nucleus.db{end}", folder)
+        db = sqlite3.connect(f"{folder}/nucleus.db")
+        try:
+            return any("rebootFrom" in (row[0] or "") for row in db.execute("SELECT restart FROM deployment"))
+        finally:
+            db.close()
 
 
 def test_a_machine_that_cannot_be_rebooted_takes_the_deployment_back(own):
