@@ -87,14 +87,18 @@ static void bind_sequence(sqlite3_stmt *q, void *user)
 }
 
 /* The write of the last number used may have been lost with the power: a start skips one, and that is on the disk
- * before the first message, so that no number is ever used twice. */
-static int skip_number(struct sedge_fleet *f, struct sedge_db *db, struct sedge_err *err)
+ * before the first message, so that no number is ever used twice. A disk that takes nothing must not stop the device.
+ */
+static void skip_number(struct sedge_fleet *f, struct sedge_db *db)
 {
+    struct sedge_err err = SEDGE_ERR_INIT;
+
     f->sequence++;
-    return sedge_db_run(db,
-                        "INSERT INTO bridge_value (value, name) VALUES (?1, 'fleet-sequence')"
-                        " ON CONFLICT (name) DO UPDATE SET value = ?1",
-                        bind_sequence, f, err);
+    if (sedge_db_run(db,
+                     "INSERT INTO bridge_value (value, name) VALUES (?1, 'fleet-sequence')"
+                     " ON CONFLICT (name) DO UPDATE SET value = ?1",
+                     bind_sequence, f, &err) != 0)
+        sedge_log(SEDGE_WARN, "fleet", "not-stored", "%s; a sequence number may come twice", err.msg);
 }
 
 void sedge_fleet_append_event(struct sedge_fleet *f, int64_t row, const char *trigger, struct json_object *info_take)
@@ -174,5 +178,7 @@ void sedge_fleet_drop_local_events(struct sedge_fleet *f)
 int sedge_fleet_load(struct sedge_fleet *f, struct sedge_db *db, struct sedge_err *err)
 {
     if (sedge_db_exec(db, sedge_bridge_schema, err) != 0 || load_values(f, db, err) != 0) return -1;
-    return load_events(f, db, err) != 0 ? -1 : skip_number(f, db, err);
+    if (load_events(f, db, err) != 0) return -1;
+    skip_number(f, db);
+    return 0;
 }
