@@ -87,10 +87,8 @@ static void access_changed_cb(const struct sedge_config_event *event, void *user
 
 static void groups_changed_cb(const struct sedge_config_event *event, void *user)
 {
-    struct sedge_err err = SEDGE_ERR_INIT;
-
     (void)event;
-    if (sedge_cli_tokens_renew(user, &err) != 0) sedge_log(SEDGE_ERROR, "api", "cli-tokens", "%s", err.msg);
+    sedge_cli_tokens_offer(user);
 }
 
 static void secrets_changed_cb(const struct sedge_config_event *event, void *user)
@@ -147,11 +145,7 @@ struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct
         release(api);
         return NULL;
     }
-    if (sedge_cli_tokens_renew(api, err) != 0) {
-        sedge_log(SEDGE_ERROR, "api", "cli-tokens", "%s",
-                  err->msg); /* the command line will not work; components will */
-        *err = SEDGE_ERR_INIT;
-    }
+    sedge_cli_tokens_offer(api);
     sedge_random_bytes(api->page_key, sizeof api->page_key);
     sedge_shadows_on_message(api->o.shadows, sedge_api_shadow_message, api);
     sedge_api_reload_policies(api);

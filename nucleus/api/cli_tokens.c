@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 #define TOKEN_BYTES 16
+#define RETRY_MS    10000
 
-void sedge_cli_tokens_release(struct sedge_api *api)
+static void forget_tokens(struct sedge_api *api)
 {
     for (size_t i = 0; i < api->ncli; i++) {
         free(api->cli[i].identity);
@@ -22,6 +23,18 @@ void sedge_cli_tokens_release(struct sedge_api *api)
     free(api->cli);
     api->cli = NULL;
     api->ncli = 0;
+}
+
+static void free_timer(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+void sedge_cli_tokens_release(struct sedge_api *api)
+{
+    forget_tokens(api);
+    if (api->cli_retry) uv_close((uv_handle_t *)api->cli_retry, free_timer);
+    api->cli_retry = NULL;
 }
 
 const char *sedge_cli_tokens_owner(struct sedge_api *api, const char *token)
@@ -90,18 +103,42 @@ static int add_group(struct sedge_api *api, const char *word, struct sedge_err *
     return add_token(api, "group", (unsigned)id, 0640, (gid_t)id, err);
 }
 
-int sedge_cli_tokens_renew(struct sedge_api *api, struct sedge_err *err)
+static int renew(struct sedge_api *api, struct sedge_err *err)
 {
     sedge_auto_free char *dir = sedge_xasprintf("%s/cli_ipc_info", api->root);
     sedge_auto_strv struct sedge_strv words = {NULL, 0};
     const char *groups = sedge_config_str(
         api->o.config, SEDGE_PATH("services", "aws.greengrass.Cli", "configuration", "AuthorizedPosixGroups"), "");
 
-    sedge_cli_tokens_release(api);
+    forget_tokens(api);
     if (sedge_fs_mkdirs(dir, 0755, err) != 0 || sedge_fs_walk(dir, remove_file, NULL, err) != 0) return -1;
     sedge_strv_split(&words, groups ? groups : "", ", ");
     for (size_t i = 0; i < words.n && api->ncli < SEDGE_API_CLI_GROUPS_MAX; i++)
         if (*words.v[i] && add_group(api, words.v[i], err) != 0) return -1;
     if (api->ncli > 0) return 0;
     return add_token(api, "user", geteuid(), 0600, (gid_t)-1, err);
+}
+
+static void retry_cb(uv_timer_t *timer)
+{
+    sedge_cli_tokens_offer(timer->data);
+}
+
+static void try_again_later(struct sedge_api *api)
+{
+    if (!api->cli_retry) {
+        api->cli_retry = SEDGE_NEW(uv_timer_t);
+        (void)uv_timer_init(api->o.loop, api->cli_retry);
+        api->cli_retry->data = api;
+    }
+    (void)uv_timer_start(api->cli_retry, retry_cb, RETRY_MS, 0);
+}
+
+void sedge_cli_tokens_offer(struct sedge_api *api)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (renew(api, &err) == 0) return;
+    sedge_log(SEDGE_ERROR, "api", "cli-tokens", "%s; the command line cannot be used until this succeeds", err.msg);
+    try_again_later(api);
 }

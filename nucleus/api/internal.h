@@ -35,6 +35,7 @@ struct sedge_api {
     struct sedge_strv principals;
     struct sedge_cli_token *cli;
     size_t ncli;
+    uv_timer_t *cli_retry; /* NULL: never needed so far */
     struct sedge_config_watch *cli_watch;
     struct sedge_config_watch *access_watch;
     struct sedge_config_watch *secrets_watch;
@@ -71,7 +72,8 @@ void sedge_api_error(struct sedge_ipc_stream *s, const char *name, const char *f
 void sedge_api_not_found(struct sedge_ipc_stream *s, const char *type, const char *name, const char *message);
 
 /* cli_tokens.c */
-int sedge_cli_tokens_renew(struct sedge_api *api, struct sedge_err *err);
+/* New tokens. Without a disk that takes them the command line does not work; components do, and it is tried again. */
+void sedge_cli_tokens_offer(struct sedge_api *api);
 void sedge_cli_tokens_release(struct sedge_api *api);
 const char *sedge_cli_tokens_owner(struct sedge_api *api, const char *token);
 
