@@ -34,9 +34,10 @@ def _anonymous(text, site):
 def state_of(site, components):
     configuration = {_anonymous(path, site): (kind, _anonymous(value, site))
                      for path, kind, value in site.database("SELECT path, kind, value FROM config") if not VOLATILE.search(path)}
-    journal = [(source, phase, status, json.loads(details).get("detailed-deployment-status") if details else None, snapshot, restart)
+    # A request of the command line that was kept but not answered is made again: two equal rows.
+    journal = {(source, phase, status, json.loads(details).get("detailed-deployment-status") if details else None, snapshot, restart)
                for source, phase, status, details, snapshot, restart in
-               site.database("SELECT source, phase, status, details, snapshot, restart FROM deployment ORDER BY seq")]
+               site.database("SELECT source, phase, status, details, snapshot, restart FROM deployment ORDER BY seq")}
     executions = site.database("SELECT job_id, status, acked FROM bridge_execution ORDER BY seq")
     return End(components, configuration, journal, executions, site.files(), sorted(set(site.world.cloud.told(site.name))))
 
@@ -161,19 +162,37 @@ def enumerate_cases(reference, actions=("before", "after"), every=1, offset=0, k
     return cases[offset % every::every]
 
 
+def disk_cases(reference, every=1, offset=0):
+    """Every write, sync and name fails: once, or from there on until the disk is well again. Of jobs only."""
+    if reference.scenario.name == "local":
+        return []
+    errors = ("ENOSPC", "EIO")
+    cases = [f"{action}:{kind}:{n}:{errors[n % 2]}" for kind in ("sync", "write", "name")
+             for n in range(1, reference.counts[kind] + 1) for action in ("fail", "failing")]
+    cases += [f"short:write:{n}" for n in range(1, reference.counts["write"] + 1)]
+    return cases[offset % every::every]
+
+
+def run_any_case(site, reference, fault):
+    from disk import run_disk_case  # it needs us
+    if fault.startswith(("fail", "short")):
+        return run_disk_case(site, reference, fault)
+    return run_case(site, reference, fault)
+
+
 def random_cases(reference, count, seed):
     generator = random.Random(f"{seed} {reference.scenario.name}")
     return [f"kill:{generator.uniform(0, reference.seconds):.4f}" for _ in range(count)]
 
 
-def run_cases(world, references, cases, report=None):
-    """cases: [(scenario, fault)]. Returns ([(case, what)] that failed, how many were disturbed)."""
+def run_cases(world, references, cases, report=None, run=run_case):
+    """cases: [(scenario, fault)]; run(site, reference, fault). Returns ([(case, what)] that failed, how many were disturbed)."""
     failed, fired = [], 0
 
     def one(case):
         site = world.take()
         try:
-            return run_case(site, references[case[0]], case[1]), None
+            return run(site, references[case[0]], case[1]), None
         except Exception as problem:  # noqa: BLE001 (one case must not end the others)
             return True, str(problem)
         finally:
@@ -181,7 +200,7 @@ def run_cases(world, references, cases, report=None):
 
     with concurrent.futures.ThreadPoolExecutor(world.count) as pool:
         for case, (hit, problem) in zip(cases, pool.map(one, cases)):
-            fired += hit
+            fired += bool(hit)
             if problem:
                 failed.append((f"{case[0]} {case[1]}", problem))
             if report:

@@ -4,7 +4,7 @@
  * inherit it are left alone.
  *
  * Kinds of events, numbered from 1 each, below SEDGE_FAULT_ROOT (logs aside):
- *   sync   fsync, fdatasync
+ *   sync   fsync, fdatasync, syncfs
  *   write  write, pwrite, ftruncate: of the databases and of all other files
  *   name   rename, link, symlink, unlink, mkdir, rmdir
  *   spawn  the start of a script's monitor, of a helper, and of the nucleus itself when it restarts

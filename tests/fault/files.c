@@ -71,6 +71,11 @@ FAULT_EXPORT int fdatasync(int fd)
     CALL(fault_fd(FAULT_sync, "fdatasync", fd), fdatasync, fd);
 }
 
+FAULT_EXPORT int syncfs(int fd)
+{
+    CALL(fault_fd(FAULT_sync, "syncfs", fd), syncfs, fd);
+}
+
 /* ---- content ---- */
 
 FAULT_EXPORT ssize_t write(int fd, const void *p, size_t n)

@@ -170,8 +170,11 @@ class Site:
 
     def fault_state(self):
         """(fired, healed, total, {kind: count}) of the library."""
-        with open(self.state_file, "rb") as f:
-            fields = STATE.unpack(f.read(STATE.size))
+        try:
+            with open(self.state_file, "rb") as f:
+                fields = STATE.unpack(f.read(STATE.size))
+        except (OSError, struct.error):  # the library has not begun
+            fields = (0,) * 10
         return fields[1], fields[2], fields[3], dict(zip(KINDS, fields[5:]))
 
     def heal(self):
