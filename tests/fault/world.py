@@ -87,17 +87,21 @@ class Site:
     def reset(self):
         self.kill()
         shutil.rmtree(self.root, ignore_errors=True)
-        shutil.copytree(self.base, self.root, symlinks=True)
-        for folder, _, files in os.walk(self.base):
-            for entry in (folder, *(os.path.join(folder, f) for f in files)):
-                st = os.lstat(entry)
-                os.chown(entry.replace(self.base, self.root, 1), st.st_uid, st.st_gid, follow_symlinks=False)
+        os.makedirs(self.root)
+        self.copy_base()
         self._fresh_notes()
         for file in (self.trace, self.state_file, self.console):
             if os.path.exists(file):
                 os.remove(file)
         self.cli_runs = 0
         self.world.cloud.forget(self.name)
+    def copy_base(self):
+        """Into the root, which is empty, with owners."""
+        shutil.copytree(self.base, self.root, symlinks=True, dirs_exist_ok=True)
+        for folder, _, files in os.walk(self.base):
+            for entry in (folder, *(os.path.join(folder, f) for f in files)):
+                st = os.lstat(entry)
+                os.chown(entry.replace(self.base, self.root, 1), st.st_uid, st.st_gid, follow_symlinks=False)
 
     # ---- the nucleus ----
 
@@ -207,6 +211,12 @@ class Site:
             return []
         finally:
             shutil.rmtree(copies)
+
+    def set_configuration(self, path, value):
+        """Of a device that is not running."""
+        with sqlite3.connect(os.path.join(self.root, "state", "nucleus.db")) as db:
+            assert db.execute("UPDATE config SET value = ? WHERE path = ?", (json.dumps(value), path)).rowcount == 1, path
+        db.close()
 
     def steps(self):
         with open(self.notes, encoding="utf-8") as f:

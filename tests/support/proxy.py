@@ -7,11 +7,13 @@ class CuttingProxy:
     """with CuttingProxy(port) as p: p.cuts = [100000, 5000]; ... p.port ...
 
     Each connection to it takes the next number of `cuts`: after so many bytes from the server both sides are reset.
-    When the list is empty, connections are left alone. `requests` holds the first bytes of each connection."""
+    When the list is empty, connections are left alone. `requests` holds the first bytes of each connection.
+    p.cut_all(refuse=True) cuts what there is, and each new connection until p.refuse = False."""
 
     def __init__(self, target_port):
         self.target = ("127.0.0.1", target_port)
         self.cuts, self.requests, self.closing = [], [], False
+        self.refuse, self.open = False, []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
 
@@ -23,17 +25,30 @@ class CuttingProxy:
         self.closing = True
         self.listener.close()
 
+    def cut_all(self, refuse=False):
+        self.refuse = refuse
+        for s in self.open:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:  # it has ended already
+                pass
+        self.open.clear()
+
     def _accept(self):
         while not self.closing:
             try:
                 client, _ = self.listener.accept()
             except OSError:
                 return
+            if self.refuse:
+                client.close()
+                continue
             limit = self.cuts.pop(0) if self.cuts else None
             threading.Thread(target=self._serve, args=(client, limit), daemon=True).start()
 
     def _serve(self, client, limit):
         server = socket.create_connection(self.target)
+        self.open += [client, server]
         threading.Thread(target=self._up, args=(client, server), daemon=True).start()
         left = limit
         try:
