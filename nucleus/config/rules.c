@@ -99,9 +99,29 @@ int sedge_config_replace(struct sedge_config *cfg, struct json_object *object, c
     return 0;
 }
 
-int sedge_config_apply(struct sedge_config *cfg, struct json_object *services, int64_t deploy_ts, int64_t now,
+/* A clock that has been set back must not keep what a deployment decides from being written. `configuration` has rules
+ * of its own, and the components' own values are not touched. */
+static int64_t not_before_stored(struct sedge_config *cfg, int64_t now)
+{
+    const struct sedge_node *services = sedge_node_child(cfg->tree.root, "services");
+
+    for (size_t i = 0; services && i < services->nchildren; i++) {
+        const struct sedge_node *s = services->child[i];
+        for (size_t k = 0; k < s->nchildren; k++) {
+            const char *name = s->child[k]->name;
+            int64_t ts = sedge_node_ts(s->child[k]);
+            if (name[0] != '_' && strcasecmp(name, "configuration") != 0 && strcasecmp(name, "runtime") != 0 &&
+                ts > now)
+                now = ts;
+        }
+    }
+    return now;
+}
+
+int sedge_config_apply(struct sedge_config *cfg, struct json_object *services, int64_t deploy_ts, int64_t wall_ms,
                        const char *const *keep, size_t nkeep, struct sedge_err *err)
 {
+    const int64_t now = not_before_stored(cfg, wall_ms);
     sedge_auto_put struct json_object *object = json_object_new_object();
     const struct sedge_config_rule fixed[] = {
         {SEDGE_PATH_ROOT, SEDGE_MODE_MERGE, now},

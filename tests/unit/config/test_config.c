@@ -304,6 +304,20 @@ static void apply_replaces_components_and_keeps_what_must_stay(void **st)
     sedge_config_close(cfg, NULL, NULL);
 }
 
+static void apply_counts_although_the_clock_was_set_back(void **st)
+{
+    struct sedge_config *cfg = sedge_config_new(NULL);
+    sedge_auto_put struct json_object *services = json("{\"A\":{\"version\":\"2.0.0\",\"configuration\":{\"k\":2}}}");
+
+    (void)st;
+    merge(cfg, "services", "{\"A\":{\"version\":\"1.0.0\",\"lifecycle\":{\"run\":\"x\"}}}", 9000);
+    merge(cfg, "services.A.configuration", "{\"k\":1}", 9500);
+    assert_int_equal(sedge_config_apply(cfg, services, 500, 1000, NULL, 0, NULL), 0);
+    assert_tree(cfg, "services", "{\"A\":{\"version\":\"2.0.0\",\"configuration\":{\"k\":1}}}");
+    assert_int_equal(ts_of(cfg, "services.A.version"), 9000);
+    sedge_config_close(cfg, NULL, NULL);
+}
+
 static void rollback_restores_values_times_and_components(void **st)
 {
     static const char *const keep[] = {"DeploymentService"};
@@ -478,6 +492,7 @@ int main(void)
         cmocka_unit_test(update_configuration_follows_its_table),
         cmocka_unit_test(update_creates_a_missing_configuration_but_no_component),
         cmocka_unit_test(apply_replaces_components_and_keeps_what_must_stay),
+        cmocka_unit_test(apply_counts_although_the_clock_was_set_back),
         cmocka_unit_test(rollback_restores_values_times_and_components),
         cmocka_unit_test(what_is_no_snapshot_is_refused_and_changes_nothing),
         cmocka_unit_test(watchers_hear_each_change_once_with_its_full_path),
