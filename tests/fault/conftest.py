@@ -7,9 +7,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from cases import Reference  # noqa: E402
-from world import World  # noqa: E402
-
-SLOW = "asan" in os.environ.get("SEDGE_BIN", "") or "tsan" in os.environ.get("SEDGE_BIN", "")
+from world import SLOW, World  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import subprocess
 import catalog
 import pytest
 from cases import disk_cases, run_cases
-from conftest import SLOW
 from disk import run_disk_case
 from test_power_cut import SEED
+from world import SLOW
 
 EVERY = int(os.environ.get("SEDGE_FAULT_EVERY_DISK", 400 if SLOW else 101))
 BASE = {"keep": ("1.0.0", "RUNNING"), "app": ("1.0.0", "FINISHED"), "extra": ("1.0.0", "FINISHED")}

@@ -6,8 +6,8 @@ import os
 
 import pytest
 from cases import enumerate_cases, random_cases, run_cases
-from conftest import SLOW
 from scenarios import SCENARIOS
+from world import SLOW
 
 SEED = int(os.environ.get("SEDGE_FAULT_SEED", datetime.date.today().toordinal()))
 RANDOM = int(os.environ.get("SEDGE_FAULT_RANDOM", 7 if SLOW else 21))  # instants for all scenarios together

@@ -26,6 +26,7 @@ from store_server import StoreServer
 STATE = struct.Struct("<iiiiq5i")  # struct fault_state in fault.h
 KINDS = ("sync", "write", "name", "spawn", "mqtt")
 BASE = {"keep": "1.0.0", "app": "1.0.0", "extra": "1.0.0"}
+SLOW = any(word in os.environ.get("SEDGE_BIN", "") for word in ("asan", "tsan"))  # under sanitizers
 PATIENCE = float(os.environ.get("SEDGE_FAULT_PATIENCE", "60"))  # seconds for what takes one; the machine may be busy
 
 
