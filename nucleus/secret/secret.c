@@ -25,7 +25,7 @@ struct sedge_secrets {
 
 static struct sedge_db *open_file(const char *path, struct sedge_secrets *s, struct sedge_err *err)
 {
-    struct sedge_db *db = sedge_db_open_alone(path, sedge_secret_schema, SEDGE_SECRET_SCHEMA_VERSION, err);
+    struct sedge_db *db = sedge_db_open(path, sedge_secret_schema, SEDGE_SECRET_SCHEMA_VERSION, err);
 
     if (db && sedge_db_exec(db, "PRAGMA secure_delete=ON", err) == 0 &&
         sedge_secret_rows_load(db, &s->list, &s->n, err) == 0)
