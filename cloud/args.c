@@ -9,6 +9,7 @@
 
 #define GLOBAL_OPTIONS "state= json help"
 #define OPTIONS_MAX    64
+#define AGE_MAX        1000000
 
 const char *sedge_run_opt(const struct sedge_run *r, const char *name, const char *def)
 {
@@ -31,6 +32,26 @@ int sedge_run_int(const struct sedge_run *r, const char *name, int64_t min, int6
     if (!v) return 0;
     if (sedge_str_to_i64(v, min, max, out, err) == 0) return 0;
     return sedge_err_wrap(err, "--%s", name);
+}
+
+int sedge_run_age(const struct sedge_run *r, const char *name, int64_t *then_s, struct sedge_err *err)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    const char *text = sedge_run_opt(r, name, NULL);
+    size_t n = text ? strlen(text) : 0;
+    sedge_auto_free char *number = n ? sedge_xstrndup(text, n - 1) : NULL;
+    int64_t count = 0;
+
+    if (!text) return 0;
+    for (size_t i = 0; number && i < SEDGE_ARRAY_LEN(units); i++) {
+        if (text[n - 1] != units[i].unit || sedge_str_to_i64(number, 0, AGE_MAX, &count, NULL) != 0) continue;
+        *then_s = sedge_wall_ms() / 1000 - count * units[i].seconds;
+        return 0;
+    }
+    return sedge_err_set(err, SEDGE_E_INVALID, "--%s %s: expected a time such as 90s, 30m, 36h or 7d", name, text);
 }
 
 void sedge_table_row(struct sedge_table *t, const char *const *cells)
@@ -107,6 +128,15 @@ static int unknown_option(const struct sedge_command *c, const char *name, struc
                          near ? " (did you mean --" : "", near ? near : "", near ? "?)" : "", c->words);
 }
 
+/* Where deployments can be filtered by their state, --state ROLLING means that and not the folder ROLLING. */
+static bool is_filter(const struct sedge_run *r, const char *name)
+{
+    bool value = false;
+
+    return strcmp(name, "state") == 0 && knows(r->command->options, "in-state", &value) &&
+           sedge_dep_state_number(r->values.v[r->values.n - 1]) >= 0;
+}
+
 /* One option, with its value in the same word or the next. */
 static int take_option(struct sedge_run *r, char **argv, int argc, int *at, struct sedge_err *err)
 {
@@ -126,8 +156,8 @@ static int take_option(struct sedge_run *r, char **argv, int argc, int *at, stru
         return unknown_option(r->command, name, err);
     if (!value && eq) return sedge_err_set(err, SEDGE_E_INVALID, "option --%s takes no value", name);
     if (value && !eq && *at + 1 >= argc) return sedge_err_set(err, SEDGE_E_INVALID, "option --%s needs a value", name);
-    sedge_strv_add(&r->names, name);
     sedge_strv_add(&r->values, !value ? "" : eq ? eq + 1 : argv[++*at]);
+    sedge_strv_add(&r->names, is_filter(r, name) ? "in-state" : name);
     return 0;
 }
 

@@ -43,6 +43,9 @@ bool sedge_run_has(const struct sedge_run *r, const char *name);
 int sedge_run_int(const struct sedge_run *r, const char *name, int64_t min, int64_t max, int64_t *out,
                   struct sedge_err *err);
 
+/* The time so long ago: 90s, 30m, 36h or 7d. Unchanged when the option is not given. */
+int sedge_run_age(const struct sedge_run *r, const char *name, int64_t *then_s, struct sedge_err *err);
+
 /* All of main except its name. */
 int sedge_cloud_main(int argc, char **argv);
 

@@ -34,6 +34,14 @@ const char *sedge_dep_state_name(int64_t state)
     return state >= 0 && state < SEDGE_DEP_COUNT ? names[state] : "UNKNOWN";
 }
 
+int64_t sedge_dep_state_number(const char *name)
+{
+    for (int64_t s = 0; s < SEDGE_DEP_COUNT; s++) {
+        if (strcasecmp(name, sedge_dep_state_name(s)) == 0) return s;
+    }
+    return -1;
+}
+
 /* One row for each setting: where it stands in the file and in the struct. */
 #define TEXT(key_, member_)                                                                                            \
     {                                                                                                                  \

@@ -83,6 +83,7 @@ enum sedge_dep_state {
 #define SEDGE_DEP_OFFERED "(0,1,4)"
 const char *sedge_exec_state_name(int64_t state);
 const char *sedge_dep_state_name(int64_t state);
+int64_t sedge_dep_state_number(const char *name); /* in any case; -1: no such state */
 
 /* Default settings, to be changed and given to init. */
 void sedge_cloud_settings_default(struct sedge_cloud_settings *s);

@@ -8,11 +8,11 @@
 #include "commands.h"
 #include "deploy.h"
 #include "deploy_check.h"
+#include "deploy_status.h"
 #include "document.h"
 
-#define WAIT_POLL_US   100000
-#define WAIT_MAX_S     604800
-#define EXAMPLES_SHOWN 3
+#define WAIT_POLL_US 100000
+#define WAIT_MAX_S   604800
 
 static int read_document(const struct sedge_run *r, struct sedge_buf *text, struct sedge_doc *doc,
                          struct sedge_err *err)
@@ -40,90 +40,6 @@ static void print_summary(struct json_object *o)
            sedge_json_i64(o, "things", 0) == 1 ? "thing" : "things", sedge_json_str(o, "target", ""));
 }
 
-static void print_devices(struct json_object *o)
-{
-    struct json_object *list = sedge_json_arr(o, "devices");
-    struct sedge_table t = {.columns = 5};
-
-    if (!list || json_object_array_length(list) == 0) {
-        puts("\nNo device has been offered this revision.");
-        return;
-    }
-    puts("");
-    sedge_table_row(&t, (const char *const[]){"THING", "STATUS", "SINCE", "DETAIL", "CAUSE"});
-    for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *d = json_object_array_get_idx(list, i);
-        char since[32];
-
-        sedge_ago(sedge_json_i64(d, "since", 0), since);
-        sedge_table_row(&t, (const char *const[]){sedge_json_str(d, "thingName", ""), sedge_json_str(d, "status", ""),
-                                                  since, sedge_json_str(d, "detailedStatus", ""),
-                                                  sedge_json_str(d, "cause", sedge_json_str(d, "phase", ""))});
-    }
-    sedge_table_print(&t, stdout);
-}
-
-/* One block for each different error stack: how many devices, which, and the cause that the first one gave. */
-static void print_errors(struct json_object *o)
-{
-    struct json_object *list = sedge_json_arr(o, "devices");
-    size_t n = list ? json_object_array_length(list) : 0;
-    sedge_auto_strv struct sedge_strv shown = {0};
-
-    for (size_t i = 0; i < n; i++) {
-        struct json_object *d = json_object_array_get_idx(list, i), *stack = sedge_json_arr(d, "errorStack");
-        int count = 0;
-
-        if (!stack || sedge_strv_has(&shown, sedge_json_text(stack))) continue;
-        sedge_strv_add(&shown, sedge_json_text(stack));
-        printf("\nErrors:  ");
-        for (size_t k = 0; k < json_object_array_length(stack); k++)
-            printf("%s%s", k ? " > " : "", json_object_get_string(json_object_array_get_idx(stack, k)));
-        printf("\nCause:   %s\nThings:  ", sedge_json_str(d, "cause", "-"));
-        for (size_t k = i; k < n; k++) {
-            struct json_object *other = json_object_array_get_idx(list, k);
-            struct json_object *s = sedge_json_arr(other, "errorStack");
-
-            if (!s || strcmp(sedge_json_text(s), shown.v[shown.n - 1]) != 0) continue;
-            if (count++ < EXAMPLES_SHOWN) printf("%s%s", count > 1 ? ", " : "", sedge_json_str(other, "thingName", ""));
-        }
-        printf("%s (%d)\n", count > EXAMPLES_SHOWN ? ", ..." : "", count);
-    }
-    if (shown.n == 0) puts("\nNo device has reported an error.");
-}
-
-static void print_show(struct json_object *o, bool devices, bool errors)
-{
-    struct json_object *counters = sedge_json_obj(o, "counters"), *components = sedge_json_obj(o, "components");
-    char when[SEDGE_TIME_LEN];
-
-    sedge_time_cli(sedge_json_i64(o, "creationTimestamp", 0), when);
-    printf("Deployment:  %s\nTarget:      %s, revision %lld\nName:        %s\nCreated:     %s\nState:       %s\n"
-           "Outcome:     %s\nThings:      %lld",
-           sedge_json_str(o, "deploymentId", ""), sedge_json_str(o, "target", ""),
-           (long long)sedge_json_i64(o, "revision", 0), sedge_json_str(o, "deploymentName", "-"), when,
-           sedge_json_str(o, "state", ""), sedge_json_str(o, "outcome", ""), (long long)sedge_json_i64(o, "things", 0));
-    json_object_object_foreach (counters, state, n) {
-        printf(", %s %s", sedge_json_text(n), state);
-    }
-    if (sedge_json_has(o, "waves"))
-        printf("\nWave:        %lld of %lld", (long long)sedge_json_i64(o, "wave", 0),
-               (long long)sedge_json_i64(o, "waves", 0));
-    if (sedge_json_has(o, "reason")) printf("\nReason:      %s", sedge_json_str(o, "reason", ""));
-    puts("\nComponents:");
-    json_object_object_foreach (components, name, c) {
-        struct json_object *update = sedge_json_obj(c, "configurationUpdate");
-        struct json_object *merge = sedge_json_get(update, "merge"), *reset = sedge_json_get(update, "reset");
-
-        printf("  %s@%s", name, sedge_json_str(c, "version", ""));
-        if (merge) printf("  merge %s", sedge_json_text(merge));
-        if (reset) printf("  reset %s", sedge_json_text(reset));
-        puts("");
-    }
-    if (devices) print_devices(o);
-    if (errors) print_errors(o);
-}
-
 /* Until no execution is open. Exit status 5 when one failed or the time is over. */
 static int wait_for(struct sedge_run *r, int64_t id, struct sedge_err *err)
 {
@@ -138,11 +54,11 @@ static int wait_for(struct sedge_run *r, int64_t id, struct sedge_err *err)
     }
     r->exit_code = open || failed || state != SEDGE_DEP_ACTIVE ? SEDGE_EXIT_FAILED : 0;
     o = sedge_deploy_show(&r->cloud, id, true, err);
-    if (!o) return -1;
+    if (!o || (failed && sedge_deploy_status(&r->cloud, id, sedge_wall_ms() / 1000, o, err) != 0)) return -1;
     if (r->json)
         sedge_print_json(o);
     else {
-        print_show(o, true, failed > 0);
+        sedge_print_deployment(o);
         if (state == SEDGE_DEP_PAUSED)
             printf("\nPaused: %s\nGo on with: sedge-cloud deploy resume %s\n", sedge_json_str(o, "reason", "?"),
                    sedge_json_str(o, "deploymentId", ""));
@@ -320,51 +236,4 @@ int sedge_cmd_deploy_revise(struct sedge_run *r, struct sedge_err *err)
     if (rc == 0) rc = revise(r, target, kind, seen, old, &doc, err);
     sedge_doc_release(&doc);
     return rc;
-}
-
-int sedge_cmd_deploy_show(struct sedge_run *r, struct sedge_err *err)
-{
-    bool errors = sedge_run_has(r, "errors"), devices = sedge_run_has(r, "devices");
-    sedge_auto_put struct json_object *o = NULL;
-    int64_t id = 0;
-
-    if (sedge_deploy_find(&r->cloud, r->operands.v[0], &id, err) != 0) return -1;
-    o = sedge_deploy_show(&r->cloud, id, errors || devices || r->json, err);
-    if (!o) return -1;
-    if (r->json)
-        sedge_print_json(o);
-    else
-        print_show(o, devices, errors);
-    return 0;
-}
-
-int sedge_cmd_deploy_list(struct sedge_run *r, struct sedge_err *err)
-{
-    const char *history = sedge_run_opt(r, "history", "all");
-    sedge_auto_put struct json_object *list = NULL;
-    struct sedge_table t = {.columns = 6};
-
-    if (strcmp(history, "all") != 0 && strcmp(history, "latest") != 0)
-        return sedge_err_set(err, SEDGE_E_INVALID, "--history %s: expected all or latest", history);
-    list = sedge_deploy_list(&r->cloud, sedge_run_opt(r, "target", NULL), strcmp(history, "latest") == 0, err);
-    if (!list) return -1;
-    if (r->json) {
-        sedge_print_json(list);
-        return 0;
-    }
-    if (json_object_array_length(list) == 0) {
-        puts("There are no deployments yet; make one with: sedge-cloud deploy create -f FILE");
-        return 0;
-    }
-    sedge_table_row(&t, (const char *const[]){"TARGET", "REVISION", "STATE", "OUTCOME", "THINGS", "DEPLOYMENT"});
-    for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *o = json_object_array_get_idx(list, i);
-
-        sedge_table_row(&t, (const char *const[]){
-                                sedge_json_str(o, "target", ""), sedge_json_text(sedge_json_get(o, "revision")),
-                                sedge_json_str(o, "state", ""), sedge_json_str(o, "outcome", ""),
-                                sedge_json_text(sedge_json_get(o, "things")), sedge_json_str(o, "deploymentId", "")});
-    }
-    sedge_table_print(&t, stdout);
-    return 0;
 }

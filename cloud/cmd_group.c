@@ -27,7 +27,7 @@ int sedge_cmd_group_list(struct sedge_run *r, struct sedge_err *err)
         puts("There are no groups yet; make one with: sedge-cloud group create NAME");
         return 0;
     }
-    sedge_table_row(&t, (const char *const[]){"GROUP", "BELOW", "THINGS", "REVISION", "STATE"});
+    sedge_table_row(&t, (const char *const[]){"GROUP", "PARENT", "THINGS", "REVISION", "STATE"});
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         struct json_object *o = json_object_array_get_idx(list, i), *revision = sedge_json_get(o, "revision");
 
@@ -60,7 +60,7 @@ int sedge_cmd_group_show(struct sedge_run *r, struct sedge_err *err)
     }
     things = sedge_json_arr(o, "things");
     below = sedge_json_arr(o, "thingsOfGroupsBelow");
-    printf("Group:     %s\nBelow:     %s\nRevision:  %s\nThings:    %zu\n", r->operands.v[0],
+    printf("Group:     %s\nParent:    %s\nRevision:  %s\nThings:    %zu\n", r->operands.v[0],
            sedge_json_str(o, "parent", "-"),
            sedge_json_get(o, "revision") ? sedge_json_text(sedge_json_get(o, "revision")) : "none",
            json_object_array_length(things) + json_object_array_length(below));

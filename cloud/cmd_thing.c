@@ -7,8 +7,6 @@
 #include "registry.h"
 #include "telemetry.h"
 
-#define AGE_MAX 1000000000
-
 int sedge_cmd_thing_create(struct sedge_run *r, struct sedge_err *err)
 {
     const char *name = r->operands.v[0];
@@ -43,27 +41,6 @@ static void last_seen(struct json_object *t, char out[32])
         (void)snprintf(out, 32, "never");
 }
 
-/* "36h" as seconds before now. */
-static int read_age(const struct sedge_run *r, const char *option, int64_t *then, struct sedge_err *err)
-{
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-    const char *text = sedge_run_opt(r, option, NULL);
-    size_t n = text ? strlen(text) : 0;
-    sedge_auto_free char *number = n ? sedge_xstrndup(text, n - 1) : NULL;
-    int64_t count = 0;
-
-    if (!text) return 0;
-    for (size_t i = 0; number && i < SEDGE_ARRAY_LEN(units); i++) {
-        if (text[n - 1] != units[i].unit || sedge_str_to_i64(number, 0, AGE_MAX, &count, NULL) != 0) continue;
-        *then = sedge_wall_ms() / 1000 - count * units[i].seconds;
-        return 0;
-    }
-    return sedge_err_set(err, SEDGE_E_INVALID, "--%s %s: expected a time such as 90s, 30m, 36h or 7d", option, text);
-}
-
 static void print_things(struct json_object *list)
 {
     struct sedge_table t = {.columns = 6};
@@ -93,7 +70,7 @@ int sedge_cmd_thing_list(struct sedge_run *r, struct sedge_err *err)
     };
     sedge_auto_put struct json_object *list = NULL;
 
-    if (read_age(r, "not-seen-for", &f.seen_before, err) != 0) return -1;
+    if (sedge_run_age(r, "not-seen-for", &f.seen_before, err) != 0) return -1;
     list = sedge_thing_find(&r->cloud, &f, err);
     if (!list) return -1;
     if (r->json)

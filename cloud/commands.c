@@ -114,10 +114,16 @@ const struct sedge_command sedge_commands[] = {
      "file= set-component= rm-component= merge= reset= dry-run token= force skip-resolve wait timeout= name= "
      "expected-revision=",
      1, 1, false, sedge_cmd_deploy_revise},
-    {"deploy show", "ID|TARGET[:REVISION] [--devices] [--errors]", "Show a deployment and how its devices fare",
-     "devices errors", 1, 1, false, sedge_cmd_deploy_show},
-    {"deploy list", "[--target TARGET] [--history all|latest]", "Show deployments", "target= history=", 0, 0, false,
-     sedge_cmd_deploy_list},
+    {"deploy show",
+     "ID|TARGET[:REVISION] [--devices] [--status STATUS] [--errors]\n\n"
+     "--devices: every device. --status: those with this status (QUEUED, IN_PROGRESS, SUCCEEDED, FAILED, ...).\n"
+     "--errors: what went wrong, by error, most frequent first.",
+     "Show a deployment and how its devices fare", "devices status= errors", 1, 1, false, sedge_cmd_deploy_show},
+    {"deploy list",
+     "[--target TARGET] [--history all|latest] [--state ROLLING|ACTIVE|PAUSED|...]\n\n"
+     "--state followed by a state of deployments filters (--in-state is the same); anything else is the cloud side's "
+     "folder.",
+     "Show deployments", "target= history= in-state=", 0, 0, false, sedge_cmd_deploy_list},
     {"deploy cancel",
      "ID|TARGET [--force] [--fallback]\n\n"
      "Nothing more is released, and what waits is cancelled. --force: also devices that work on it. Devices that "
@@ -140,6 +146,20 @@ const struct sedge_command sedge_commands[] = {
      "ID|TARGET [--status FAILED,TIMED_OUT,REJECTED] [--things NAME,NAME...]\n\n"
      "Without options: all that failed or timed out. --things: these only.",
      "Try a deployment again where it failed", "status= things=", 1, 1, false, sedge_cmd_deploy_retry},
-    {"device status", "NAME", "The same as thing show", "", 1, 1, false, sedge_cmd_thing_show},
+    {"device status", "NAME", "Show what a device is asked for and what it runs", "", 1, 1, false,
+     sedge_cmd_device_status},
+    {"device why",
+     "NAME\n\nWhich target gives it which component version, what is under way, what is in the way, and where the\n"
+     "device's answers and its fleet status disagree.",
+     "Explain what a device runs, and why", "", 1, 1, false, sedge_cmd_device_why},
+    {"watch",
+     "ID|TARGET[:REVISION]\n\nIn a terminal one line that changes, elsewhere a line for each change; --json: an object "
+     "a "
+     "line.\n"
+     "Ends with the deployment; exit status 5 if a device failed or it was cancelled.",
+     "Follow a deployment until it is over", "", 1, 1, false, sedge_cmd_watch},
+    {"audit",
+     "[--what deploy] [--which NAME] [--who USER] [--since 7d] [--limit N]\n\n--what: beginning of the kind of change.",
+     "Show who changed what, newest first", "what= which= who= since= limit=", 0, 0, false, sedge_cmd_audit},
     {0},
 };

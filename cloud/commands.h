@@ -38,6 +38,9 @@ int sedge_cmd_component_delete(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_component_rebuild(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_component_clean(struct sedge_run *r, struct sedge_err *err);
 
+struct json_object;
+/* The object of sedge_deploy_show, with what deploy_status.h has added to it. */
+void sedge_print_deployment(struct json_object *o);
 int sedge_cmd_deploy_create(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_revise(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_show(struct sedge_run *r, struct sedge_err *err);
@@ -48,5 +51,10 @@ int sedge_cmd_deploy_pause(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_resume(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_approve(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_retry(struct sedge_run *r, struct sedge_err *err);
+
+int sedge_cmd_device_status(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_device_why(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_watch(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_audit(struct sedge_run *r, struct sedge_err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "deploy.h"
+#include "deploy_status.h"
 #include "document.h"
 #include "judge.h"
 #include "query.h"
@@ -112,54 +113,6 @@ static int add_course(struct sedge_cloud *c, int64_t id, struct json_object *o, 
     return rc;
 }
 
-/* What a device reported in statusDetails: where it stands, or stack and cause. */
-static void add_failure(struct json_object *o, const char *details)
-{
-    sedge_auto_put struct json_object *d = sedge_json_parse_object(details, strlen(details), "details", NULL);
-    const char *stack = sedge_json_str(d, "deployment-error-stack", NULL);
-
-    sedge_json_add_str(o, "phase", sedge_json_str(d, "phase", NULL));
-    sedge_json_add_str(o, "detailedStatus", sedge_json_str(d, "detailed-deployment-status", NULL));
-    sedge_json_add_str(o, "cause", sedge_json_str(d, "deployment-failure-cause", NULL));
-    if (stack) {
-        struct json_object *list = sedge_json_parse(stack, strlen(stack), "stack", NULL);
-
-        if (json_object_is_type(list, json_type_array))
-            (void)json_object_object_add(o, "errorStack", list); /* takes list */
-        else
-            json_object_put(list);
-    }
-}
-
-static int add_devices(struct sedge_cloud *c, int64_t id, struct json_object *out, struct sedge_err *err)
-{
-    struct json_object *list = json_object_new_array();
-    sqlite3_stmt *q =
-        sedge_q(c->db, err,
-                "SELECT t.name, e.status, e.exec_no, e.updated_at, t.last_seen, e.details, e.late_status,"
-                " t.ggc_version FROM execution e JOIN thing t ON t.id=e.thing_id WHERE e.deployment_id=?1" NEWEST
-                "ORDER BY t.name",
-                "i", id);
-    int rc = -1;
-
-    (void)json_object_object_add(out, "devices", list); /* takes list */
-    while (q && (rc = sedge_db_step(c->db, q, err)) == 1) {
-        struct json_object *o = json_object_new_object();
-
-        sedge_json_add_str(o, "thingName", sedge_db_text(q, 0));
-        sedge_json_add_str(o, "status", sedge_exec_state_name(sqlite3_column_int64(q, 1)));
-        sedge_json_add_i64(o, "executionNumber", sqlite3_column_int64(q, 2));
-        sedge_json_add_i64(o, "since", sqlite3_column_int64(q, 3));
-        if (sqlite3_column_type(q, 4) != SQLITE_NULL) sedge_json_add_i64(o, "lastSeen", sqlite3_column_int64(q, 4));
-        if (sqlite3_column_type(q, 6) != SQLITE_NULL)
-            sedge_json_add_str(o, "lateStatus", sedge_exec_state_name(sqlite3_column_int64(q, 6)));
-        if (sqlite3_column_type(q, 5) != SQLITE_NULL) add_failure(o, sedge_db_text(q, 5));
-        (void)json_object_array_add(list, o); /* takes o */
-    }
-    (void)sqlite3_finalize(q);
-    return rc < 0 ? -1 : 0;
-}
-
 static void add_head(sqlite3_stmt *q, struct json_object *o)
 {
     sedge_auto_free char *target = sedge_xasprintf(
@@ -192,7 +145,7 @@ struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, bool de
         if (rc == 0) rc = add_course(c, id, o, err);
         if (content)
             (void)json_object_object_add(o, "components", json_object_get(sedge_json_obj(content, "components")));
-        if (rc == 0 && devices) rc = add_devices(c, id, o, err);
+        if (rc == 0 && devices) rc = sedge_deploy_devices(c, id, NULL, o, err);
     } else if (rc == 0)
         rc = sedge_err_set(err, SEDGE_E_NOT_FOUND, "there is no such deployment");
     (void)sqlite3_finalize(q);

@@ -1,6 +1,7 @@
 """Things, groups and components of sedge-cloud, as an operator handles them."""
 import os
 import signal
+import subprocess
 
 from local.process import wait_until
 from support.cloud import write_component
@@ -113,3 +114,24 @@ def test_a_crashed_upload_is_cleaned_up_after_a_day(store, swift):
         assert f.run({"op": "list", "bucket": store.bucket, "prefix": "fleet/artifacts/"})["keys"] == \
             ["fleet/artifacts/x.one/1.0.0/run.sh"]
     assert store.query("SELECT * FROM leftover") == []
+
+
+def test_watch_ends_with_the_deployment_and_works_in_a_pipe(fleet):
+    fleet.run("deploy", "create", "-f", fleet.document({"x.one": {"componentVersion": "1.0.0"}}), "--skip-resolve")
+    watch = subprocess.Popen([fleet.program, "watch", "group:cams", "--state", fleet.state], stdout=subprocess.PIPE,
+                             text=True)
+    lines = [watch.stdout.readline()]
+    with fleet.device("cam-1") as d:
+        job = d.get()[1]["execution"]["jobId"]
+        d.update(job, "IN_PROGRESS")
+        lines.append(watch.stdout.readline())
+        d.update(job, "FAILED", statusDetails={"deployment-failure-cause": "no room"})
+    rest, _ = watch.communicate(timeout=30)
+    lines += rest.splitlines()
+    assert watch.returncode == 5
+    assert "0 of 1 done, 1 QUEUED" in lines[0] and "1 IN_PROGRESS" in lines[1] and "1 of 1 done, 1 FAILED" in lines[-1]
+    assert "no room" in fleet.run("deploy", "show", "group:cams", "--errors", "--status", "FAILED")
+    assert "group:cams:1 failed: no room" in fleet.run("device", "why", "cam-1")
+    assert [d["deploymentId"] for d in fleet.json("deploy", "list", "--in-state", "rolling")] == []
+    assert len(fleet.json("deploy", "list", "--in-state", "active", "--target", "group:cams")) == 1
+    assert fleet.json("audit", "--what", "deploy", "--limit", "1")[0]["what"] == "deploy-create"
