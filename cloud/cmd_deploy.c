@@ -1,6 +1,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -75,12 +76,23 @@ static int seen_revision(struct sedge_run *r, int kind, const char *target, int6
     return sedge_deploy_last_revision(&r->cloud, kind, target, out, err);
 }
 
+/* A document that devices fetch is put there at once; if that fails, serve tries again. */
+static void store_large(struct sedge_run *r, struct json_object *o)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+    int n = 0;
+
+    if (sedge_json_bool(o, "large", false) && sedge_archive_revisions(&r->cloud, &n, &err) != 0)
+        (void)fprintf(stderr, "warning: the document is not in the object store yet, serve tries again: %s\n", err.msg);
+}
+
 static int finish(struct sedge_run *r, const struct sedge_deploy_request *rq, struct sedge_err *err)
 {
     sedge_auto_put struct json_object *o = sedge_deploy_create(&r->cloud, rq, sedge_wall_ms(), err);
     int64_t id = 0;
 
     if (!o) return -1;
+    store_large(r, o);
     if (!sedge_run_has(r, "wait")) {
         if (r->json)
             sedge_print_json(o);

@@ -161,5 +161,14 @@ const struct sedge_command sedge_commands[] = {
     {"audit",
      "[--what deploy] [--which NAME] [--who USER] [--since 7d] [--limit N]\n\n--what: beginning of the kind of change.",
      "Show who changed what, newest first", "what= which= who= since= limit=", 0, 0, false, sedge_cmd_audit},
+    {"backup",
+     "FILE | --to-store\n\nA whole copy of cloud.db while everything runs. --to-store: into the bucket, as "
+     "exports/DATE/cloud.db.",
+     "Copy the database", "to-store", 0, 1, false, sedge_cmd_backup},
+    {"upkeep",
+     "[--clean]\n\nserve does it by itself. Archives revisions in the object store; once a day, or with --clean: "
+     "exports\n"
+     "executions that nobody looks at any more, forgets old lines of the audit, deletes what crashed uploads left.",
+     "Archive and clean up", "clean", 0, 0, false, sedge_cmd_upkeep},
     {0},
 };

@@ -56,5 +56,7 @@ int sedge_cmd_device_status(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_device_why(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_watch(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_audit(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_upkeep(struct sedge_run *r, struct sedge_err *err);
+int sedge_cmd_backup(struct sedge_run *r, struct sedge_err *err);
 
 #endif

@@ -32,7 +32,9 @@ struct sedge_deploy_request {
     bool force;          /* a revision also when nothing changes */
 };
 
-/* The result: {deploymentId, jobId, target, revision, things, unchanged?, warnings?}. New reference, NULL on failure.
+/* The result: {deploymentId, jobId, target, revision, things, unchanged?, warnings?, large?}, and more of deploy show.
+ * `large`: devices fetch the document from the object store, so sedge_archive_revisions should be called now. New
+ * reference, NULL on failure.
  */
 struct json_object *sedge_deploy_create(struct sedge_cloud *c, const struct sedge_deploy_request *rq, int64_t now_ms,
                                         struct sedge_err *err);

@@ -125,10 +125,11 @@ static void add_head(sqlite3_stmt *q, struct json_object *o)
     if (sqlite3_column_type(q, 5) != SQLITE_NULL) sedge_json_add_str(o, "deploymentName", sedge_db_text(q, 5));
     sedge_json_add_i64(o, "creationTimestamp", sqlite3_column_int64(q, 6));
     sedge_json_add_str(o, "state", sedge_dep_state_name(sqlite3_column_int64(q, 7)));
+    if (sqlite3_column_int(q, 10)) sedge_json_add_bool(o, "large", true);
 }
 #define HEAD                                                                                                           \
     "SELECT d.uuid, d.job_id, t.kind, t.ref_name, d.revision, d.name, d.creation_ms, d.state, "                        \
-    "COALESCE(d.full_doc,d.device_doc), d.id "                                                                         \
+    "COALESCE(d.full_doc,d.device_doc), d.id, d.large "                                                                \
     "FROM deployment d JOIN target t ON t.id=d.target_id "
 
 struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, bool devices, struct sedge_err *err)

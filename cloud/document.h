@@ -56,9 +56,10 @@ void sedge_doc_device(struct json_object *content, const struct sedge_doc_ids *i
  * components and with the capability LARGE_CONFIGURATION, and `full` gets the whole one, which the device fetches. */
 void sedge_doc_fit(struct json_object *content, const struct sedge_doc_ids *ids, int kind, struct sedge_buf *out,
                    struct sedge_buf *full);
-/* The operator's form, good for sedge_doc_parse; in_progress_minutes 0: left out. New reference. */
+/* The operator's form, good for sedge_doc_parse. `policy`: the stored policy of the deployment (policy.h); NULL: none.
+ * New reference. */
 struct json_object *sedge_doc_operator(struct json_object *content, const char *target_arn, const char *name,
-                                       int64_t in_progress_minutes);
+                                       struct json_object *policy);
 /* Content of a stored device document: the reverse of sedge_doc_device. New reference. */
 struct json_object *sedge_doc_content(const char *device_doc, struct sedge_err *err);
 /* SHA-256 over the sorted text, hex. */

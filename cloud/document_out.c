@@ -78,12 +78,36 @@ static struct json_object *operator_timing(struct json_object *t)
     return o;
 }
 
+static struct json_object *operator_policies(struct json_object *content)
+{
+    struct json_object *o = json_object_new_object();
+
+    sedge_json_add_str(o, "failureHandlingPolicy", sedge_json_str(content, "failureHandlingPolicy", "ROLLBACK"));
+    (void)json_object_object_add(o, "componentUpdatePolicy",
+                                 operator_timing(sedge_json_obj(content, "componentUpdatePolicy")));
+    (void)json_object_object_add(o, "configurationValidationPolicy",
+                                 operator_timing(sedge_json_obj(content, "configurationValidationPolicy")));
+    return o;
+}
+
+/* iotJobConfiguration as it was given, with the time limit that was in force. */
+static struct json_object *operator_job(struct json_object *policy)
+{
+    struct json_object *given = sedge_json_obj(policy, "iotJobConfiguration");
+    struct json_object *job = given ? sedge_json_copy(given) : json_object_new_object();
+    struct json_object *timeout = json_object_new_object();
+    int64_t minutes = sedge_json_i64(policy, "inProgressTimeoutInMinutes", 0);
+
+    (void)json_object_object_add(job, "timeoutConfig", timeout); /* takes timeout */
+    if (minutes) sedge_json_add_i64(timeout, "inProgressTimeoutInMinutes", minutes);
+    return job;
+}
+
 struct json_object *sedge_doc_operator(struct json_object *content, const char *target_arn, const char *name,
-                                       int64_t in_progress_minutes)
+                                       struct json_object *policy)
 {
     struct json_object *o = json_object_new_object(), *components = json_object_new_object();
-    struct json_object *policies = json_object_new_object(), *job = json_object_new_object();
-    struct json_object *timeout = json_object_new_object(), *all = sedge_json_obj(content, "components");
+    struct json_object *all = sedge_json_obj(content, "components"), *rollout = sedge_json_obj(policy, "rollout");
 
     sedge_json_add_str(o, "targetArn", target_arn);
     sedge_json_add_str(o, "deploymentName", name);
@@ -93,15 +117,9 @@ struct json_object *sedge_doc_operator(struct json_object *content, const char *
             (void)json_object_object_add(components, component, operator_component(c));
         }
     }
-    (void)json_object_object_add(o, "deploymentPolicies", policies);
-    sedge_json_add_str(policies, "failureHandlingPolicy", sedge_json_str(content, "failureHandlingPolicy", "ROLLBACK"));
-    (void)json_object_object_add(policies, "componentUpdatePolicy",
-                                 operator_timing(sedge_json_obj(content, "componentUpdatePolicy")));
-    (void)json_object_object_add(policies, "configurationValidationPolicy",
-                                 operator_timing(sedge_json_obj(content, "configurationValidationPolicy")));
-    (void)json_object_object_add(o, "iotJobConfiguration", job);
-    (void)json_object_object_add(job, "timeoutConfig", timeout);
-    if (in_progress_minutes) sedge_json_add_i64(timeout, "inProgressTimeoutInMinutes", in_progress_minutes);
+    (void)json_object_object_add(o, "deploymentPolicies", operator_policies(content));
+    (void)json_object_object_add(o, "iotJobConfiguration", operator_job(policy));
+    if (rollout) (void)json_object_object_add(o, "rollout", json_object_get(rollout));
     return o;
 }
 

@@ -24,6 +24,7 @@
 #include "publisher.h"
 #include "query.h"
 #include "rollout.h"
+#include "upkeep.h"
 
 #define KEEPALIVE_S 30
 
@@ -38,6 +39,7 @@ struct serve {
     struct sedge_plane *plane;
     struct sedge_rollout *rollout;
     struct sedge_publisher *publisher;
+    struct sedge_upkeep *upkeep;
     struct sedge_data_plane *data;
     struct sedge_api *api;
     struct mosquitto *m;
@@ -357,6 +359,7 @@ static int turn(struct serve *s)
     now = sedge_mono_ms();
     sedge_publisher_confirm(s->publisher, now);
     if (s->connected) sedge_publisher_turn(s->publisher, now, sedge_wall_ms());
+    sedge_upkeep_turn(s->upkeep, now);
     if (now >= s->timers_at) {
         expire(s);
         write_seen(s);
@@ -404,6 +407,7 @@ static int set_up(struct serve *s, struct sedge_err *err)
     mosquitto_message_v5_callback_set(s->m, on_message);
     mosquitto_publish_v5_callback_set(s->m, on_publish);
     s->plane = sedge_plane_new(s->c->db);
+    s->upkeep = sedge_upkeep_new(s->c);
     s->publisher = sedge_publisher_new(s->c->db, s->plane, publish, s);
     s->rollout = sedge_rollout_new(s->c);
     s->retry_ms = SEDGE_SERVE_RETRY_MIN_MS;
@@ -419,6 +423,7 @@ static void tear_down(struct serve *s)
     if (s->m && s->connected) (void)mosquitto_disconnect_v5(s->m, 0, NULL);
     if (s->m) mosquitto_destroy(s->m);
     if (s->plane) write_seen(s);
+    sedge_upkeep_free(s->upkeep);
     sedge_publisher_free(s->publisher);
     sedge_data_plane_stop(s->data);
     sedge_api_stop(s->api);

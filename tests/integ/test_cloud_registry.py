@@ -1,6 +1,9 @@
 """Things, groups and components of sedge-cloud, as an operator handles them."""
+import contextlib
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 
 from local.process import wait_until
@@ -135,3 +138,93 @@ def test_watch_ends_with_the_deployment_and_works_in_a_pipe(fleet):
     assert [d["deploymentId"] for d in fleet.json("deploy", "list", "--in-state", "rolling")] == []
     assert len(fleet.json("deploy", "list", "--in-state", "active", "--target", "group:cams")) == 1
     assert fleet.json("audit", "--what", "deploy", "--limit", "1")[0]["what"] == "deploy-create"
+
+
+def test_every_revision_is_archived_in_both_forms_by_serve(store, swift):
+    store.run("group", "create", "cams")
+    publish(store, "x.one")
+    components = {"x.one": {"componentVersion": "1.0.0", "configurationUpdate": {"merge": "{\"a\":\"5\"}"}}}
+    made = store.json("deploy", "create", "-f", store.document(components, deploymentName="first"))
+    store.start_broker()
+    store.start_service()
+    wait_until(lambda: store.query("SELECT archived FROM deployment") == [(1,)], 30, "the archive")
+    with swift.fetch() as f:
+        root = f"s3://{store.bucket}/fleet"
+        document = json.loads(f.run({"op": "text", "url": f"{root}/deployments/{made['deploymentId']}.json"})["text"])
+        operator = f.run({"op": "text", "url": f"{root}/targets/group/cams/1.json"})["text"]
+    assert document["components"]["x.one"]["version"] == "1.0.0"
+    path = os.path.join(store.folder, "again.json")
+    with open(path, "w") as f:
+        f.write(operator)
+    assert store.json("deploy", "create", "-f", path)["unchanged"] is True
+
+
+def test_a_document_that_fits_no_message_is_in_the_store_before_a_device_can_ask(store, swift):
+    store.run("group", "create", "cams")
+    publish(store, "x.one")
+    long = json.dumps({"long": "x" * 2_000_000})
+    components = {"x.one": {"componentVersion": "1.0.0", "configurationUpdate": {"merge": long}}}
+    made = store.json("deploy", "create", "-f", store.document(components))
+    assert made["large"] is True
+    sent, digest = store.query("SELECT device_doc, full_sha256 FROM deployment")[0]
+    assert json.loads(sent)["requiredCapabilities"] == ["LARGE_CONFIGURATION"] and len(sent) < 1000
+    path = os.path.join(store.folder, "full.json")
+    with swift.fetch() as f:
+        f.run({"op": "get", "url": f"s3://{store.bucket}/fleet/deployments/{made['deploymentId']}.json", "dest": path,
+               "digest": digest, "algorithm": "SHA-256"})
+    with open(path) as f:
+        assert len(json.load(f)["components"]["x.one"]["configurationUpdate"]["merge"]["long"]) == 2_000_000
+
+
+def test_old_executions_are_exported_and_the_newest_twenty_stay(fleet):
+    fleet.execute("""
+        INSERT INTO target(kind,ref_name) VALUES(0,'old');
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<25)
+            INSERT INTO deployment(uuid,job_id,target_id,revision,creation_ms,state,device_doc,content_hash,request,policy,archived)
+            SELECT 'd'||i, 'j'||i, (SELECT id FROM target), i, i, 3, '{}', '', '', '{}', 1 FROM n;
+        INSERT INTO execution(thing_id,deployment_id,status,queued_at,updated_at)
+            SELECT (SELECT id FROM thing), id, 3, revision, revision FROM deployment;""")
+    assert "exported 5 old executions" in fleet.run("upkeep", "--clean")
+    assert fleet.query("SELECT MIN(deployment_id), COUNT(*) FROM execution") == [(6, 20)]
+    with open(os.path.join(fleet.state, "executions.jsonl")) as f:
+        lines = [json.loads(line) for line in f]
+    assert [(e["thingName"], e["target"], e["status"]) for e in lines] == [("cam-1", "group:old", "FAILED")] * 5
+    assert "exported 0 old executions" in fleet.run("upkeep", "--clean")
+
+
+def test_a_backup_taken_while_serve_runs_is_a_whole_database(fleet):
+    fleet.run("deploy", "create", "-f", fleet.document({"x.one": {"componentVersion": "1.0.0"}}), "--skip-resolve")
+    path = os.path.join(fleet.folder, "copy.db")
+    assert "cloud.json" in fleet.run("backup", path)
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert db.execute("SELECT COUNT(*) FROM execution").fetchone() == (1,)
+
+
+def test_a_database_from_a_backup_learns_which_revisions_it_gave_out_since(fleet):
+    """Failure 4: the device has revision 3, the restored database knows only 1."""
+    def deploy(n):
+        return fleet.json("deploy", "create", "-f", fleet.document({"x.one": {"componentVersion": f"{n}.0.0"}}), "--skip-resolve")
+    deploy(1)
+    path = os.path.join(fleet.folder, "copy.db")
+    fleet.run("backup", path)
+    deploy(2)
+    later = deploy(3)
+    with fleet.device("cam-1") as d:
+        arn = d.get()[1]["execution"]["jobDocument"]["configurationArn"]
+        assert arn.endswith("thinggroup/cams:3")
+        fleet.service.stop()
+        for name in ("cloud.db-wal", "cloud.db-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(fleet.state, name))
+        os.replace(path, os.path.join(fleet.state, "cloud.db"))
+        fleet.start_service()
+        d.client.publish(f"{d.base}/greengrassv2/health/json", {
+            "ggcVersion": "2.17.0", "platform": "linux", "architecture": "amd64", "runtime": "sedge", "thing": "cam-1",
+            "overallDeviceStatus": "HEALTHY", "sequenceNumber": 1, "timestamp": 1000, "messageType": "COMPLETE",
+            "trigger": "NUCLEUS_LAUNCH", "components": [{
+                "componentName": "x.one", "version": "3.0.0", "fleetConfigArns": [arn], "isRoot": True, "status": "RUNNING"}]})
+        wait_until(lambda: fleet.query("SELECT last_revision FROM target") == [(3,)], 10, "the revision")
+        made = deploy(4)
+    assert made["revision"] == 4 and made["creationTimestamp"] > later["creationTimestamp"]

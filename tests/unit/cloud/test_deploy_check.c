@@ -189,13 +189,14 @@ static void the_operators_form_comes_back_as_it_went_in(void **st)
         "\"componentUpdatePolicy\":{\"timeoutInSeconds\":30,\"action\":\"SKIP_NOTIFY_COMPONENTS\"}},"
         "\"iotJobConfiguration\":{\"timeoutConfig\":{\"inProgressTimeoutInMinutes\":9}}}";
     struct sedge_doc one = {0}, two = {0};
-    sedge_auto_put struct json_object *form = NULL;
+    sedge_auto_put struct json_object *form = NULL, *policy = json_object_new_object();
     struct sedge_err err = SEDGE_ERR_INIT;
     const char *out;
 
     (void)st;
     if (sedge_doc_parse(text, strlen(text), "in", &one, &err) != 0) fail_msg("%s", err.msg);
-    form = sedge_doc_operator(one.content, "arn:aws:iot:local:0:thinggroup/cams", one.name, one.in_progress_minutes);
+    sedge_json_add_i64(policy, "inProgressTimeoutInMinutes", one.in_progress_minutes);
+    form = sedge_doc_operator(one.content, "arn:aws:iot:local:0:thinggroup/cams", one.name, policy);
     out = sedge_json_text(form);
     if (sedge_doc_parse(out, strlen(out), "out", &two, &err) != 0) fail_msg("%s", err.msg);
     assert_string_equal(sedge_json_text(two.content), sedge_json_text(one.content));
