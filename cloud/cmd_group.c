@@ -2,11 +2,22 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "commands.h"
+#include "group_dynamic.h"
 #include "registry.h"
 
 int sedge_cmd_group_create(struct sedge_run *r, struct sedge_err *err)
 {
-    const char *parent = sedge_run_opt(r, "parent", NULL);
+    const char *parent = sedge_run_opt(r, "parent", NULL), *query = sedge_run_opt(r, "query", NULL);
+    int joined = 0;
+
+    if (parent && query)
+        return sedge_err_set(err, SEDGE_E_INVALID, "--parent and --query: a dynamic group stands below no other");
+    if (query) {
+        if (sedge_group_create_dynamic(&r->cloud, r->operands.v[0], query, sedge_wall_ms(), &joined, err) != 0)
+            return -1;
+        printf("Made dynamic group %s with %d thing%s\n", r->operands.v[0], joined, joined == 1 ? "" : "s");
+        return 0;
+    }
 
     if (sedge_group_create_below(&r->cloud, r->operands.v[0], parent, err) != 0) return -1;
     printf("Made group %s%s%s\n", r->operands.v[0], parent ? " below " : "", parent ? parent : "");
@@ -60,8 +71,9 @@ int sedge_cmd_group_show(struct sedge_run *r, struct sedge_err *err)
     }
     things = sedge_json_arr(o, "things");
     below = sedge_json_arr(o, "thingsOfGroupsBelow");
-    printf("Group:     %s\nParent:    %s\nRevision:  %s\nThings:    %zu\n", r->operands.v[0],
-           sedge_json_str(o, "parent", "-"),
+    printf("Group:     %s\nParent:    %s\n", r->operands.v[0], sedge_json_str(o, "parent", "-"));
+    if (sedge_json_get(o, "query")) printf("Query:     %s\n", sedge_json_str(o, "query", ""));
+    printf("Revision:  %s\nThings:    %zu\n",
            sedge_json_get(o, "revision") ? sedge_json_text(sedge_json_get(o, "revision")) : "none",
            json_object_array_length(things) + json_object_array_length(below));
     print_list("\nMembers:", things);

@@ -64,8 +64,10 @@ const struct sedge_command sedge_commands[] = {
     {"shadow update", "THING [SHADOW] --desired JSON\n\nMerges the object into what is desired; null deletes a key.",
      "Change what a shadow asks for", "desired=", 1, 2, false, sedge_cmd_shadow_update},
     {"shadow delete", "THING [SHADOW]", "Delete a shadow", "", 1, 2, false, sedge_cmd_shadow_delete},
-    {"group create", "NAME [--parent GROUP]\n\n--parent: deployments to GROUP reach the members of the new group too.",
-     "Make a thing group", "parent=", 1, 1, false, sedge_cmd_group_create},
+    {"group create",
+     "NAME [--parent GROUP | --query QUERY]\n\n--parent: deployments to GROUP reach the members of the new group too.\n"
+     "--query: the things that fit it are members, and serve keeps it so: attr.site = 'hall 1' and component.x < 1.2.0",
+     "Make a thing group", "parent= query=", 1, 1, false, sedge_cmd_group_create},
     {"group list", "", "Show all groups", "", 0, 0, false, sedge_cmd_group_list},
     {"group show", "NAME", "Show the members of a group", "", 1, 1, false, sedge_cmd_group_show},
     {"group add-thing",

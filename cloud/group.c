@@ -150,6 +150,41 @@ static int join(struct sedge_cloud *c, const char *group, const char *thing, int
     return rc;
 }
 
+/* Members of a dynamic group are what its query says. */
+static int check_static(struct sedge_cloud *c, const char *group, struct sedge_err *err)
+{
+    sedge_auto_free char *query = NULL;
+    int rc = sedge_q_text(c->db, err, &query, "SELECT query FROM grp WHERE name=?1 AND query IS NOT NULL", "t", group);
+
+    if (rc <= 0) return rc;
+    return sedge_err_set(
+        err, SEDGE_E_CONFLICT,
+        "group \"%s\" is dynamic: its members are the things with %s; change what is known of the thing "
+        "(sedge-cloud thing set-attr), or use another group",
+        group, query);
+}
+
+static int leave_by_name(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms,
+                         struct sedge_err *err)
+{
+    int64_t group_id = 0, thing_id = 0;
+
+    if (sedge_group_id(c, group, &group_id, err) != 0 || sedge_thing_id(c, thing, &thing_id, err) != 0) return -1;
+    return leave(c, group_id, thing_id, now_ms, err);
+}
+
+int sedge_group_set_member(struct sedge_cloud *c, const char *group, const char *thing, bool in, int64_t now_ms,
+                           struct sedge_err *err)
+{
+    sedge_auto_buf struct sedge_buf offers = SEDGE_BUF_INIT;
+    int rc;
+
+    if (sedge_q_begin(c->db, err) != 0) return -1;
+    rc = in ? join(c, group, thing, now_ms, &offers, err) : leave_by_name(c, group, thing, now_ms, err);
+    if (rc == 0) rc = sedge_audit(c->db, now_ms, in ? "group-query-in" : "group-query-out", group, thing, err);
+    return sedge_q_end(c->db, rc, err);
+}
+
 int sedge_group_add(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, char **offers,
                     struct sedge_err *err)
 {
@@ -158,7 +193,8 @@ int sedge_group_add(struct sedge_cloud *c, const char *group, const char *thing,
 
     *offers = NULL;
     if (sedge_q_begin(c->db, err) != 0) return -1;
-    rc = join(c, group, thing, now_ms, &got, err);
+    rc = check_static(c, group, err);
+    if (rc == 0) rc = join(c, group, thing, now_ms, &got, err);
     if (rc == 0) rc = sedge_audit(c->db, now_ms, "group-add", group, thing, err);
     if (rc == 0 && got.len) *offers = sedge_buf_steal(&got);
     return sedge_q_end(c->db, rc, err);
@@ -188,7 +224,9 @@ int sedge_group_move(struct sedge_cloud *c, const char *from, const char *to, co
 
     *offers = NULL;
     if (sedge_q_begin(c->db, err) != 0) return -1;
-    rc = move(c, from, to, thing, now_ms, &got, err);
+    rc = check_static(c, from, err);
+    if (rc == 0) rc = check_static(c, to, err);
+    if (rc == 0) rc = move(c, from, to, thing, now_ms, &got, err);
     if (rc == 0) rc = sedge_audit(c->db, now_ms, "group-move", to, thing, err);
     if (rc == 0 && got.len) *offers = sedge_buf_steal(&got);
     return sedge_q_end(c->db, rc, err);
@@ -196,13 +234,11 @@ int sedge_group_move(struct sedge_cloud *c, const char *from, const char *to, co
 
 int sedge_group_rm(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, struct sedge_err *err)
 {
-    int64_t group_id = 0, thing_id = 0;
     int rc;
 
     if (sedge_q_begin(c->db, err) != 0) return -1;
-    rc = sedge_group_id(c, group, &group_id, err);
-    if (rc == 0) rc = sedge_thing_id(c, thing, &thing_id, err);
-    if (rc == 0) rc = leave(c, group_id, thing_id, now_ms, err);
+    rc = check_static(c, group, err);
+    if (rc == 0) rc = leave_by_name(c, group, thing, now_ms, err);
     if (rc == 0) rc = sedge_audit(c->db, now_ms, "group-rm", group, thing, err);
     return sedge_q_end(c->db, rc, err);
 }
@@ -210,12 +246,13 @@ int sedge_group_rm(struct sedge_cloud *c, const char *group, const char *thing, 
 struct json_object *sedge_group_list(struct sedge_cloud *c, struct sedge_err *err)
 {
     struct json_object *list = json_object_new_array();
-    sqlite3_stmt *q = sedge_q(
-        c->db, err,
-        "SELECT g.name, (SELECT COUNT(*) FROM effective_member m WHERE m.group_id=g.id), d.revision, d.state,"
-        " p.name FROM grp g LEFT JOIN grp p ON p.id=g.parent_id LEFT JOIN target t ON t.kind=?1 AND t.ref_name=g.name"
-        " LEFT JOIN deployment d ON d.id=t.current_deployment ORDER BY g.name",
-        "i", (int64_t)SEDGE_TARGET_GROUP);
+    sqlite3_stmt *q =
+        sedge_q(c->db, err,
+                "SELECT g.name, (SELECT COUNT(*) FROM effective_member m WHERE m.group_id=g.id), d.revision, d.state,"
+                " p.name, g.query FROM grp g LEFT JOIN grp p ON p.id=g.parent_id LEFT JOIN target t ON t.kind=?1 AND "
+                "t.ref_name=g.name"
+                " LEFT JOIN deployment d ON d.id=t.current_deployment ORDER BY g.name",
+                "i", (int64_t)SEDGE_TARGET_GROUP);
     int rc = -1;
 
     while (q && (rc = sedge_db_step(c->db, q, err)) == 1) {
@@ -223,6 +260,7 @@ struct json_object *sedge_group_list(struct sedge_cloud *c, struct sedge_err *er
 
         sedge_json_add_str(o, "groupName", sedge_db_text(q, 0));
         if (sqlite3_column_type(q, 4) != SQLITE_NULL) sedge_json_add_str(o, "parent", sedge_db_text(q, 4));
+        if (sqlite3_column_type(q, 5) != SQLITE_NULL) sedge_json_add_str(o, "query", sedge_db_text(q, 5));
         sedge_json_add_i64(o, "things", sqlite3_column_int64(q, 1));
         if (sqlite3_column_type(q, 2) != SQLITE_NULL) {
             sedge_json_add_i64(o, "revision", sqlite3_column_int64(q, 2));
@@ -266,6 +304,7 @@ struct json_object *sedge_group_show(struct sedge_cloud *c, const char *name, st
 {
     struct json_object *o = json_object_new_object();
     sedge_auto_free char *parent = NULL;
+    sedge_auto_free char *query = NULL;
     int64_t id = 0;
     int rc = sedge_group_id(c, name, &id, err);
 
@@ -274,6 +313,9 @@ struct json_object *sedge_group_show(struct sedge_cloud *c, const char *name, st
         rc = sedge_q_text(c->db, err, &parent, "SELECT p.name FROM grp g JOIN grp p ON p.id=g.parent_id WHERE g.id=?1",
                           "i", id);
     sedge_json_add_str(o, "parent", parent);
+    if (rc >= 0)
+        rc = sedge_q_text(c->db, err, &query, "SELECT query FROM grp WHERE id=?1 AND query IS NOT NULL", "i", id);
+    sedge_json_add_str(o, "query", query);
     if (rc >= 0 && add_names(c, id, "SELECT name FROM grp WHERE parent_id=?1 ORDER BY 1", "groups", o, err) == 0 &&
         add_names(c, id, "SELECT t.name FROM member m JOIN thing t ON t.id=m.thing_id WHERE m.group_id=?1 ORDER BY 1",
                   "things", o, err) == 0 &&

@@ -65,6 +65,9 @@ int sedge_group_add(struct sedge_cloud *c, const char *group, const char *thing,
 /* From one group into another, as one change: the device never sees it out of both. */
 int sedge_group_move(struct sedge_cloud *c, const char *from, const char *to, const char *thing, int64_t now_ms,
                      char **offers, struct sedge_err *err);
+/* Those of an operator refuse dynamic groups (CONFLICT); this is for who keeps them as their query says. */
+int sedge_group_set_member(struct sedge_cloud *c, const char *group, const char *thing, bool in, int64_t now_ms,
+                           struct sedge_err *err);
 int sedge_group_rm(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, struct sedge_err *err);
 struct json_object *sedge_group_list(struct sedge_cloud *c, struct sedge_err *err);
 struct json_object *sedge_group_show(struct sedge_cloud *c, const char *name, struct sedge_err *err);

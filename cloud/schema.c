@@ -158,4 +158,16 @@ static const char plane[] =
     "NULL;\n"
     "UPDATE thing SET telemetry=NULL;\n";
 
-const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry, rollout, upkeep, plane};
+/* Dynamic groups: things that changed and are to be looked at again. */
+#define NOTE(what, event, id)                                                                                          \
+    "CREATE TRIGGER regroup_" what " AFTER " event " WHEN EXISTS(SELECT 1 FROM grp WHERE query IS NOT NULL) BEGIN\n"   \
+    "  INSERT OR IGNORE INTO regroup VALUES(" id ");\nEND;\n"
+static const char dynamic[] =
+    "CREATE TABLE regroup(thing_id INTEGER PRIMARY KEY);\n"
+    "CREATE INDEX grp_query ON grp(id) WHERE query IS NOT NULL;\n" NOTE("made", "INSERT ON thing", "NEW.id")
+        NOTE("thing", "UPDATE OF attrs, health, runtime, platform, arch, ggc_version ON thing", "NEW.id")
+            NOTE("added", "INSERT ON component_state", "NEW.thing_id")
+                NOTE("changed", "UPDATE OF version ON component_state", "NEW.thing_id")
+                    NOTE("gone", "DELETE ON component_state", "OLD.thing_id");
+
+const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry, rollout, upkeep, plane, dynamic};

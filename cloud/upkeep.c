@@ -14,11 +14,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "component.h"
+#include "group_dynamic.h"
 
 struct sedge_upkeep {
     struct sedge_cloud *c;
     pid_t pid;
-    int64_t look_at, retry_ms;
+    int64_t look_at, retry_ms, regroup_at;
 };
 
 static bool clean_is_due(const struct sedge_cloud *c, int64_t now_s)
@@ -83,14 +84,16 @@ static void ended(struct sedge_upkeep *u, int status, int64_t mono_ms)
 
 void sedge_upkeep_turn(struct sedge_upkeep *u, int64_t mono_ms)
 {
-    int64_t waiting = 0;
+    int64_t waiting = 0, changed = 0;
     int status = 0;
 
     if (u->pid && waitpid(u->pid, &status, WNOHANG) == u->pid) ended(u, status, mono_ms);
     if (u->pid || mono_ms < u->look_at) return;
     u->look_at = mono_ms + SEDGE_UPKEEP_LOOK_MS;
-    if (sedge_archive_waiting(u->c, &waiting, NULL) != 0) return;
-    if (waiting || clean_is_due(u->c, sedge_wall_ms() / 1000)) start(u);
+    if (mono_ms >= u->regroup_at && sedge_groups_note_all(u->c, NULL) == 0)
+        u->regroup_at = mono_ms + SEDGE_REGROUP_SECONDS * INT64_C(1000);
+    if (sedge_archive_waiting(u->c, &waiting, NULL) != 0 || sedge_groups_waiting(u->c, &changed, NULL) != 0) return;
+    if (waiting || changed || clean_is_due(u->c, sedge_wall_ms() / 1000)) start(u);
 }
 
 void sedge_upkeep_free(struct sedge_upkeep *u)
@@ -119,6 +122,7 @@ int sedge_upkeep_run(struct sedge_cloud *c, bool force, int64_t now_ms, struct s
                      struct sedge_err *err)
 {
     *done = (struct sedge_upkeep_done){0};
+    if (sedge_groups_refresh(c, now_ms, &done->moved, err) != 0) return -1;
     if (sedge_archive_revisions(c, &done->revisions, err) != 0) return -1;
     return force || clean_is_due(c, now_ms / 1000) ? clean(c, now_ms, done, err) : 0;
 }

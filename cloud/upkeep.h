@@ -24,10 +24,10 @@ void sedge_upkeep_turn(struct sedge_upkeep *u, int64_t mono_ms);
 void sedge_upkeep_free(struct sedge_upkeep *u);
 
 struct sedge_upkeep_done {
-    int revisions, executions, leftovers;
-    bool cleaned; /* the daily part was done */
+    int revisions, executions, leftovers, moved; /* moved: into dynamic groups or out of them */
+    bool cleaned;                                /* the daily part was done */
 };
-/* What the process does. `clean`: the daily part also when it is not due. */
+/* What the process does, dynamic groups (group_dynamic.h) included. `clean`: the daily part also when it is not due. */
 int sedge_upkeep_run(struct sedge_cloud *c, bool clean, int64_t now_ms, struct sedge_upkeep_done *done,
                      struct sedge_err *err);
 
