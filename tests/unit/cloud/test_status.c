@@ -26,7 +26,7 @@ static int fleet_setup(void **st)
     if (site_setup(st) != 0) return -1;
     sql(*st,
         "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i+1 FROM n WHERE i<19) INSERT INTO thing(name,created_at)"
-        " SELECT 'dev-' || i, 1 FROM n;"
+        " SELECT 'dev-' || i, 1764590400 FROM n;"
         "INSERT INTO member SELECT (SELECT id FROM grp), id, 0 FROM thing WHERE name LIKE 'dev-%'");
     o = site_deploy(*st, SEDGE_TARGET_GROUP, "cams", "1.0.0", T0);
     assert_int_equal(sedge_json_i64(o, "things", 0), 11);
