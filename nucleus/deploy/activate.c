@@ -290,6 +290,7 @@ void sedge_run_apply(struct sedge_run *run)
         sedge_run_fail_early(run);
         return;
     }
+    sedge_run_note_unchanged(run);
     if (run->restarts) {
         sedge_run_restart(run);
         return;

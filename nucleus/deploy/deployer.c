@@ -20,8 +20,8 @@ static struct sedge_entry *find_entry(struct sedge_deployer *d, const char *id, 
     return NULL;
 }
 
-static struct sedge_entry *add_entry(struct sedge_deployer *d, const char *id, enum sedge_source source,
-                                     struct json_object *request)
+struct sedge_entry *sedge_entry_add(struct sedge_deployer *d, const char *id, enum sedge_source source,
+                                    struct json_object *request)
 {
     struct sedge_entry *e = SEDGE_NEW(struct sedge_entry);
     struct sedge_entry **tail = &d->entries;
@@ -45,6 +45,16 @@ static size_t count_waiting(struct sedge_deployer *d)
     for (struct sedge_entry *e = d->entries; e; e = e->next)
         n += e->phase == SEDGE_PHASE_QUEUED;
     return n;
+}
+
+static void forget_entry(struct sedge_deployer *d, struct sedge_entry *gone)
+{
+    struct sedge_entry **p = &d->entries;
+
+    while (*p != gone)
+        p = &(*p)->next;
+    *p = gone->next;
+    sedge_entry_free(gone);
 }
 
 /* Keeps the newest SEDGE_DEPLOY_RECORDS_MAX finished ones in memory, like the journal. */
@@ -89,20 +99,9 @@ void sedge_run_progress(struct sedge_run *run)
                              run->phase_text, percent, NULL);
 }
 
-static struct json_object *unchanged_roots(struct sedge_run *run)
-{
-    struct json_object *list = json_object_new_array();
-
-    for (size_t i = 0; i < run->doc.nroots; i++) {
-        const struct sedge_root *r = &run->doc.roots[i];
-        if (sedge_str_eq(sedge_json_str(run->active, r->name, NULL), r->version) && !r->merge && !r->reset)
-            (void)json_object_array_add(list, json_object_new_string(r->name));
-    }
-    return list;
-}
-
-static void report_entry(struct sedge_deployer *d, const struct sedge_entry *e, struct json_object *unchanged,
-                         bool terminal)
+/* An end counts as told when the writes that it leads to have been handed to the writer: they reach the disk before
+ * this mark does. */
+static void report_entry(struct sedge_deployer *d, struct sedge_entry *e, bool terminal)
 {
     struct sedge_deploy_report r = {.id = e->id,
                                     .execution_number = e->execution_number,
@@ -111,27 +110,29 @@ static void report_entry(struct sedge_deployer *d, const struct sedge_entry *e, 
                                     .details = terminal ? e->details : NULL,
                                     .deployment_id = e->deployment_id,
                                     .configuration_arn = e->configuration_arn,
-                                    .unchanged_roots = unchanged,
+                                    .unchanged_roots = terminal ? e->unchanged : NULL,
                                     .terminal = terminal};
 
     if (d->ops.report) d->ops.report(d->env, &r);
+    if (!terminal || e->told) return;
+    e->told = true;
+    sedge_journal_save_entry(d, e, NULL, NULL);
 }
 
 void sedge_run_report(struct sedge_run *run, bool terminal)
 {
-    sedge_auto_put struct json_object *unchanged = terminal ? unchanged_roots(run) : NULL;
-
     if (!terminal) run->entry->status = "IN_PROGRESS";
-    report_entry(run->d, run->entry, unchanged, terminal);
+    report_entry(run->d, run->entry, terminal);
 }
 
-/* Jobs that the cloud offered again although they are finished: its record of the end was lost. */
+/* Ends that nobody has been told of, and jobs that the cloud offers again although they are finished: its record of
+ * the end was lost. */
 static void report_again(struct sedge_deployer *d)
 {
     for (struct sedge_entry *e = d->entries; e; e = e->next) {
         if (!e->report_again) continue;
         e->report_again = false;
-        report_entry(d, e, NULL, true);
+        report_entry(d, e, true);
     }
 }
 
@@ -385,7 +386,7 @@ int sedge_deployer_submit_local(struct sedge_deployer *d, struct json_object *re
     if (count_waiting(d) >= SEDGE_DEPLOY_QUEUE_MAX)
         return sedge_err_set(err, SEDGE_E_LIMIT, "Deployments queue is full, Please try again later");
     sedge_uuid4(id);
-    sedge_journal_save_entry(d, add_entry(d, id, SEDGE_SOURCE_LOCAL, request), kept, arg);
+    sedge_journal_save_entry(d, sedge_entry_add(d, id, SEDGE_SOURCE_LOCAL, request), kept, arg);
     sedge_deployer_kick(d);
     return 0;
 }
@@ -395,13 +396,17 @@ void sedge_deployer_submit_job(struct sedge_deployer *d, const char *job_id, int
 {
     struct sedge_entry *e = find_entry(d, job_id, SEDGE_SOURCE_JOBS, execution_number);
 
+    if (e && strcmp(e->status, "CANCELED") == 0 && !e->report_again) { /* withdrawn, and now wanted after all */
+        forget_entry(d, e);
+        e = NULL;
+    }
     if (e) {
         sedge_log(SEDGE_INFO, "deploy", "job-known", "id=%s execution=%lld", job_id, (long long)execution_number);
         e->report_again = e->phase == SEDGE_PHASE_DONE;
         sedge_deployer_kick(d);
         return;
     }
-    e = add_entry(d, job_id, SEDGE_SOURCE_JOBS, document);
+    e = sedge_entry_add(d, job_id, SEDGE_SOURCE_JOBS, document);
     e->execution_number = execution_number;
     sedge_journal_save_entry(d, e, NULL, NULL);
     sedge_deployer_kick(d);
@@ -414,26 +419,33 @@ void sedge_deployer_each_job(struct sedge_deployer *d,
         if (e->source == SEDGE_SOURCE_JOBS && e->phase != SEDGE_PHASE_DONE) fn(e->id, e->execution_number, user);
 }
 
-int sedge_deployer_cancel(struct sedge_deployer *d, enum sedge_source source, const char *id, int64_t execution_number,
-                          struct sedge_err *err)
+int sedge_entry_cancel(struct sedge_deployer *d, struct sedge_entry *e)
 {
-    struct sedge_entry *e = find_entry(d, id, source, execution_number);
-
-    if (!e) return sedge_err_set(err, SEDGE_E_NOT_FOUND, "Cannot find the deployment id provided %s", id);
     if (e->phase == SEDGE_PHASE_DONE) return 0;
     if (e->phase != SEDGE_PHASE_QUEUED) return 1; /* its changes run to the end */
     e->cancel = true;
     if (!d->run || d->run->entry != e) {
         e->phase = SEDGE_PHASE_DONE;
         e->status = "CANCELED";
+        e->report_again = true;
         tell_post_update(d, e);
         sedge_journal_save_entry(d, e, NULL, NULL);
+        sedge_deployer_kick(d);
         return 1;
     }
     sedge_run_cancel_downloads(d->run);
     if (uv_is_active((uv_handle_t *)&d->timer))
         sedge_run_after(d->run, 0, sedge_run_fail_early); /* it was waiting to retry */
     return 1;
+}
+
+int sedge_deployer_cancel(struct sedge_deployer *d, enum sedge_source source, const char *id, int64_t execution_number,
+                          struct sedge_err *err)
+{
+    struct sedge_entry *e = find_entry(d, id, source, execution_number);
+
+    if (!e) return sedge_err_set(err, SEDGE_E_NOT_FOUND, "Cannot find the deployment id provided %s", id);
+    return sedge_entry_cancel(d, e);
 }
 
 /* ---- status ---- */

@@ -7,6 +7,7 @@
  *   sedge_deployer_resume(d);               // goes on with what was under way
  *   sedge_deployer_submit_local(d, request, id, &err);
  *   sedge_deployer_submit_job(d, job_id, execution_number, document);
+ *   sedge_deployer_submit_shadow(d, arn, document);
  *
  * The road of a deployment: queue, prepare (import local recipes), resolve (versions, with look-ups in the object
  * store), download, plan, apply (configuration and journal in one transaction), watch until stable, remove what is
@@ -82,6 +83,8 @@ struct sedge_deploy_report {
     bool terminal;
 };
 
+typedef void (*sedge_deploy_report_fn)(void *user, const struct sedge_deploy_report *report);
+
 /* What components that listen for updates are told before one. */
 struct sedge_update_event {
     const char *deployment_id; /* until the next turn of the loop */
@@ -137,6 +140,14 @@ void sedge_deployer_submit_job(struct sedge_deployer *d, const char *job_id, int
  * 0 of a local deployment. */
 int sedge_deployer_cancel(struct sedge_deployer *d, enum sedge_source source, const char *id, int64_t execution_number,
                           struct sedge_err *err);
+/* Queues the deployment of the device's shadow; its id is its configuration ARN. One that waits is replaced, one that
+ * runs is cancelled if nothing has been changed so far. Once is enough for one that runs. */
+void sedge_deployer_submit_shadow(struct sedge_deployer *d, const char *arn, struct json_object *document);
+/* Cancels what waits or runs of it, as sedge_deployer_cancel does. */
+void sedge_deployer_cancel_shadow(struct sedge_deployer *d);
+/* All that are known of it, oldest first: finished ones with their end, others with QUEUED or IN_PROGRESS. After load.
+ */
+void sedge_deployer_each_shadow(struct sedge_deployer *d, sedge_deploy_report_fn fn, void *user);
 /* Calls fn for each job that is queued or running: what an earlier life left, after load. */
 void sedge_deployer_each_job(struct sedge_deployer *d,
                              void (*fn)(const char *job_id, int64_t execution_number, void *user), void *user);

@@ -2,11 +2,13 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "recipe/recipe.h"
 
 #include <string.h>
 
 #define NOTIFY_DEFAULT_S     60
-#define VALIDATION_DEFAULT_S 20
+#define VALIDATION_DEFAULT_S 60
+#define VALIDATION_LOCAL_S   20
 #define LARGE                "LARGE_CONFIGURATION"
 #define FULL                 "sedge:components" /* beside the members of the document: what was downloaded */
 static const char *const known_capabilities[] = {LARGE, "LINUX_RESOURCE_LIMITS", "SUB_DEPLOYMENTS"};
@@ -126,7 +128,8 @@ static int read_components(struct json_object *doc, struct sedge_document *d, st
     json_object_object_foreach (components, name, c) {
         const char *version = sedge_json_str(c, "version", NULL);
         struct sedge_root *r;
-        if (!*name) return refuse_member(f, name, "the name is empty");
+        struct sedge_err err = SEDGE_ERR_INIT;
+        if (sedge_component_name_check(name, &err) != 0) return refuse_member(f, name, err.msg);
         if (!version || !*version) return refuse_member(f, name, "the version is missing");
         r = add_root(d, name, version);
         if (read_update(c, r, f) != 0) return -1;
@@ -175,7 +178,7 @@ static size_t inline_size(struct json_object *doc)
     return strlen(sedge_json_text(offered));
 }
 
-static int check_capabilities(struct json_object *doc, struct sedge_failure *f)
+int sedge_document_check_capabilities(struct json_object *doc, struct sedge_failure *f)
 {
     struct json_object *list = sedge_json_arr(doc, "requiredCapabilities");
 
@@ -226,7 +229,7 @@ int sedge_document_parse(struct json_object *doc, struct sedge_document *out, st
     out->validation_timeout_s =
         read_timeout(sedge_json_obj(doc, "configurationValidationPolicy"), VALIDATION_DEFAULT_S);
     out->incomplete = requires(doc, LARGE) && !sedge_json_has(doc, FULL);
-    if (read_components(doc, out, f) != 0 || check_capabilities(doc, f) != 0) {
+    if (read_components(doc, out, f) != 0) {
         sedge_document_release(out);
         return -1;
     }
@@ -296,7 +299,7 @@ int sedge_document_from_local(struct json_object *request, const char *id, int64
     out->deployment_id = sedge_xstrdup(id);
     out->created_ms = now_ms;
     out->rollback = strcmp(sedge_json_str(request, "failureHandlingPolicy", "DO_NOTHING"), "ROLLBACK") == 0;
-    out->validation_timeout_s = VALIDATION_DEFAULT_S;
+    out->validation_timeout_s = VALIDATION_LOCAL_S;
     out->recipe_dir = sedge_xstrdup(sedge_json_str(request, "recipeDirectoryPath", NULL));
     out->artifact_dir = sedge_xstrdup(sedge_json_str(request, "artifactsDirectoryPath", NULL));
     if (add_local_roots(request, roots, out, err) != 0) {

@@ -53,6 +53,8 @@ struct json_object *sedge_document_offered(struct json_object *doc);
 
 /* Decodes a cloud document. On failure `f` has the codes of spec/deployment.md 7 row 1 and the cause. */
 int sedge_document_parse(struct json_object *doc, struct sedge_document *out, struct sedge_failure *f);
+/* requiredCapabilities of a cloud document: -1 for one that this nucleus does not have. */
+int sedge_document_check_capabilities(struct json_object *doc, struct sedge_failure *f);
 
 /*
  * Builds the document of a local request (spec/deployment.md 3.2). `roots` are the components recorded for the group

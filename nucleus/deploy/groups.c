@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -85,7 +86,13 @@ bool sedge_groups_is_stale(struct sedge_run *run)
 
     if (run->entry->source == SEDGE_SOURCE_LOCAL || !last || run->doc.created_ms == 0) return false;
     if (run->doc.created_ms < ts) return true;
-    return revision && run->doc.revision && run->doc.revision < revision && run->doc.created_ms <= ts;
+    if (revision && run->doc.revision && run->doc.revision < revision && run->doc.created_ms == ts) return true;
+    if (run->doc.created_ms > ts && run->doc.revision && run->doc.revision <= revision)
+        sedge_log(SEDGE_WARN, "deploy", "revision-reused",
+                  "id=%s group=%s: revision %lld after revision %lld, but created later; the cloud's records seem to "
+                  "have been restored",
+                  run->entry->id, run->doc.group, (long long)run->doc.revision, (long long)revision);
+    return false;
 }
 
 static char *content_hash(struct sedge_run *run)
@@ -126,15 +133,18 @@ static struct json_object *root_entries(struct sedge_run *run)
     return o;
 }
 
-static struct json_object *last_entry(struct sedge_run *run)
+/* Times of revisions are the cloud's, and are never compared with the clock of the device: what a local deployment does
+ * to a group of the cloud leaves them as they are. */
+static struct json_object *last_entry(struct sedge_run *run, struct json_object *before)
 {
     struct json_object *o = json_object_new_object();
     sedge_auto_free char *hash = content_hash(run);
+    bool keep = run->entry->source == SEDGE_SOURCE_LOCAL && strcmp(run->doc.group, SEDGE_LOCAL_GROUP) != 0;
 
-    sedge_json_add_i64(o, "timestamp", run->doc.created_ms);
+    sedge_json_add_i64(o, "timestamp", keep ? sedge_json_i64(before, "timestamp", 0) : run->doc.created_ms);
     sedge_json_add_str(o, "configArn", run->doc.configuration_arn ? run->doc.configuration_arn : run->entry->id);
     sedge_json_add_str(o, "deploymentId", run->doc.deployment_id);
-    sedge_json_add_i64(o, "revision", run->doc.revision);
+    sedge_json_add_i64(o, "revision", keep ? sedge_json_i64(before, "revision", 0) : run->doc.revision);
     sedge_json_add_str(o, "outcome", run->entry->status);
     sedge_json_add_str(o, "contentHash", hash);
     return o;
@@ -214,7 +224,7 @@ void sedge_groups_commit(struct sedge_run *run)
         (void)json_object_object_add(groups, run->doc.group, root_entries(run));
     else
         json_object_object_del(groups, run->doc.group);
-    (void)json_object_object_add(last, run->doc.group, last_entry(run));
+    (void)json_object_object_add(last, run->doc.group, last_entry(run, last_of(run, last)));
     of = component_groups(run->d, groups);
     put_table(run->d, ROOTS, groups);
     put_table(run->d, LAST, last);

@@ -1,4 +1,5 @@
-/* The table `deployment` of nucleus.db: one row for each deployment that waits, runs or is remembered. */
+/* The table `deployment` of nucleus.db: one row for each deployment that waits, runs or is remembered. A shadow
+ * deployment that a newer one replaces in the queue gives it its place: `seq` is unique, too. */
 #include "run.h"
 
 #include "base/log.h"
@@ -11,7 +12,8 @@ const char sedge_deploy_schema[] =
     "CREATE TABLE IF NOT EXISTS deployment(id TEXT NOT NULL, exec_no INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " source TEXT NOT NULL, phase TEXT NOT NULL, created_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
     " status TEXT NOT NULL, details TEXT, request TEXT, snapshot TEXT, outcome TEXT, deployment_id TEXT,"
-    " configuration_arn TEXT, restart TEXT, asked TEXT, notes TEXT, PRIMARY KEY(id, exec_no));";
+    " configuration_arn TEXT, restart TEXT, asked TEXT, notes TEXT, unchanged TEXT, told INTEGER NOT NULL DEFAULT 1,"
+    " PRIMARY KEY(id, exec_no));";
 
 static const char *const phase_names[] = {
 #define X(sym) [SEDGE_PHASE_##sym] = #sym,
@@ -56,14 +58,15 @@ void sedge_entry_free(struct sedge_entry *e)
     (void)json_object_put(e->restart);
     (void)json_object_put(e->asked);
     (void)json_object_put(e->notes);
+    (void)json_object_put(e->unchanged);
     free(e);
 }
 
 /* A row as texts of its own, for the worker thread. */
 struct row {
     char *id, *source, *phase, *status, *details, *request, *snapshot, *outcome, *deployment_id, *configuration_arn,
-        *restart, *asked, *notes;
-    int64_t exec_no, seq, created_ms, attempts;
+        *restart, *asked, *notes, *unchanged;
+    int64_t exec_no, seq, created_ms, attempts, told;
     struct sedge_run *run;
     void (*done)(struct sedge_run *run, const struct sedge_err *err);
     void (*kept)(void *arg, const struct sedge_err *err); /* of an entry that no run holds */
@@ -96,6 +99,8 @@ static struct row *make_row(const struct sedge_entry *e)
     r->restart = text_of(e->restart);
     if (e->phase != SEDGE_PHASE_DONE) r->asked = text_of(e->asked);
     r->notes = text_of(e->notes);
+    r->unchanged = text_of(e->unchanged);
+    r->told = e->told;
     return r;
 }
 
@@ -114,6 +119,7 @@ static void free_row(struct row *r)
     free(r->restart);
     free(r->asked);
     free(r->notes);
+    free(r->unchanged);
     free(r);
 }
 
@@ -138,6 +144,8 @@ static void bind_row(sqlite3_stmt *q, void *user)
     sedge_db_bind_text(q, 15, r->restart);
     sedge_db_bind_text(q, 16, r->asked);
     sedge_db_bind_text(q, 17, r->notes);
+    sedge_db_bind_text(q, 18, r->unchanged);
+    sedge_db_bind_i64(q, 19, r->told);
 }
 
 static void bind_keep(sqlite3_stmt *q, void *user)
@@ -145,6 +153,8 @@ static void bind_keep(sqlite3_stmt *q, void *user)
     const struct row *r = user;
 
     sedge_db_bind_i64(q, 1, r->seq - SEDGE_DEPLOY_RECORDS_MAX);
+    sedge_db_bind_i64(q, 2, r->seq);
+    sedge_db_bind_text(q, 3, r->id);
 }
 
 static int save_work(struct sedge_db *db, void *arg, struct sedge_err *err)
@@ -154,10 +164,13 @@ static int save_work(struct sedge_db *db, void *arg, struct sedge_err *err)
     if (sedge_db_run(db,
                      "INSERT OR REPLACE INTO deployment(id, exec_no, seq, source, phase, created_ms, attempts, status,"
                      " details, request, snapshot, outcome, deployment_id, configuration_arn, restart,"
-                     " asked, notes) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
+                     " asked, notes, unchanged, told)"
+                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
                      bind_row, r, err) != 0)
         return -1;
-    return sedge_db_run(db, "DELETE FROM deployment WHERE phase = 'DONE' AND seq <= ?1", bind_keep, r, err);
+    return sedge_db_run(
+        db, "DELETE FROM deployment WHERE phase = 'DONE' AND told = 1 AND seq <= ?1 OR seq = ?2 AND id <> ?3",
+        bind_keep, r, err);
 }
 
 static void saved_cb(void *arg, int rc, const struct sedge_err *err)
@@ -226,6 +239,9 @@ static struct sedge_entry *read_row(sqlite3_stmt *q)
     e->restart = parse_column(q, 14);
     e->asked = parse_column(q, 15);
     e->notes = parse_column(q, 16);
+    e->unchanged = parse_column(q, 17);
+    e->told = sqlite3_column_int(q, 18) != 0;
+    e->report_again = e->phase == SEDGE_PHASE_DONE && !e->told; /* killed in between */
     return e;
 }
 
@@ -255,7 +271,11 @@ static int add_columns(struct sedge_db *db, struct sedge_err *err)
                    {"SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'asked'",
                     "ALTER TABLE deployment ADD COLUMN asked TEXT"},
                    {"SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'notes'",
-                    "ALTER TABLE deployment ADD COLUMN notes TEXT"}};
+                    "ALTER TABLE deployment ADD COLUMN notes TEXT"},
+                   {"SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'unchanged'",
+                    "ALTER TABLE deployment ADD COLUMN unchanged TEXT"},
+                   {"SELECT 1 FROM pragma_table_info('deployment') WHERE name = 'told'",
+                    "ALTER TABLE deployment ADD COLUMN told INTEGER NOT NULL DEFAULT 1"}};
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < SEDGE_ARRAY_LEN(columns); i++) {
@@ -273,11 +293,12 @@ int sedge_journal_load(struct sedge_deployer *d, struct sedge_db *db, struct sed
     sqlite3_stmt *q =
         add_columns(db, err) != 0
             ? NULL
-            : sedge_db_prepare(db,
-                               "SELECT id, exec_no, seq, source, phase, created_ms, attempts, status, details, request,"
-                               " snapshot, outcome, deployment_id, configuration_arn, restart, asked, notes FROM "
-                               "deployment ORDER BY seq",
-                               err);
+            : sedge_db_prepare(
+                  db,
+                  "SELECT id, exec_no, seq, source, phase, created_ms, attempts, status, details, request,"
+                  " snapshot, outcome, deployment_id, configuration_arn, restart, asked, notes, unchanged, told"
+                  " FROM deployment ORDER BY seq",
+                  err);
     struct sedge_entry **tail = &d->entries;
     int rc;
 

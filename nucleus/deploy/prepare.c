@@ -436,6 +436,7 @@ void sedge_run_prepare(struct sedge_run *run)
     }
     if (sedge_groups_is_repeat(run)) {
         sedge_log(SEDGE_INFO, "deploy", "deployment-repeated", "id=%s is in force already", e->id);
+        sedge_run_note_all_unchanged(run);
         sedge_run_finish(run, "SUCCEEDED", "SUCCESSFUL");
         return;
     }
@@ -443,6 +444,10 @@ void sedge_run_prepare(struct sedge_run *run)
     run->platform = device_platform(run->d);
     read_settings(run);
     sedge_run_report(run, false);
+    if (e->source != SEDGE_SOURCE_LOCAL && sedge_document_check_capabilities(e->request, &run->failure) != 0) {
+        sedge_run_fail_early(run);
+        return;
+    }
     sedge_run_phase(run, "PREPARING", NULL);
     sedge_run_work(run, import_work, imported);
 }

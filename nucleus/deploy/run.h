@@ -40,12 +40,14 @@ struct sedge_entry {
     struct json_object *details;
     char *deployment_id;
     char *configuration_arn;
-    struct json_object *snapshot; /* BOOTSTRAP, APPLIED: the configuration before */
-    struct json_object *outcome;  /* ROLLBACK_BOOTSTRAP, ROLLED_BACK: {"stack":[],"cause":""} of what caused it */
-    struct json_object *restart;  /* restart.h: on the way over a restart of the nucleus; NULL: in place */
-    struct json_object *notes;    /* notes.c, cleanup.c: for a start after a kill; NULL: none */
-    struct json_object *asked;    /* consult.h: components that have been told of the update; NULL: not come so far */
+    struct json_object *snapshot;  /* BOOTSTRAP, APPLIED: the configuration before */
+    struct json_object *outcome;   /* ROLLBACK_BOOTSTRAP, ROLLED_BACK: {"stack":[],"cause":""} of what caused it */
+    struct json_object *restart;   /* restart.h: on the way over a restart of the nucleus; NULL: in place */
+    struct json_object *notes;     /* notes.c, cleanup.c: for a start after a kill; NULL: none */
+    struct json_object *asked;     /* consult.h: components that have been told of the update; NULL: not come so far */
+    struct json_object *unchanged; /* names of the roots that it leaves as they are; NULL: not known yet */
     bool cancel;
+    bool told; /* whoever wants to know of its end has it on the disk */
     bool report_again;
     struct sedge_entry *next;
 };
@@ -185,6 +187,10 @@ void sedge_entry_free(struct sedge_entry *e);
 const char *sedge_phase_name(enum sedge_phase phase);
 
 /* deployer.c */
+struct sedge_entry *sedge_entry_add(struct sedge_deployer *d, const char *id, enum sedge_source source,
+                                    struct json_object *request);
+/* 1: it will be CANCELED, or has begun to change components; 0: it is finished. */
+int sedge_entry_cancel(struct sedge_deployer *d, struct sedge_entry *e);
 void sedge_deployer_kick(struct sedge_deployer *d);      /* the next one starts from the loop */
 void sedge_deployer_try_close(struct sedge_deployer *d); /* something that closing waits for has ended */
 void sedge_run_phase(struct sedge_run *run, const char *text, const char *message);
@@ -253,6 +259,9 @@ bool sedge_run_is_foreign(void *env, const char *component, const char *version)
 void sedge_run_ask_candidate(struct sedge_run *run, const struct sedge_lookup *l);
 void sedge_run_release_negotiations(struct sedge_run *run);
 
+/* unchanged.c: what the plan leaves as it is, before it is written. */
+void sedge_run_note_unchanged(struct sedge_run *run);
+void sedge_run_note_all_unchanged(struct sedge_run *run);
 /* groups.c */
 /* The membership that the data plane told last; new reference, NULL: none. */
 struct json_object *sedge_groups_membership(struct sedge_deployer *d);

@@ -70,7 +70,7 @@ static void absent_members_have_the_defaults_of_the_specification(void **st)
     assert_true(d.rollback);
     assert_true(d.notify);
     assert_int_equal(d.notify_timeout_s, 60);
-    assert_int_equal(d.validation_timeout_s, 20);
+    assert_int_equal(d.validation_timeout_s, 60);
     assert_true(d.created_ms == 0);
     sedge_document_release(&d);
 }
@@ -91,7 +91,7 @@ static void floats_nulls_and_unknown_members_are_accepted(void **st)
           &d);
     assert_true(d.created_ms == 1764590400000);
     assert_int_equal(d.notify_timeout_s, 120);
-    assert_int_equal(d.validation_timeout_s, 20);
+    assert_int_equal(d.validation_timeout_s, 60);
     assert_false(d.notify);
     assert_true(d.rollback);
     assert_string_equal(d.deployment_id, ARN);
@@ -151,7 +151,7 @@ static void a_bad_document_is_refused_with_code_and_cause(void **st)
         {"!{\"configurationArn\":5}", "DEPLOYMENT_DOCUMENT_PARSE_ERROR", "configurationArn is missing"},
         {"\"components\":[]", "DEPLOYMENT_DOCUMENT_PARSE_ERROR", "components must be an object"},
         {"\"components\":{\"\":{\"version\":\"1.0.0\"}}", "COMPONENT_METADATA_NOT_VALID_IN_DEPLOYMENT",
-         "the name is empty"},
+         "name is empty"},
         {"\"components\":{\"A\":{}}", "COMPONENT_METADATA_NOT_VALID_IN_DEPLOYMENT", "\"A\": the version is missing"},
         {"\"components\":{\"A\":{\"version\":1}}", "COMPONENT_METADATA_NOT_VALID_IN_DEPLOYMENT",
          "\"A\": the version is missing"},
@@ -162,9 +162,7 @@ static void a_bad_document_is_refused_with_code_and_cause(void **st)
          "COMPONENT_METADATA_NOT_VALID_IN_DEPLOYMENT", "configurationUpdate.reset must be a list"},
         {"\"components\":{\"A\":{\"version\":\"1.0.0\",\"configurationUpdate\":{\"reset\":[1]}}}",
          "COMPONENT_METADATA_NOT_VALID_IN_DEPLOYMENT", "configurationUpdate.reset must be a list"},
-        {"\"requiredCapabilities\":[\"LINUX_RESOURCE_LIMITS\",\"TELEPORT\"]", "NUCLEUS_MISSING_REQUIRED_CAPABILITIES",
-         "TELEPORT"},
-        {"\"requiredCapabilities\":[null]", "NUCLEUS_MISSING_REQUIRED_CAPABILITIES", "null"},
+        {"\"components\":{\"a/b\":{\"version\":\"1.0.0\"}}", "COMPONENT_METADATA_NOT_VALID_IN_DEPLOYMENT", "a/b"},
     };
 
     (void)st;
@@ -183,14 +181,29 @@ static void a_bad_document_is_refused_with_code_and_cause(void **st)
     }
 }
 
-static void known_capabilities_are_accepted(void **st)
+static void capabilities_that_the_nucleus_lacks_are_refused(void **st)
 {
-    struct sedge_document d;
+    static const struct {
+        const char *list, *lacking; /* NULL: none */
+    } rows[] = {
+        {"[\"LINUX_RESOURCE_LIMITS\",\"SUB_DEPLOYMENTS\"]", NULL},
+        {"null", NULL},
+        {"[\"LINUX_RESOURCE_LIMITS\",\"TELEPORT\"]", "TELEPORT"},
+        {"[null]", "null"},
+    };
 
     (void)st;
-    parse("{\"configurationArn\":\"" ARN "\",\"requiredCapabilities\":[\"LINUX_RESOURCE_LIMITS\",\"SUB_DEPLOYMENTS\"]}",
-          &d);
-    sedge_document_release(&d);
+    for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
+        sedge_auto_free char *text = sedge_xasprintf("{\"requiredCapabilities\":%s}", rows[i].list);
+        sedge_auto_put struct json_object *doc = json(text);
+        struct sedge_failure f = SEDGE_FAILURE_INIT;
+        assert_int_equal(sedge_document_check_capabilities(doc, &f), rows[i].lacking ? -1 : 0);
+        if (rows[i].lacking) {
+            assert_string_equal(f.stack.v[1], "NUCLEUS_MISSING_REQUIRED_CAPABILITIES");
+            assert_non_null(strstr(f.cause, rows[i].lacking));
+        }
+        sedge_failure_release(&f);
+    }
 }
 
 static void a_document_that_is_too_large_is_refused(void **st)
@@ -326,7 +339,7 @@ int main(void)
         cmocka_unit_test(floats_nulls_and_unknown_members_are_accepted),
         cmocka_unit_test(the_group_comes_from_the_arn),
         cmocka_unit_test(a_bad_document_is_refused_with_code_and_cause),
-        cmocka_unit_test(known_capabilities_are_accepted),
+        cmocka_unit_test(capabilities_that_the_nucleus_lacks_are_refused),
         cmocka_unit_test(a_document_that_is_too_large_is_refused),
         cmocka_unit_test(a_large_document_is_completed_with_the_components_alone),
         cmocka_unit_test(a_local_request_changes_the_roots_of_its_group),
