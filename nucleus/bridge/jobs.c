@@ -154,12 +154,8 @@ static void fail_document(struct sedge_exec *e, const struct sedge_err *why)
                            why->code == SEDGE_E_LIMIT ? "DEPLOYMENT_DOCUMENT_SIZE_EXCEEDED"
                                                       : "DEPLOYMENT_DOCUMENT_PARSE_ERROR"};
     const char *types[] = {"CLOUD_SERVICE_ERROR"};
-    struct sedge_outcome o = {.detailed = "FAILED_NO_STATE_CHANGE",
-                              .cause = why->msg,
-                              .stack = stack,
-                              .n_stack = SEDGE_ARRAY_LEN(stack),
-                              .types = types,
-                              .n_types = 1};
+    struct sedge_outcome o = {
+        .cause = why->msg, .stack = stack, .n_stack = SEDGE_ARRAY_LEN(stack), .types = types, .n_types = 1};
     sedge_auto_put struct json_object *details = sedge_outcome_for_job(&o);
 
     set_status(e, "FAILED", details);
@@ -552,7 +548,6 @@ void sedge_jobs_progress(struct sedge_jobs *j, const char *job_id, int64_t execu
     if (!changed || (!begins_to_wait && e->progress_at && now - e->progress_at < j->o.progress_ms)) return;
     (void)snprintf(e->phase, sizeof e->phase, "%s", phase);
     e->percent = percent;
-    e->progress_at = now;
     sedge_jobs_tell_progress(j, e);
 }
 

@@ -39,6 +39,8 @@ struct sedge_jobs {
     bool want_next; /* ask $next */
     bool rang;      /* a notify with entries came after the question was sent */
     bool asked_again;
+    char head[SEDGE_JOB_ID_MAX + 1]; /* that the last notification named; "": none */
+    int64_t head_number;
     int64_t next_due;
     int next_tries;
     int64_t poll_due;

@@ -8,8 +8,6 @@
 #include "base/mem.h"
 #include "jobs_internal.h"
 
-#define DENIED_WAIT_MS 3600000 /* a message that the broker does not allow is kept, and tried each hour */
-
 static void new_token(struct sedge_jobs *j, char out[SEDGE_TOKEN_MAX])
 {
     (void)snprintf(out, SEDGE_TOKEN_MAX, "%s-%u", j->boot, ++j->counter);
@@ -86,7 +84,7 @@ static void published_cb(void *user, int reason, const struct sedge_err *err)
     unlink_sent(j, s);
     if (err && f && err->code != SEDGE_E_CANCELED) {
         sedge_log(SEDGE_WARN, "jobs", "publish-failed", "%s", err->msg);
-        flight_failed(j, f, err->code == SEDGE_E_DENIED || err->code == SEDGE_E_INVALID ? DENIED_WAIT_MS : 0);
+        flight_failed(j, f, 0); /* also when it is not allowed: somebody may put the access rules right */
     }
     free(s);
     sedge_jobs_step(j);
@@ -191,11 +189,19 @@ void sedge_jobs_tell_progress(struct sedge_jobs *j, struct sedge_exec *e)
     if (send_request(j, SEDGE_TELL_PROGRESS, e->job_id, "update", update_body(e, "IN_PROGRESS", details), token)) {
         e->unanswered++;
         e->announced_at = sedge_mono_ms();
+        e->progress_at = e->announced_at;
     }
     json_object_put(details);
 }
 
 /* --- answers ----------------------------------------------------------------------------------------------------- */
+
+/* Whether the doorbell that came last was about this execution. */
+static bool is_head(const struct sedge_jobs *j, struct json_object *execution)
+{
+    return strcmp(j->head, sedge_json_str(execution, "jobId", "")) == 0 &&
+           j->head_number == sedge_json_i64(execution, "executionNumber", 1);
+}
 
 static void next_answered(struct sedge_jobs *j, bool accepted, struct json_object *answer)
 {
@@ -209,6 +215,7 @@ static void next_answered(struct sedge_jobs *j, bool accepted, struct json_objec
     }
     j->next.token[0] = 0;
     j->next_tries = 0;
+    if (execution && is_head(j, execution)) j->want_next = false; /* what the bells meant */
     sedge_jobs_offer(j, execution);
 }
 
@@ -287,11 +294,34 @@ static void answered(struct sedge_jobs *j, bool update, bool accepted, const cha
         status_answered(j, accepted, answer);
 }
 
+/* What the notification says that $next will be; NULL: nothing is pending. */
+static struct json_object *head_of(struct json_object *notification)
+{
+    struct json_object *jobs = sedge_json_obj(notification, "jobs");
+    struct json_object *list = sedge_json_arr(jobs, "IN_PROGRESS");
+    struct json_object *execution = sedge_json_obj(notification, "execution");
+
+    if (execution) return execution;
+    if (!list || json_object_array_length(list) == 0) list = sedge_json_arr(jobs, "QUEUED");
+    return list && json_object_array_length(list) > 0 ? json_object_array_get_idx(list, 0) : NULL;
+}
+
+static bool works(const struct sedge_jobs *j)
+{
+    for (const struct sedge_exec *e = j->execs; e; e = e->next)
+        if (!e->status) return true;
+    return false;
+}
+
 static void rang(struct sedge_jobs *j, struct json_object *notification)
 {
     struct json_object *jobs = sedge_json_obj(notification, "jobs");
+    struct json_object *head = head_of(notification);
     int64_t soon = sedge_mono_ms() + j->o.again_ms;
 
+    (void)snprintf(j->head, sizeof j->head, "%s", sedge_json_str(head, "jobId", ""));
+    j->head_number = sedge_json_i64(head, "executionNumber", 1);
+    if (!head && !works(j)) return; /* nothing there, and nothing here */
     j->want_next = true;
     if (!sedge_json_get(jobs, "QUEUED") && !sedge_json_obj(notification, "execution")) return;
     j->rang = true;

@@ -82,7 +82,6 @@ struct json_object *sedge_outcome_for_job(const struct sedge_outcome *o)
 {
     struct json_object *map = json_object_new_object();
 
-    if (!o->detailed) return map;
     sedge_json_add_str(map, "detailed-deployment-status", o->detailed);
     add_value(map, "deployment-failure-cause", o->cause);
     add_list(map, "deployment-error-stack", o->stack, o->n_stack);

@@ -1,4 +1,5 @@
-/* The cloud side of the nucleus: session, spool, jobs, fleet status, and what the deployer tells them. */
+/* The cloud side of the nucleus: session, spool, jobs, the shadow of deployments, fleet status, and what the deployer
+ * tells them. */
 #include "nucleus.h"
 
 #include "base/log.h"
@@ -31,6 +32,22 @@ static void cancel_cb(void *env, const char *job_id, int64_t execution_number)
 
     if (sedge_deployer_cancel(n->deployer, SEDGE_SOURCE_JOBS, job_id, execution_number, &err) < 0)
         sedge_log(SEDGE_INFO, "cloud", "job-cancel", "%s", err.msg);
+}
+
+/* ---- the shadow's deployment ---- */
+
+static void thing_deployment_cb(void *env, const char *arn, struct json_object *document)
+{
+    struct sedge_nucleus *n = env;
+
+    sedge_deployer_submit_shadow(n->deployer, arn, document);
+}
+
+static void thing_cancel_cb(void *env)
+{
+    struct sedge_nucleus *n = env;
+
+    sedge_deployer_cancel_shadow(n->deployer);
 }
 
 /* ---- fleet status ---- */
@@ -112,18 +129,40 @@ static void read_outcome(struct json_object *details, struct outcome *out)
     out->o.types = out->types;
 }
 
+static void release_outcome(struct outcome *out)
+{
+    free(out->cause);
+    free(out->stack);
+    free(out->types);
+}
+
+/* The id of a shadow's deployment is its ARN, also when its document cannot be used. */
+static const char *arn_of(const struct sedge_deploy_report *r)
+{
+    return r->configuration_arn || r->source != SEDGE_SOURCE_SHADOW ? r->configuration_arn : r->id;
+}
+
 static void tell_fleet(struct sedge_nucleus *n, const struct sedge_deploy_report *r, const struct sedge_outcome *o)
 {
+    static const enum sedge_fleet_deployment kinds[] = {[SEDGE_SOURCE_LOCAL] = SEDGE_FLEET_LOCAL,
+                                                        [SEDGE_SOURCE_JOBS] = SEDGE_FLEET_THING_GROUP,
+                                                        [SEDGE_SOURCE_SHADOW] = SEDGE_FLEET_THING};
     sedge_auto_put struct json_object *info = json_object_new_object();
 
     sedge_json_add_str(info, "status", r->status);
     (void)json_object_object_add(info, "statusDetails", sedge_outcome_for_fleet(o));
-    sedge_json_add_str(info, "fleetConfigurationArnForStatus", r->configuration_arn);
+    sedge_json_add_str(info, "fleetConfigurationArnForStatus", arn_of(r));
     sedge_json_add_str(info, "deploymentId", r->deployment_id);
     if (r->unchanged_roots)
         (void)json_object_object_add(info, "unchangedRootComponents", json_object_get(r->unchanged_roots));
-    sedge_fleet_deployment_ended(n->fleet, r->id,
-                                 r->source == SEDGE_SOURCE_LOCAL ? SEDGE_FLEET_LOCAL : SEDGE_FLEET_THING_GROUP, info);
+    sedge_fleet_deployment_ended(n->fleet, r->id, kinds[r->source], info);
+}
+
+static void tell_thing(struct sedge_nucleus *n, const struct sedge_deploy_report *r, const struct sedge_outcome *o)
+{
+    sedge_auto_put struct json_object *details = r->details ? sedge_outcome_for_fleet(o) : NULL;
+
+    sedge_thing_status(n->thing, arn_of(r), r->status, details);
 }
 
 void sedge_cloud_report(void *env, const struct sedge_deploy_report *r)
@@ -140,10 +179,9 @@ void sedge_cloud_report(void *env, const struct sedge_deploy_report *r)
     if (r->source == SEDGE_SOURCE_JOBS && n->jobs &&
         sedge_jobs_status(n->jobs, r->id, r->execution_number, r->status, details, &err) != 0)
         sedge_log(SEDGE_WARN, "cloud", "job-status", "%s", err.msg);
+    if (r->source == SEDGE_SOURCE_SHADOW && n->thing) tell_thing(n, r, &out.o);
     if (r->terminal && n->fleet) tell_fleet(n, r, &out.o);
-    free(out.cause);
-    free(out.stack);
-    free(out.types);
+    release_outcome(&out);
 }
 
 void sedge_cloud_progress(void *env, const char *id, int64_t execution_number, enum sedge_source source,
@@ -205,7 +243,31 @@ static void adopt_cb(const char *job_id, int64_t execution_number, void *user)
     sedge_jobs_adopt(user, job_id, execution_number);
 }
 
-static int open_bridge(struct sedge_nucleus *n, const char *thing, struct sedge_err *err)
+static void adopt_shadow_cb(void *user, const struct sedge_deploy_report *r)
+{
+    struct sedge_nucleus *n = user;
+    sedge_auto_put struct json_object *details = NULL;
+    struct outcome out;
+
+    read_outcome(r->details, &out);
+    if (r->details) details = sedge_outcome_for_fleet(&out.o);
+    sedge_thing_adopt(n->thing, r->id, r->status, details);
+    release_outcome(&out);
+}
+
+static void open_thing(struct sedge_nucleus *n, const struct sedge_mqtt_options *mqtt)
+{
+    struct sedge_thing_options o;
+    struct sedge_thing_ops ops = {.env = n, .on_deployment = thing_deployment_cb, .on_cancel = thing_cancel_cb};
+
+    sedge_thing_options_default(&o);
+    o.thing = mqtt->client_id;
+    o.answer_timeout_ms = mqtt->operation_timeout_ms;
+    o.version = GGC_VERSION;
+    n->thing = sedge_thing_new(&n->loop, &o, &ops);
+}
+
+static int open_bridge(struct sedge_nucleus *n, const struct sedge_mqtt_options *mqtt, struct sedge_err *err)
 {
     struct sedge_jobs_options jobs;
     struct sedge_fleet_options fleet;
@@ -215,11 +277,13 @@ static int open_bridge(struct sedge_nucleus *n, const char *thing, struct sedge_
     sedge_auto_put struct json_object *platform = sedge_platform_detect();
 
     sedge_jobs_options_default(&jobs);
-    jobs.thing = thing;
+    jobs.thing = mqtt->client_id;
+    jobs.answer_timeout_ms = mqtt->operation_timeout_ms;
     n->jobs = sedge_jobs_new(&n->loop, n->db, &jobs, &jobs_ops, err);
     if (!n->jobs) return -1;
+    open_thing(n, mqtt);
     sedge_fleet_options_default(&fleet);
-    fleet.thing = thing;
+    fleet.thing = mqtt->client_id;
     fleet.version = GGC_VERSION;
     fleet.architecture = sedge_json_str(platform, "architecture", "unknown");
     fleet.cadence_s = sedge_settings_interval(n, FLEET_STATUS, CADENCE);
@@ -279,7 +343,7 @@ int sedge_cloud_open(struct sedge_nucleus *n, struct sedge_err *err)
         n->mqtt = sedge_mqtt_new(&n->loop, &o, err);
         if (n->mqtt) sedge_mqtt_on_state(n->mqtt, state_cb, n);
         if (n->mqtt) {
-            rc = open_bridge(n, o.client_id, err);
+            rc = open_bridge(n, &o, err);
         } else { /* local deployments can still put the configuration right */
             sedge_log(SEDGE_ERROR, "cloud", "configuration", "%s; going on without the cloud", err->msg);
             *err = SEDGE_ERR_INIT;
@@ -297,7 +361,9 @@ void sedge_cloud_start(struct sedge_nucleus *n)
 {
     if (!n->mqtt) return;
     sedge_deployer_each_job(n->deployer, adopt_cb, n->jobs);
+    sedge_deployer_each_shadow(n->deployer, adopt_shadow_cb, n);
     sedge_jobs_start(n->jobs, n->mqtt, n->writer);
+    sedge_thing_start(n->thing, n->mqtt);
     sedge_fleet_start(n->fleet, n->mqtt, n->writer);
     sedge_nucleus_sync_shadows(n);
     sedge_mqtt_start(n->mqtt);

@@ -449,8 +449,9 @@ static void step_cloud(struct sedge_nucleus *n)
     if (sedge_nucleus_close_tes(n, mqtt_users_closed_cb)) n->open++;
     sedge_telemetry_close(n->telemetry, mqtt_users_closed_cb, n);
     if (n->mqtt) {
-        n->open += 3;
+        n->open += 4;
         sedge_jobs_close(n->jobs, mqtt_users_closed_cb, n);
+        sedge_thing_close(n->thing, mqtt_users_closed_cb, n);
         sedge_fleet_close(n->fleet, mqtt_users_closed_cb, n);
         sedge_shadow_sync_close(n->shadow_sync, mqtt_users_closed_cb, n);
     }

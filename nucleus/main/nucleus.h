@@ -21,6 +21,7 @@
 #include "bridge/jobs.h"
 #include "bridge/shadow_sync.h"
 #include "bridge/telemetry.h"
+#include "bridge/thing.h"
 #include "config/config.h"
 #include "deploy/deployer.h"
 #include "fetch/fetch.h"
@@ -59,6 +60,7 @@ struct sedge_nucleus {
     struct sedge_mqtt *mqtt; /* NULL: not configured for a cloud */
     struct sedge_spool *spool;
     struct sedge_jobs *jobs;
+    struct sedge_thing *thing;
     struct sedge_fleet *fleet;
     struct sedge_telemetry *telemetry;
     struct sedge_shadows *shadows;
