@@ -81,7 +81,8 @@ void sedge_jobs_start(struct sedge_jobs *j, struct sedge_mqtt *mqtt, struct sedg
  * execution is ignored. */
 int sedge_jobs_status(struct sedge_jobs *j, const char *job_id, int64_t execution_number, const char *status,
                       struct json_object *details, struct sedge_err *err);
-/* IN_PROGRESS with phase and percent; sent a minute after the last update at the earliest, and only on real change. That it begins to wait
+/* IN_PROGRESS with phase and percent; sent a minute after the last update at the earliest, and only on real change.
+ * That it begins to wait
  * ("WAITING: why") is sent at once. */
 void sedge_jobs_progress(struct sedge_jobs *j, const char *job_id, int64_t execution_number, const char *phase,
                          int percent);

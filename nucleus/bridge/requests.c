@@ -325,6 +325,7 @@ static void rang(struct sedge_jobs *j, struct json_object *notification)
     j->want_next = true;
     if (!sedge_json_get(jobs, "QUEUED") && !sedge_json_obj(notification, "execution")) return;
     j->rang = true;
+    if (j->next_tries == 0) j->next_due = 0; /* not after a refusal */
     /* A question that nobody was there to hear will not be answered now either: soon ask again. */
     if (j->next.token[0] && j->next.deadline > soon) j->next.deadline = soon;
 }

@@ -228,6 +228,14 @@ static void keep_end(struct sedge_run *run)
     sedge_journal_save(run, finished_cb);
 }
 
+static void log_end(const struct sedge_entry *e)
+{
+    sedge_auto_free char *failure = sedge_failure_line(e->details);
+
+    sedge_log(strcmp(e->status, "SUCCEEDED") == 0 ? SEDGE_INFO : SEDGE_WARN, "deploy", "deployment-finished",
+              "id=%s status=%s%s", e->id, e->status, failure);
+}
+
 /* Nobody hears of an end that a kill could undo: the disk is waited for, however long that takes. */
 static void finished_cb(struct sedge_run *run, const struct sedge_err *err)
 {
@@ -243,8 +251,7 @@ static void finished_cb(struct sedge_run *run, const struct sedge_err *err)
         sedge_run_after(run, SEDGE_DEPLOY_JOURNAL_RETRY_MS, keep_end);
         return;
     }
-    sedge_log(strcmp(e->status, "SUCCEEDED") == 0 ? SEDGE_INFO : SEDGE_WARN, "deploy", "deployment-finished",
-              "id=%s status=%s %s", e->id, e->status, run->failure.cause ? run->failure.cause : "");
+    log_end(e);
     tell_post_update(d, e);
     sedge_run_report(run, true);
     sedge_run_clean_up(run);

@@ -51,6 +51,10 @@ struct json_object *sedge_failure_details(const struct sedge_failure *f, const c
  * bytes (0: no limit): of the output the oldest lines go first, the cause stays as it is. Heap text. */
 char *sedge_failure_text(struct json_object *details, size_t max);
 
+/* Such details for a line of the log: " detailedStatus=X errorStack=A,B errorTypes=T cause=..."; "" without a failure.
+ * Heap text. */
+char *sedge_failure_line(struct json_object *details);
+
 /* Codes, cause and output, for the journal: {"stack": [], "cause": "", "output": []}. */
 struct json_object *sedge_failure_to_json(const struct sedge_failure *f); /* new reference */
 void sedge_failure_from_json(struct sedge_failure *f, struct json_object *o);

@@ -59,6 +59,7 @@ def shadow_talk(site, mark):
 def test_the_ladder_of_a_deployment_to_one_thing(site, want):
     cloud = site.cloud
     assert cloud.names()[:2] == ["get $next", "shadow get"]  # first contact: there is no shadow
+    cloud.wait("health NUCLEUS_LAUNCH")
     mark = cloud.mark()
     arn = want({"one": "1.0.0"})
     cloud.wait_reported(arn, "SUCCEEDED")

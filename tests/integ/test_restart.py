@@ -1,13 +1,11 @@
 """The way of a deployment over a restart of the nucleus: killed, stopped, replaced, rebooted on it."""
 import os
 import shutil
-import sqlite3
 
 import pytest
 
 from local import wait_until
 from support.device import temporary_device
-from support.folder import temporary_folder
 from support.machine import Machine
 
 
@@ -130,24 +128,12 @@ def test_exit_code_101_reboots_the_machine_once_and_goes_on_after_it(own):
     deployment = own.create("second=1.0.0")
     own.wait_noted("first", "reboot")
     own.wait_phase(deployment, "REBOOTING")
-    wait_until(lambda: not reboot_due(own), 30, "the journal to know that the machine has been told")
+    wait_until(lambda: not own.reboot_is_due(), 30, "the journal to know that the machine has been told")
     assert own.status(deployment)["status"] == "IN_PROGRESS"
     own.stop()
     own.start(env=env)
     assert own.wait(deployment)["status"] == "SUCCEEDED"
     assert own.noted() == ["first", "reboot", "second"]
-
-
-def reboot_due(machine):
-    """In a copy: the nucleus has its database for itself."""
-    with temporary_folder() as folder:
-        for end in ("", "-wal"):
-            shutil.copy(f"{machine.root}/state/nucleus.db{end}", folder)
-        db = sqlite3.connect(f"{folder}/nucleus.db")
-        try:
-            return any("rebootFrom" in (row[0] or "") for row in db.execute("SELECT restart FROM deployment"))
-        finally:
-            db.close()
 
 
 def test_a_machine_that_cannot_be_rebooted_takes_the_deployment_back(own):

@@ -1,9 +1,13 @@
 """A device whose components take notes that the test reads, and wait at gates that the test opens."""
+import contextlib
 import os
+import shutil
+import sqlite3
 
 from local import wait_until
 
 from .device import Device
+from .folder import temporary_folder
 
 
 class Machine(Device):
@@ -43,3 +47,15 @@ class Machine(Device):
         """Detailed status, error stack and cause of a deployment that fails."""
         details = self.deploy_failing(*merge, **more)[1]
         return details["detailedDeploymentStatus"], details["deploymentErrorStack"], details["deploymentFailureCause"]
+
+    def journal(self, query, *values):
+        """Rows of the nucleus' database, from a copy: the nucleus has it for itself."""
+        with temporary_folder() as folder:
+            for end in ("", "-wal"):
+                shutil.copy(f"{self.root}/state/nucleus.db{end}", folder)
+            with contextlib.closing(sqlite3.connect(f"{folder}/nucleus.db")) as db:
+                return db.execute(query, values).fetchall()
+
+    def reboot_is_due(self):
+        """A step has asked for a reboot, and the journal does not know so far that the machine has been told."""
+        return any("rebootFrom" in (row[0] or "") for row in self.journal("SELECT restart FROM deployment"))
