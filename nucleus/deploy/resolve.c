@@ -22,8 +22,9 @@ struct node {
     bool local; /* a LOCAL_DEPLOYMENT root asks for it */
     struct constraint *constraints;
     size_t n;
-    struct sedge_strv deps; /* of `version` */
-    int mark;               /* of the depth-first walk */
+    struct sedge_strv deps;   /* of `version` */
+    int mark;                 /* of the depth-first walk */
+    const struct node *above; /* where that walk came from */
 };
 
 struct work {
@@ -316,19 +317,31 @@ static void add_choice(struct work *w, const struct node *n)
         (struct sedge_choice){sedge_xstrdup(n->component), sedge_xstrdup(n->version), n->builtin, n->root};
 }
 
+/* `last` depends on n, from which the walk has come to it. */
+static int circle(struct work *w, const struct node *n, const struct node *last)
+{
+    sedge_auto_free char *way = sedge_xstrdup(n->component);
+
+    for (const struct node *at = last; at != n; at = at->above) {
+        char *longer = sedge_xasprintf("%s -> %s", at->component, way);
+        free(way);
+        way = longer;
+    }
+    sedge_failure_add(w->f, "COMPONENT_CIRCULAR_DEPENDENCY_ERROR");
+    sedge_failure_cause(w->f, "Component %s %s depends on itself through its dependencies: %s -> %s", n->component,
+                        n->version, n->component, way);
+    return -1;
+}
+
 /* Depth first: dependencies before dependants; a node met again while it is open closes a cycle. */
-static int order(struct work *w, struct node *n)
+static int order(struct work *w, struct node *n, const struct node *above)
 {
     if (n->mark == 2) return 0;
-    if (n->mark == 1) {
-        sedge_failure_add(w->f, "COMPONENT_CIRCULAR_DEPENDENCY_ERROR");
-        sedge_failure_cause(w->f, "Component %s %s depends on itself through its dependencies", n->component,
-                            n->version);
-        return -1;
-    }
+    if (n->mark == 1) return circle(w, n, above);
     n->mark = 1;
+    n->above = above;
     for (size_t i = 0; i < n->deps.n; i++)
-        if (order(w, find(w, n->deps.v[i])) != 0) return -1;
+        if (order(w, find(w, n->deps.v[i]), n) != 0) return -1;
     n->mark = 2;
     add_choice(w, n);
     return 0;
@@ -375,7 +388,7 @@ int sedge_resolve(const struct sedge_requirement *roots, size_t nroots, const st
     }
     if (rc == 0 && out->nmissing > 0) rc = 1;
     for (size_t i = 0; rc == 0 && i < w.n; i++)
-        rc = order(&w, &w.nodes[i]);
+        rc = order(&w, &w.nodes[i], NULL);
     free_nodes(w.nodes, w.n);
     return rc;
 }

@@ -279,11 +279,11 @@ static void a_failure_names_who_requires_what_and_what_there_is(void **st)
         {"a cycle",
          "g:C1:1.0.0",
          "DEPLOYMENT_FAILURE COMPONENT_CIRCULAR_DEPENDENCY_ERROR",
-         {"C1", "depends on itself"}},
+         {"C1", "depends on itself", "C1 -> C2 -> C3 -> C1"}},
         {"a component that needs itself",
          "g:self:1.0.0",
          "DEPLOYMENT_FAILURE COMPONENT_CIRCULAR_DEPENDENCY_ERROR",
-         {"self", "depends on itself"}},
+         {"self", "depends on itself", "self -> self"}},
     };
 
     (void)st;
