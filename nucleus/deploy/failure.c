@@ -185,28 +185,6 @@ struct json_object *sedge_failure_details(const struct sedge_failure *f, const c
     return o;
 }
 
-static void add_list(struct sedge_buf *b, const char *name, struct json_object *list)
-{
-    sedge_buf_printf(b, " %s=", name);
-    for (size_t i = 0; list && i < json_object_array_length(list); i++)
-        sedge_buf_printf(b, "%s%s", i ? "," : "", json_object_get_string(json_object_array_get_idx(list, i)));
-}
-
-char *sedge_failure_line(struct json_object *details)
-{
-    struct json_object *stack = sedge_json_arr(details, "deployment-error-stack");
-    const char *detailed = sedge_json_str(details, "detailed-deployment-status", NULL);
-    struct sedge_buf b = SEDGE_BUF_INIT;
-
-    sedge_buf_puts(&b, "");
-    if (!stack) return sedge_buf_steal(&b);
-    if (detailed) sedge_buf_printf(&b, " detailedStatus=%s", detailed);
-    add_list(&b, "errorStack", stack);
-    add_list(&b, "errorTypes", sedge_json_arr(details, "deployment-error-types"));
-    sedge_buf_printf(&b, " cause=%s", sedge_json_str(details, "deployment-failure-cause", ""));
-    return sedge_buf_steal(&b);
-}
-
 #define OUTPUT_HEAD "Last lines of its output:"
 
 char *sedge_failure_text(struct json_object *details, size_t max)
@@ -230,6 +208,31 @@ char *sedge_failure_text(struct json_object *details, size_t max)
         sedge_buf_puts(&text, json_object_get_string(json_object_array_get_idx(lines, i)));
     }
     return sedge_buf_steal(&text);
+}
+
+static void add_list(struct sedge_buf *b, const char *name, struct json_object *list)
+{
+    sedge_buf_printf(b, " %s=", name);
+    for (size_t i = 0; list && i < json_object_array_length(list); i++)
+        sedge_buf_printf(b, "%s%s", i ? "," : "", json_object_get_string(json_object_array_get_idx(list, i)));
+}
+
+char *sedge_failure_line(struct json_object *details)
+{
+    struct json_object *stack = sedge_json_arr(details, "deployment-error-stack");
+    const char *detailed = sedge_json_str(details, "detailed-deployment-status", NULL);
+    sedge_auto_free char *cause = sedge_failure_text(details, 0);
+    struct sedge_buf b = SEDGE_BUF_INIT;
+
+    sedge_buf_puts(&b, "");
+    if (!stack) return sedge_buf_steal(&b);
+    if (detailed) sedge_buf_printf(&b, " detailedStatus=%s", detailed);
+    add_list(&b, "errorStack", stack);
+    add_list(&b, "errorTypes", sedge_json_arr(details, "deployment-error-types"));
+    for (char *end = cause; end && (end = strchr(end, '\n'));)
+        *end = ' ';
+    sedge_buf_printf(&b, " cause=%s", cause ? cause : "");
+    return sedge_buf_steal(&b);
 }
 
 struct json_object *sedge_failure_to_json(const struct sedge_failure *f)

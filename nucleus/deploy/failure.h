@@ -51,8 +51,8 @@ struct json_object *sedge_failure_details(const struct sedge_failure *f, const c
  * bytes (0: no limit): of the output the oldest lines go first, the cause stays as it is. Heap text. */
 char *sedge_failure_text(struct json_object *details, size_t max);
 
-/* Such details for a line of the log: " detailedStatus=X errorStack=A,B errorTypes=T cause=..."; "" without a failure.
- * Heap text. */
+/* Such details for a line of the log: " detailedStatus=X errorStack=A,B errorTypes=T cause=...", the last lines of
+ * output on the same line behind the cause; "" without a failure. Heap text. */
 char *sedge_failure_line(struct json_object *details);
 
 /* Codes, cause and output, for the journal: {"stack": [], "cause": "", "output": []}. */

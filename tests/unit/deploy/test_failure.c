@@ -164,7 +164,7 @@ static void a_failure_is_told_with_the_last_lines_that_fit(void **st)
 {
     struct sedge_failure f = SEDGE_FAILURE_INIT, again = SEDGE_FAILURE_INIT;
     sedge_auto_put struct json_object *kept = NULL, *details = NULL;
-    sedge_auto_free char *all = NULL, *some = NULL, *none = NULL;
+    sedge_auto_free char *all = NULL, *some = NULL, *none = NULL, *line = NULL;
 
     (void)st;
     sedge_failure_add(&f, "COMPONENT_BROKEN");
@@ -180,6 +180,10 @@ static void a_failure_is_told_with_the_last_lines_that_fit(void **st)
     assert_string_equal(some, "A broke\nLast lines of its output:\n  second");
     none = sedge_failure_text(details, 40);
     assert_string_equal(none, "A broke");
+    line = sedge_failure_line(details);
+    assert_string_equal(line,
+                        " detailedStatus=FAILED_ROLLBACK_COMPLETE errorStack=DEPLOYMENT_FAILURE,COMPONENT_BROKEN "
+                        "errorTypes=USER_COMPONENT_ERROR cause=A broke Last lines of its output:   first   second");
     sedge_failure_release(&f);
     sedge_failure_release(&again);
 }
