@@ -325,6 +325,13 @@ void sedge_jobs_settle(struct sedge_jobs *j, struct sedge_exec *e, bool accepted
     if (j->ops.on_reported) j->ops.on_reported(j->ops.env, e->job_id, e->number, e->status, accepted);
 }
 
+bool sedge_jobs_owes(const struct sedge_jobs *j)
+{
+    for (const struct sedge_exec *e = j->execs; e; e = e->next)
+        if (e->status && !e->acked) return true;
+    return false;
+}
+
 /* --- what is due ------------------------------------------------------------------------------------------------- */
 
 static struct sedge_exec *first_to_report(struct sedge_jobs *j)

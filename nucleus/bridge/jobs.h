@@ -86,6 +86,8 @@ int sedge_jobs_status(struct sedge_jobs *j, const char *job_id, int64_t executio
  * ("WAITING: why") is sent at once. */
 void sedge_jobs_progress(struct sedge_jobs *j, const char *job_id, int64_t execution_number, const char *phase,
                          int percent);
+/* A terminal status waits for the answer of the cloud. */
+bool sedge_jobs_owes(const struct sedge_jobs *j);
 /* Ask $next now. */
 void sedge_jobs_poll(struct sedge_jobs *j);
 void sedge_jobs_close(struct sedge_jobs *j, void (*closed)(void *user), void *user);

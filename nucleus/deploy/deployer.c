@@ -457,6 +457,11 @@ int sedge_deployer_cancel(struct sedge_deployer *d, enum sedge_source source, co
 
 /* ---- status ---- */
 
+bool sedge_deployer_serves_cloud(const struct sedge_deployer *d)
+{
+    return d->run && d->run->entry->source != SEDGE_SOURCE_LOCAL;
+}
+
 /* An end counts when it is on the disk. */
 static bool is_ending(const struct sedge_deployer *d, const struct sedge_entry *e)
 {

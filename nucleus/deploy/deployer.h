@@ -165,6 +165,8 @@ int sedge_deployer_answer_validation(struct sedge_deployer *d, const char *compo
 struct json_object *sedge_deployer_unjudged(struct sedge_deployer *d, const char *component,
                                             const char **deployment_id);
 
+/* One of the cloud is being carried out. */
+bool sedge_deployer_serves_cloud(const struct sedge_deployer *d);
 /* A local deployment as GetLocalDeploymentStatus answers it (deploymentId, status, createdOn, deploymentStatusDetails),
  * plus "progress" {phase, doneBytes, totalBytes, bytesPerSecond, message} while it runs. New reference; NULL: none. */
 struct json_object *sedge_deployer_local_status(struct sedge_deployer *d, const char *id);

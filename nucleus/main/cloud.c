@@ -320,14 +320,20 @@ static int open_spool(struct sedge_nucleus *n, struct sedge_err *err)
 
 void sedge_cloud_reconfigure(struct sedge_nucleus *n)
 {
-    sedge_auto_strv struct sedge_strv texts = {NULL, 0};
-    struct sedge_mqtt_options mqtt;
     struct sedge_spool_options spool;
-    struct sedge_err err = SEDGE_ERR_INIT;
 
     (void)spool_options(n, &spool);
     sedge_spool_set_options(n->spool, &spool);
-    if (n->mqtt && sedge_settings_mqtt(n, &mqtt, &texts) && sedge_mqtt_set_options(n->mqtt, &mqtt, &err) != 0)
+    if (n->mqtt) sedge_move_later(n);
+}
+
+void sedge_cloud_connect_anew(struct sedge_nucleus *n)
+{
+    sedge_auto_strv struct sedge_strv texts = {NULL, 0};
+    struct sedge_mqtt_options mqtt;
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (sedge_settings_mqtt(n, &mqtt, &texts) && sedge_mqtt_set_options(n->mqtt, &mqtt, &err) != 0)
         sedge_log(SEDGE_ERROR, "cloud", "configuration", "%s; the connection stays as it is", err.msg);
 }
 

@@ -382,6 +382,7 @@ int sedge_nucleus_start(struct sedge_nucleus *n, const struct sedge_options *opt
     sedge_assert(uv_loop_init(&n->loop) == 0);
     start_workers(n);
     sedge_trim_open(n);
+    sedge_move_open(n);
     if (open_configuration(n, options, err) != 0) return -1;
     n->socket_path = socket_path(n);
     n->component_socket = component_socket(n);
@@ -476,6 +477,7 @@ static void step_state(struct sedge_nucleus *n)
     uv_close((uv_handle_t *)&n->term, NULL);
     uv_close((uv_handle_t *)&n->intr, NULL);
     sedge_trim_close(n);
+    sedge_move_close(n);
     sedge_config_flush(n->config, NULL, NULL);
     sedge_config_close(n->config, NULL, NULL);
 }

@@ -72,6 +72,8 @@ struct sedge_nucleus {
     struct sedge_config_watch *watch, *shadow_watch;
     uv_signal_t term, intr;
     uv_timer_t trim;
+    uv_timer_t move; /* runs while the connection waits to be made anew */
+    int64_t move_by;
     bool settled;
     bool stopping;
     bool again; /* when it has ended, the program is executed anew */
@@ -131,14 +133,21 @@ void sedge_trim_open(struct sedge_nucleus *n);
 void sedge_trim_later(struct sedge_nucleus *n);
 void sedge_trim_close(struct sedge_nucleus *n);
 
+/* move.c: changed parameters of the connection count at once, those of a deployment of the cloud when its status has
+ * been answered. */
+void sedge_move_open(struct sedge_nucleus *n);
+void sedge_move_later(struct sedge_nucleus *n);
+void sedge_move_close(struct sedge_nucleus *n);
+
 /* cloud.c: session, spool, jobs, fleet status, and what the deployer tells them. */
 int sedge_cloud_open(struct sedge_nucleus *n, struct sedge_err *err);
 void sedge_cloud_start(struct sedge_nucleus *n);
 void sedge_cloud_report(void *env, const struct sedge_deploy_report *r);
 void sedge_cloud_progress(void *env, const char *id, int64_t execution_number, enum sedge_source source,
                           const char *phase, int percent, const char *text);
-void sedge_cloud_reconfigure(struct sedge_nucleus *n); /* mqtt or iotDataEndpoint have changed */
-void sedge_cloud_set_cadence(struct sedge_nucleus *n); /* the configuration of fleet status has changed */
+void sedge_cloud_reconfigure(struct sedge_nucleus *n);  /* mqtt or iotDataEndpoint have changed */
+void sedge_cloud_connect_anew(struct sedge_nucleus *n); /* with the configuration of now */
+void sedge_cloud_set_cadence(struct sedge_nucleus *n);  /* the configuration of fleet status has changed */
 void sedge_cloud_service_event(struct sedge_nucleus *n, const struct sedge_service_event *event);
 
 #endif
