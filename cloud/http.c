@@ -93,7 +93,7 @@ void sedge_http_sweep(struct sedge_http *h)
     (void)pthread_mutex_unlock(&h->lock);
 }
 
-static void on_log(void *cls, const char *fmt, va_list args)
+static void __attribute__((format(printf, 2, 0))) on_log(void *cls, const char *fmt, va_list args)
 {
     struct sedge_http *h = cls;
     char line[SEDGE_ERR_MSG_MAX];

@@ -213,7 +213,7 @@ static void candidate_got(const struct sedge_fetch_result *r, void *user)
     sedge_auto_put struct json_object *answer = NULL;
     sedge_auto_buf struct sedge_buf recipe = SEDGE_BUF_INIT;
     struct json_object *one;
-    const char *why, *text;
+    const char *why = NULL, *text;
 
     if (r->err) {
         candidate_end(q, &c);
