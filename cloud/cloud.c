@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "ca.h"
+#include "cloud/site/ca.h"
 #include "schema.h"
 
 #define SETTINGS_MAX 65536

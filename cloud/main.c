@@ -1,4 +1,4 @@
-#include "args.h"
+#include "cloud/commands/args.h"
 
 int main(int argc, char **argv)
 {

@@ -16,15 +16,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "api.h"
-#include "data_plane.h"
-#include "exec.h"
-#include "metrics.h"
-#include "plane.h"
-#include "publisher.h"
+#include "cloud/api/api.h"
+#include "cloud/data/data_plane.h"
+#include "cloud/deploy/exec.h"
+#include "cloud/http/metrics.h"
+#include "cloud/plane/plane.h"
+#include "cloud/plane/publisher.h"
 #include "query.h"
-#include "rollout.h"
-#include "upkeep.h"
+#include "cloud/rollout/rollout.h"
+#include "cloud/site/upkeep.h"
 
 #define KEEPALIVE_S 30
 

@@ -1,5 +1,5 @@
 /* Deployment documents as the operator of a fleet writes them; what one makes of them the device's form must carry. */
-#include "cloud/document.h"
+#include "cloud/deploy/document.h"
 
 #include <stdint.h>
 

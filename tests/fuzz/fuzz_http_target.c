@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cloud/data_internal.h"
-#include "cloud/http_target.h"
-#include "cloud/page.h"
+#include "cloud/data/data_internal.h"
+#include "cloud/http/http_target.h"
+#include "cloud/http/page.h"
 
 static void look_at(const struct sedge_http_target *t)
 {

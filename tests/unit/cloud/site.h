@@ -7,10 +7,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cloud/cloud.h"
-#include "cloud/deploy.h"
-#include "cloud/document.h"
+#include "cloud/deploy/deploy.h"
+#include "cloud/deploy/document.h"
 #include "cloud/query.h"
-#include "cloud/registry.h"
+#include "cloud/registry/registry.h"
 
 #define T0 1764590400000LL
 

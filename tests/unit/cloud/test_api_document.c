@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "cloud/api_internal.h"
+#include "cloud/api/api_internal.h"
 
 static void what_an_operator_wrote_comes_back(void **st)
 {

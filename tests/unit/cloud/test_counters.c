@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "cloud/counters.h"
+#include "cloud/rollout/counters.h"
 #include "cloud/schema.h"
 
 static struct sedge_counts counts(struct sedge_cloud *c)

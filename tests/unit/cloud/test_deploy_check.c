@@ -3,8 +3,8 @@
 
 #include "base/digest.h"
 #include "base/str.h"
-#include "cloud/component.h"
-#include "cloud/deploy_check.h"
+#include "cloud/component/component.h"
+#include "cloud/deploy/deploy_check.h"
 
 static void put(struct sedge_cloud *c, const char *name, const char *version, int64_t state, const char *architecture,
                 const char *dependencies)

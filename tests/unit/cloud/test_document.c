@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cloud/cloud.h"
-#include "cloud/document.h"
+#include "cloud/deploy/document.h"
 
 static struct sedge_doc parse(const char *text)
 {

@@ -2,8 +2,8 @@
 #include "site.h"
 
 #include "base/str.h"
-#include "cloud/group_dynamic.h"
-#include "cloud/group_query.h"
+#include "cloud/registry/group_dynamic.h"
+#include "cloud/registry/group_query.h"
 
 static const char facts_text[] =
     "{\"name\":\"cam-1\",\"health\":\"UNHEALTHY\",\"arch\":\"aarch64\",\"attr\":{\"site\":\"hall 1\",\"line\":\"4\"},"

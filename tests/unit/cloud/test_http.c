@@ -12,9 +12,9 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "cloud/cache.h"
-#include "cloud/http.h"
-#include "cloud/throttle.h"
+#include "cloud/http/cache.h"
+#include "cloud/http/http.h"
+#include "cloud/http/throttle.h"
 
 #define BODY_MAX   64
 #define DEADLINE_S 20

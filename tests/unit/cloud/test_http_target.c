@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cloud/http_target.h"
-#include "cloud/page.h"
+#include "cloud/http/http_target.h"
+#include "cloud/http/page.h"
 #include "base/json.h"
 
 static void paths_are_cut_before_they_are_decoded(void **st)

@@ -6,7 +6,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "cloud/component.h"
+#include "cloud/component/component.h"
 
 static int folder_setup(void **st)
 {

@@ -1,8 +1,8 @@
 /* iotJobConfiguration and the rollout block: what is taken, what is refused and how it is said. */
 #include "site.h"
 
-#include "cloud/policy.h"
-#include "cloud/wave.h"
+#include "cloud/rollout/policy.h"
+#include "cloud/rollout/wave.h"
 
 static int decode(const char *job, const char *rollout, struct sedge_policy *p, struct sedge_err *err)
 {

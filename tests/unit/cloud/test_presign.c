@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "cloud/presign.h"
+#include "cloud/http/presign.h"
 
 #define MAY_24_2013 1369353600000LL
 

@@ -3,8 +3,8 @@
 
 #include "base/fs.h"
 
-#include "cloud/component.h"
-#include "cloud/resolve.h"
+#include "cloud/component/component.h"
+#include "cloud/component/resolve.h"
 #include "cloud/schema.h"
 
 /* Registers name@version for a platform (JSON), with dependencies (JSON object, "" for none). */

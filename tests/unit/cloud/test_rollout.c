@@ -1,11 +1,11 @@
 /* The rollout engine with a given clock: a fleet in memory, ticks, and devices that a test speaks for. */
 #include "site.h"
 
-#include "cloud/counters.h"
-#include "cloud/exec.h"
-#include "cloud/release.h"
-#include "cloud/retry.h"
-#include "cloud/rollout.h"
+#include "cloud/rollout/counters.h"
+#include "cloud/deploy/exec.h"
+#include "cloud/rollout/release.h"
+#include "cloud/rollout/retry.h"
+#include "cloud/rollout/rollout.h"
 
 #define S0 (T0 / 1000)
 

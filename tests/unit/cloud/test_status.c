@@ -2,9 +2,9 @@
 #include "site.h"
 
 #include "base/clock.h"
-#include "cloud/audit.h"
-#include "cloud/deploy_status.h"
-#include "cloud/device_why.h"
+#include "cloud/site/audit.h"
+#include "cloud/deploy/deploy_status.h"
+#include "cloud/deploy/device_why.h"
 
 #define NOW (T0 / 1000)
 #define FAILURE(cause, stack)                                                                                          \

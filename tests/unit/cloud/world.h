@@ -4,10 +4,10 @@
 
 #include "site.h"
 
-#include "cloud/exec.h"
-#include "cloud/guests.h"
-#include "cloud/plane.h"
-#include "cloud/shadow.h"
+#include "cloud/deploy/exec.h"
+#include "cloud/plane/guests.h"
+#include "cloud/plane/plane.h"
+#include "cloud/plane/shadow.h"
 
 #define NS     "/namespace-aws-gg-deployment"
 #define NEXT   "$aws/things/cam-1/jobs/$next" NS "/get"
