@@ -32,6 +32,7 @@ static const struct sedge_http_route routes[] = {
     {"GET", EXT "things", "ListThings", VIEW, sedge_ext_things},
     {"POST", EXT "things", "CreateThing", ADMIN, sedge_ext_thing_create},
     {"GET", EXT "things/{}", "ShowThing", VIEW, sedge_ext_thing},
+    {"GET", EXT "things/{}/why", "ExplainThing", VIEW, sedge_ext_thing_why},
     {"DELETE", EXT "things/{}", "DeleteThing", ADMIN, sedge_ext_thing_delete},
     {"POST", EXT "things/{}/block", "BlockThing", ADMIN, sedge_ext_thing_block},
     {"POST", EXT "things/{}/unblock", "UnblockThing", ADMIN, sedge_ext_thing_unblock},

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cloud/deploy/device_why.h"
 #include "cloud/registry/registry.h"
 
 #define BUNDLE_FILE_MAX 65536
@@ -34,6 +35,15 @@ void sedge_ext_thing(void *user, const struct sedge_http_request *rq, struct sed
 
     (void)user;
     sedge_api_answer(re, sedge_thing_show(rq->cloud, sedge_http_arg(rq, 0), &err), &err);
+}
+
+/* What `device why` tells, as an object. */
+void sedge_ext_thing_why(void *user, const struct sedge_http_request *rq, struct sedge_http_reply *re)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    (void)user;
+    sedge_api_answer(re, sedge_device_why(rq->cloud, sedge_http_arg(rq, 0), sedge_wall_ms() / 1000, &err), &err);
 }
 
 static int add_file(struct json_object *o, const char *key, const char *dir, const char *name, struct sedge_err *err)

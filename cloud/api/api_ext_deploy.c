@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cloud/deploy/deploy.h"
+#include "cloud/deploy/deploy_status.h"
 #include "cloud/deploy/document.h"
 #include "cloud/http/metrics.h"
 
@@ -27,7 +28,7 @@ void sedge_ext_deployment(void *user, const struct sedge_http_request *rq, struc
 
     (void)user;
     if (sedge_deploy_find(rq->cloud, sedge_http_arg(rq, 0), &id, &err) == 0)
-        o = sedge_deploy_show(rq->cloud, id, sedge_api_flag(rq, "devices"), &err);
+        o = sedge_deploy_report(rq->cloud, id, sedge_wall_ms() / 1000, sedge_api_flag(rq, "devices"), NULL, &err);
     sedge_api_answer(re, o, &err);
 }
 

@@ -25,6 +25,7 @@ SEDGE_API_HANDLER(sedge_api_get_component);
 SEDGE_API_HANDLER(sedge_ext_things);
 SEDGE_API_HANDLER(sedge_ext_thing_create);
 SEDGE_API_HANDLER(sedge_ext_thing);
+SEDGE_API_HANDLER(sedge_ext_thing_why);
 SEDGE_API_HANDLER(sedge_ext_thing_delete);
 SEDGE_API_HANDLER(sedge_ext_thing_block);
 SEDGE_API_HANDLER(sedge_ext_thing_unblock);

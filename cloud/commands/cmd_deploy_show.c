@@ -147,10 +147,8 @@ int sedge_cmd_deploy_show(struct sedge_run *r, struct sedge_err *err)
     int64_t id = 0;
 
     if (sedge_deploy_find(&r->cloud, r->operands.v[0], &id, err) != 0) return -1;
-    o = sedge_deploy_show(&r->cloud, id, false, err);
-    if (!o || sedge_deploy_status(&r->cloud, id, sedge_wall_ms() / 1000, o, err) != 0 ||
-        (devices && sedge_deploy_devices(&r->cloud, id, status, o, err) != 0))
-        return -1;
+    o = sedge_deploy_report(&r->cloud, id, sedge_wall_ms() / 1000, devices, status, err);
+    if (!o) return -1;
     if (r->json) {
         sedge_print_json(o);
         return 0;

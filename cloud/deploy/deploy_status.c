@@ -1,5 +1,7 @@
 #include "deploy_status.h"
 
+#include "deploy.h"
+
 #include <string.h>
 
 #include "base/json.h"
@@ -257,4 +259,16 @@ int sedge_deploy_status(struct sedge_cloud *c, int64_t id, int64_t now_s, struct
 {
     if (add_progress(c, id, now_s, o, err) != 0 || add_stuck(c, id, now_s, o, err) != 0) return -1;
     return add_errors(c, id, o, err);
+}
+
+struct json_object *sedge_deploy_report(struct sedge_cloud *c, int64_t id, int64_t now_s, bool devices,
+                                        const char *status, struct sedge_err *err)
+{
+    struct json_object *o = sedge_deploy_show(c, id, false, err);
+
+    if (o && sedge_deploy_status(c, id, now_s, o, err) == 0 &&
+        (!devices || sedge_deploy_devices(c, id, status, o, err) == 0))
+        return o;
+    json_object_put(o);
+    return NULL;
 }

@@ -26,5 +26,9 @@ int sedge_deploy_status(struct sedge_cloud *c, int64_t id, int64_t now_s, struct
  * "phase"?, "detailedStatus"?, "errorStack"?, "cause"?}]; `status` (NULL: all) is the name of a state. */
 int sedge_deploy_devices(struct sedge_cloud *c, int64_t id, const char *status, struct json_object *o,
                          struct sedge_err *err);
+/* All of it in one object, as `deploy show` and the HTTP interface give it: sedge_deploy_show, the progress, and with
+ * `devices` those too. New reference, NULL on failure. */
+struct json_object *sedge_deploy_report(struct sedge_cloud *c, int64_t id, int64_t now_s, bool devices,
+                                        const char *status, struct sedge_err *err);
 
 #endif

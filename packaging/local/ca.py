@@ -1,5 +1,6 @@
 """A small certificate authority on the openssl program: device CA, server certificates, device certificates, CRL."""
 import os
+import secrets
 import re
 import subprocess
 
@@ -43,7 +44,7 @@ class CA:
                       csr, "-subj", f"/CN={name}")
         with open(ext, "w") as f:
             f.write(extensions)
-        self._openssl("x509", "-req", "-in", csr, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days",
+        self._openssl("x509", "-req", "-in", csr, "-CA", self.cert, "-CAkey", self.key, "-set_serial", f"0x{secrets.token_hex(16)}", "-days",
                       str(days), "-extfile", ext, "-out", cert)
         os.remove(csr)
         os.remove(ext)

@@ -48,8 +48,8 @@ def recipes(notes):
             ("extra", "1.0.0", {"install": "", "run": "", "uninstall": ""}, None, {"extra.txt": b"extra"}, None),
             ("boot", "1.0.0", {"bootstrap": "exit 100", "run": ""}, None, {"boot.txt": b"boot"}, None),
             ("boot2", "1.0.0", {"bootstrap": "", "run": ""}, None, None, {"boot": "^1.0.0"}),
-            ("bad", "1.0.0", {"install": "", "startup": "exit 1"}, None, {"bad.txt": b"bad"}, None),
-            ("badboot", "1.0.0", {"bootstrap": "", "startup": "exit 1"}, None, {"badboot.txt": b"bad"}, None)]
+            ("bad", "1.0.0", {"install": "", "startup": "exit 1"}, None, {"bad.txt": b"bad"}, {"app": "^1.1.0"}),
+            ("badboot", "1.0.0", {"bootstrap": "", "startup": "exit 1"}, None, {"badboot.txt": b"bad"}, {"app": "^1.1.0"})]
     return [(_recipe(name, version, steps, notes, configuration, files, depends), files or {})
             for name, version, steps, configuration, files, depends in rows]
 

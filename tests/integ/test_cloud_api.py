@@ -98,6 +98,7 @@ def test_what_was_created_over_the_api_is_the_same_in_the_command(site):
     assert site.cloud.json("deploy", "show", "group:cams")["deploymentId"] == made["deploymentId"]
     assert site.api.get(f"{EXT}/deployments/group:cams?devices=true").json == site.cloud.json(
         "deploy", "show", "group:cams", "--devices")
+    assert site.api.get(f"{EXT}/things/cam-1/why").json["why"] == site.cloud.json("device", "why", "cam-1")["why"] != []
 
 
 @pytest.mark.parametrize("method, path, body, status, name", [
