@@ -319,8 +319,10 @@ static void control_cb(uv_poll_t *poll, int status, int events)
     ssize_t n = read_chunk(p, p->control_fd, SEDGE_PROCESS_CHUNK);
     char *nl;
 
-    (void)status;
     (void)events;
+    /* A signal that the monitor did not read before it ended is an error of the socket. libuv stops watching at that,
+     * but its last notes are still to be read, and then its end. */
+    if (status < 0) (void)uv_poll_start(poll, UV_READABLE, control_cb);
     if (n < 0) return;
     if (n == 0 || p->notes.len > NOTE_MAX) {
         control_end(p);
