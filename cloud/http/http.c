@@ -190,13 +190,13 @@ static int start_daemon(struct sedge_http *h, int fd, struct sedge_err *err)
     size_t n = 0;
 
     if (tls) {
-        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)tls->key};
-        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)tls->cert};
-        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)PRIORITIES};
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, sedge_http_unconst(tls->key)};
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, sedge_http_unconst(tls->cert)};
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, sedge_http_unconst(PRIORITIES)};
         more[n++] =
             (struct MHD_OptionItem){MHD_OPTION_TLS_NO_ALPN, 1, NULL}; /* devices of AWS offer a name of theirs */
         if (tls->client_ca)
-            more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, (void *)(uintptr_t)tls->client_ca};
+            more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, sedge_http_unconst(tls->client_ca)};
     }
     if (h->o.threads > 1)
         more[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)h->o.threads, NULL};

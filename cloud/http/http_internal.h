@@ -42,4 +42,15 @@ void sedge_http_on_completed(void *cls, struct MHD_Connection *mc, void **state,
 void sedge_http_prove(struct sedge_http *h, struct MHD_Connection *mc, struct sedge_http_connection *c,
                       struct sedge_http_proof *out);
 
+/* For parameters of libraries that only read but do not say so. */
+static inline void *sedge_http_unconst(const void *p)
+{
+    const union {
+        const void *in;
+        void *out;
+    } u = {p};
+
+    return u.out;
+}
+
 #endif

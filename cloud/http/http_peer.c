@@ -17,7 +17,7 @@
 static bool verified(gnutls_session_t tls)
 {
     gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
-                                     .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT};
+                                     .data = sedge_http_unconst(GNUTLS_KP_TLS_WWW_CLIENT)};
     unsigned status = 0;
 
     return gnutls_certificate_verify_peers(tls, &purpose, 1, &status) == 0 && status == 0;

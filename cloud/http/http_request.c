@@ -53,7 +53,7 @@ static struct MHD_Response *response_of(struct sedge_http_reply *re)
 {
     const char *text = re->json ? sedge_json_text(re->json) : re->text.data ? re->text.data : "";
     size_t n = re->json ? strlen(text) : re->text.len;
-    struct MHD_Response *resp = MHD_create_response_from_buffer(n, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *resp = MHD_create_response_from_buffer(n, sedge_http_unconst(text), MHD_RESPMEM_MUST_COPY);
 
     return resp;
 }

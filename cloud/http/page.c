@@ -48,7 +48,7 @@ struct json_object *sedge_page_of(const struct sedge_http_target *t, const char 
         (void)json_object_array_add(list, json_object_get(json_object_array_get_idx(all, (size_t)i)));
     (void)json_object_object_add(o, member, list); /* takes list */
     if (from + size < n) {
-        sedge_auto_free char *text = sedge_xasprintf("%lld", (long long)(from + size));
+        sedge_auto_free char *text = sedge_xasprintf("%lld", (long long)from + (long long)size);
         sedge_auto_free char *next = sedge_page_token(text);
 
         sedge_json_add_str(o, "nextToken", next);

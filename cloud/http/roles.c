@@ -112,7 +112,7 @@ static bool token_is(const char *path, const char *bearer)
     struct sedge_buf text = SEDGE_BUF_INIT;
     bool same;
 
-    sedge_buf_reserve(&text, 2 * SEDGE_ROLES_TOKEN_MAX);
+    sedge_buf_reserve(&text, (size_t)2 * SEDGE_ROLES_TOKEN_MAX);
     if (sedge_fs_read(path, SEDGE_ROLES_TOKEN_MAX, &text, NULL) != 0) {
         sedge_buf_wipe(&text);
         return false;

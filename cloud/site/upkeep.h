@@ -27,8 +27,8 @@ struct sedge_upkeep_done {
     int revisions, executions, leftovers, moved; /* moved: into dynamic groups or out of them */
     bool cleaned;                                /* the daily part was done */
 };
-/* What the process does, dynamic groups (group_dynamic.h) included. `clean`: the daily part also when it is not due. */
-int sedge_upkeep_run(struct sedge_cloud *c, bool clean, int64_t now_ms, struct sedge_upkeep_done *done,
+/* What the process does, dynamic groups (group_dynamic.h) included. `force`: the daily part also when it is not due. */
+int sedge_upkeep_run(struct sedge_cloud *c, bool force, int64_t now_ms, struct sedge_upkeep_done *done,
                      struct sedge_err *err);
 
 #endif

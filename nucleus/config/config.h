@@ -125,9 +125,9 @@ int sedge_config_replace(struct sedge_config *cfg, struct json_object *object, c
 /* The table of deployment.md 12 over sedge_config_replace. `services` is the object of all components of the result,
  * each with version, dependencies, lifecycle, configuration and so on. Components not in it are removed; `runtime` and
  * private names of a component and the services in keep[] (built-ins) stay. configuration is written with time
- * `deploy_ts`, everything else with `now`, or with the newest time that is there should the clock have been set back.
- * Make it one batch with what else belongs to it. */
-int sedge_config_apply(struct sedge_config *cfg, struct json_object *services, int64_t deploy_ts, int64_t now,
+ * `deploy_ts`, everything else with `wall_ms`, or with the newest time that is there should the clock have been set
+ * back. Make it one batch with what else belongs to it. */
+int sedge_config_apply(struct sedge_config *cfg, struct json_object *services, int64_t deploy_ts, int64_t wall_ms,
                        const char *const *keep, size_t nkeep, struct sedge_err *err);
 /* The complete tree with times, without private names; new reference. */
 struct json_object *sedge_config_snapshot(struct sedge_config *cfg);

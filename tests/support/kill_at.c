@@ -18,14 +18,14 @@
 typedef int (*publish_fn)(struct mosquitto *m, int *mid, const char *topic, int n, const void *payload, int qos,
                           bool retain, const mosquitto_property *props);
 
-__attribute__((visibility("default"))) int mosquitto_publish_v5(struct mosquitto *m, int *mid, const char *topic, int n,
-                                                                const void *payload, int qos, bool retain,
-                                                                const mosquitto_property *props)
+__attribute__((visibility("default"))) int mosquitto_publish_v5(struct mosquitto *mosq, int *mid, const char *topic,
+                                                                int payloadlen, const void *payload, int qos,
+                                                                bool retain, const mosquitto_property *properties)
 {
     const char *text = getenv("SEDGE_KILL_AT");
     publish_fn real;
 
     if (text && text[0] && strstr(topic, text)) (void)kill(getpid(), SIGKILL);
     *(void **)&real = dlsym(RTLD_NEXT, "mosquitto_publish_v5");
-    return real(m, mid, topic, n, payload, qos, retain, props);
+    return real(mosq, mid, topic, payloadlen, payload, qos, retain, properties);
 }

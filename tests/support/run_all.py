@@ -12,7 +12,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 
-WORKERS = "3"  # the tests mostly wait; files stay whole, since what they share is started once for each worker
+WORKERS = "4"  # the tests mostly wait; files stay whole, since what they share is started once for each worker
 CASE = re.compile(r"^\d+: (?P<no>not )?ok \d+(?: - (?P<name>[^#]*))?(?P<skip> ?# SKIP ?(?P<reason>.*))?$")
 RESULT = re.compile(r"^ *\d+/\d+ Test +#\d+: (?P<name>\S+) \.+ *(?P<stars>\*\*\*)?(?P<what>.*?) +[\d.]+ sec")
 

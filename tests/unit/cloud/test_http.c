@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -50,7 +51,7 @@ static void echo(void *user, const struct sedge_http_request *rq, struct sedge_h
 
 static void give_error(void *user, const struct sedge_http_request *rq, struct sedge_http_reply *re)
 {
-    struct sedge_err err = {.code = (enum sedge_err_code)atoi(sedge_http_arg(rq, 0)), .msg = "so"};
+    struct sedge_err err = {.code = (enum sedge_err_code)strtol(sedge_http_arg(rq, 0), NULL, 10), .msg = "so"};
 
     (void)user;
     sedge_http_fail(re, &err);
@@ -259,7 +260,7 @@ static void what_is_no_http_is_answered_or_cut(void **st)
 {
     static const char *const rows[] = {"\r\n\r\n\r\n", "GET\r\n\r\n", "\x16\x03\x01\x02\x00\r\n\r\n",
                                        "GET /fail/1 HTTP/1.1\r\n\r\n",
-                                       "POST /echo/a HTTP/1.1\r\n" CLOSE "Content-Length: -1\r\n\r\n"};
+                                       ("POST /echo/a HTTP/1.1\r\n" CLOSE "Content-Length: -1\r\n\r\n")};
 
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(rows); i++) {
         sedge_auto_free char *answer = ask(*st, rows[i]);
