@@ -79,15 +79,14 @@ struct sedge_store *sedge_store_open(const char *root, struct sedge_err *err)
         {"", 0755}, {"/artifacts", 0755}, {"/artifacts-unarchived", 0755}, {"/recipes", 0700}, {"/trash", 0700}};
     struct sedge_store *s = SEDGE_NEW(struct sedge_store);
     sedge_auto_free char *trash = NULL;
+    struct sedge_err left = SEDGE_ERR_INIT;
 
     sedge_assert(uv_mutex_init(&s->lock) == 0);
     sedge_assert(uv_mutex_init(&s->pin_lock) == 0);
     s->packages = sedge_xasprintf("%s/packages", root);
     trash = sedge_xasprintf("%s/trash", s->packages);
-    if (sedge_fs_remove_tree(trash, err) != 0) { /* what an interrupted clean-up left */
-        sedge_store_close(s);
-        return NULL;
-    }
+    /* what an interrupted clean-up left: it costs room and nothing else */
+    if (sedge_fs_remove_tree(trash, &left) != 0) sedge_log(SEDGE_WARN, "store", "clean-up-failed", "%s", left.msg);
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(dirs); i++) {
         sedge_auto_free char *dir = sedge_xasprintf("%s%s", s->packages, dirs[i].name);
 
@@ -96,10 +95,8 @@ struct sedge_store *sedge_store_open(const char *root, struct sedge_err *err)
             return NULL;
         }
     }
-    if (sweep_recipes(s, err) != 0) {
-        sedge_store_close(s);
-        return NULL;
-    }
+    left = (struct sedge_err)SEDGE_ERR_INIT;
+    if (sweep_recipes(s, &left) != 0) sedge_log(SEDGE_WARN, "store", "clean-up-failed", "%s", left.msg);
     return s;
 }
 

@@ -40,7 +40,7 @@ def test_a_device_without_keys_gets_everything_from_the_data_plane(plane_fleet):
     data = os.urandom(2 << 20)
     plane_fleet.publish("com.x.Lib", "1.0.0", "true")
     plane_fleet.publish("com.x.App", "1.0.0", "exec cksum {artifacts:path}/model.bin", files={"model.bin": data}, depends={"com.x.Lib": "^1.0.0"})
-    plane_fleet.publish("com.x.Other", "1.0.0", "true")
+    plane_fleet.publish("com.x.PlaneOther", "1.0.0", "true")
     plane_fleet.join("apps", device)
     plane_fleet.join("others", device)
     plane_fleet.deploy("apps", {"com.x.App": "1.0.0"})
@@ -49,6 +49,6 @@ def test_a_device_without_keys_gets_everything_from_the_data_plane(plane_fleet):
         assert f.read() == data
     assert "com.x.Lib" in device.components()
     plane_fleet.site.cloud("group", "rm-thing", "apps", "plane-1")
-    plane_fleet.deploy("others", {"com.x.Other": "1.0.0"})
+    plane_fleet.deploy("others", {"com.x.PlaneOther": "1.0.0"})
     plane_fleet.wait("others", device, "SUCCEEDED")
-    assert "com.x.Other" in device.components() and "com.x.App" not in device.components()
+    assert "com.x.PlaneOther" in device.components() and "com.x.App" not in device.components()

@@ -64,11 +64,13 @@ static void read_argument(const char *word)
 static void read_plan(void)
 {
     const char *given = getenv("SEDGE_FAULT");
-    char *words = given ? strdup(given) : NULL;
-    char *at = words ? strchr(words, '@') : NULL;
-    char *word, *rest = words;
+    static char *words; /* for good: its parts are used */
+    char *at, *word, *rest;
     int place = 0;
 
+    if (!given) return;
+    words = rest = strdup(given);
+    at = words ? strchr(words, '@') : NULL;
     if (!words) return;
     if (at) {
         *at = '\0';

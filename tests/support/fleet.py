@@ -76,7 +76,7 @@ class Fleet:
             row = self.row(group, device, revision)
             return row if row.get("status") in ENDED else None
 
-        row = wait_until(ended, seconds, f"{device.name} to end the deployment", step=0.1)
+        row = wait_until(ended, seconds, f"{device.name} to end the deployment", step=0.25)
         assert row["status"] == wanted, f"{json.dumps(row)}\n{device.log()[-3000:]}"
         return row
 

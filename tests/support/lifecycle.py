@@ -82,7 +82,7 @@ class WatchedDevice(Device):
 
     def wait_state(self, name, state, seconds=AMPLE):
         wait_until(lambda: self.state(name) == state, seconds,
-                   f"{name} to be {state}; it went through {self.moves(name)}\n{self.log(name)[-3000:]}")
+                   f"{name} to be {state}; it went through {self.moves(name)}\n{self.log(name)[-3000:]}", step=0.15)
 
     def order_of(self, *moves):
         """Positions in the log of "component STATE" (the last time it came to that state)."""
