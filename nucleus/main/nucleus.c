@@ -87,7 +87,9 @@ static void mark_restart(struct sedge_nucleus *n, bool restarting)
     struct sedge_err err = SEDGE_ERR_INIT;
 
     if (!restarting) {
-        (void)unlink(path); /* usually there is none */
+        /* Usually there is none. One that cannot be removed must say nothing, or commands wait for nobody. */
+        if (unlink(path) != 0 && errno != ENOENT && truncate(path, 0) != 0)
+            sedge_log(SEDGE_WARN, "main", "restart", "%s: %s", path, strerror(errno));
         sedge_fs_discard_new(path);
     } else if (sedge_fs_write_atomic(path, text, strlen(text), 0644, &err) != 0) {
         sedge_log(SEDGE_WARN, "main", "restart", "%s", err.msg);
