@@ -60,18 +60,25 @@ static int list(const struct sedge_http_request *rq, struct json_object *all, st
     return rc;
 }
 
+/* A page of all; takes all. */
+static void answer_page(const struct sedge_http_request *rq, struct sedge_http_reply *re, const char *member,
+                        struct json_object *all, int rc, const struct sedge_err *err)
+{
+    if (rc == 0) {
+        re->json = sedge_page_of(&rq->target, member, all);
+        return;
+    }
+    json_object_put(all);
+    sedge_http_fail(re, err);
+}
+
 void sedge_api_list_components(void *user, const struct sedge_http_request *rq, struct sedge_http_reply *re)
 {
     struct json_object *all = json_object_new_array();
     struct sedge_err err = SEDGE_ERR_INIT;
 
     (void)user;
-    if (list(rq, all, &err) == 0) {
-        re->json = sedge_page_of(&rq->target, "components", all); /* takes all */
-        return;
-    }
-    json_object_put(all);
-    sedge_http_fail(re, &err);
+    answer_page(rq, re, "components", all, list(rq, all, &err), &err);
 }
 
 /* "arn:...:components:NAME" or "...:NAME:versions:VERSION"; *version is NULL for the first. */
@@ -121,12 +128,7 @@ void sedge_api_list_versions(void *user, const struct sedge_http_request *rq, st
     struct sedge_err err = SEDGE_ERR_INIT;
 
     (void)user;
-    if (versions(rq, all, &err) == 0) {
-        re->json = sedge_page_of(&rq->target, "componentVersions", all); /* takes all */
-        return;
-    }
-    json_object_put(all);
-    sedge_http_fail(re, &err);
+    answer_page(rq, re, "componentVersions", all, versions(rq, all, &err), &err);
 }
 
 static int recipe(const struct sedge_http_request *rq, struct sedge_buf *base64, struct sedge_err *err)

@@ -54,8 +54,8 @@ static int wait_for(struct sedge_run *r, int64_t id, struct sedge_err *err)
         if (open && state != SEDGE_DEP_PAUSED) (void)usleep(WAIT_POLL_US);
     }
     r->exit_code = open || failed || state != SEDGE_DEP_ACTIVE ? SEDGE_EXIT_FAILED : 0;
-    o = sedge_deploy_show(&r->cloud, id, true, err);
-    if (!o || (failed && sedge_deploy_status(&r->cloud, id, sedge_wall_ms() / 1000, o, err) != 0)) return -1;
+    o = sedge_deploy_report(&r->cloud, id, sedge_wall_ms() / 1000, true, NULL, err);
+    if (!o) return -1;
     if (r->json)
         sedge_print_json(o);
     else {

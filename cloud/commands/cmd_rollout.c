@@ -18,7 +18,7 @@ static int report(struct sedge_run *r, int64_t id, const char *line, struct sedg
         puts(line);
         return 0;
     }
-    o = sedge_deploy_show(&r->cloud, id, false, err);
+    o = sedge_deploy_show(&r->cloud, id, err);
     if (!o) return -1;
     sedge_print_json(o);
     return 0;

@@ -73,21 +73,13 @@ static void show(struct sedge_run *r, struct json_object *o, bool terminal)
     (void)fflush(stdout);
 }
 
-static struct json_object *look(struct sedge_run *r, int64_t id, struct sedge_err *err)
-{
-    struct json_object *o = sedge_deploy_show(&r->cloud, id, false, err);
-
-    if (o && sedge_deploy_status(&r->cloud, id, sedge_wall_ms() / 1000, o, err) == 0) return o;
-    json_object_put(o);
-    return NULL;
-}
-
 static int watch(struct sedge_run *r, int64_t id, bool terminal, struct sedge_err *err)
 {
     sedge_auto_free char *shown = NULL;
 
     for (;;) {
-        sedge_auto_put struct json_object *o = look(r, id, err);
+        sedge_auto_put struct json_object *o =
+            sedge_deploy_report(&r->cloud, id, sedge_wall_ms() / 1000, false, NULL, err);
         sedge_auto_free char *now = o ? essence_of(o) : NULL;
 
         if (!o) return -1;

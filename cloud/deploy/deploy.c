@@ -46,7 +46,7 @@ static int find_target(struct sedge_cloud *c, const struct sedge_deploy_request 
 
 static struct json_object *result(struct sedge_cloud *c, int64_t deployment, bool unchanged, struct sedge_err *err)
 {
-    struct json_object *o = sedge_deploy_show(c, deployment, false, err);
+    struct json_object *o = sedge_deploy_show(c, deployment, err);
 
     if (o && unchanged) sedge_json_add_bool(o, "unchanged", true);
     return o;

@@ -55,7 +55,8 @@ int sedge_deploy_policy(struct sedge_cloud *c, int64_t id, struct json_object **
 /* 0 when the target has had none. */
 int sedge_deploy_last_revision(struct sedge_cloud *c, int kind, const char *target, int64_t *out,
                                struct sedge_err *err);
-struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, bool devices, struct sedge_err *err);
+/* What it is and its counters; deploy_status.h has how it fares. */
+struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, struct sedge_err *err);
 /* target NULL: all. `latest`: only the last revision of each target. Newest first. */
 struct json_object *sedge_deploy_list(struct sedge_cloud *c, const char *target, bool latest, struct sedge_err *err);
 

@@ -132,7 +132,7 @@ static void add_head(sqlite3_stmt *q, struct json_object *o)
     "COALESCE(d.full_doc,d.device_doc), d.id, d.large "                                                                \
     "FROM deployment d JOIN target t ON t.id=d.target_id "
 
-struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, bool devices, struct sedge_err *err)
+struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, struct sedge_err *err)
 {
     struct json_object *o = json_object_new_object();
     sqlite3_stmt *q = sedge_q(c->db, err, HEAD "WHERE d.id=?1", "i", id);
@@ -146,7 +146,6 @@ struct json_object *sedge_deploy_show(struct sedge_cloud *c, int64_t id, bool de
         if (rc == 0) rc = add_course(c, id, o, err);
         if (content)
             (void)json_object_object_add(o, "components", json_object_get(sedge_json_obj(content, "components")));
-        if (rc == 0 && devices) rc = sedge_deploy_devices(c, id, NULL, o, err);
     } else if (rc == 0)
         rc = sedge_err_set(err, SEDGE_E_NOT_FOUND, "there is no such deployment");
     (void)sqlite3_finalize(q);

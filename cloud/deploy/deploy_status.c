@@ -264,7 +264,7 @@ int sedge_deploy_status(struct sedge_cloud *c, int64_t id, int64_t now_s, struct
 struct json_object *sedge_deploy_report(struct sedge_cloud *c, int64_t id, int64_t now_s, bool devices,
                                         const char *status, struct sedge_err *err)
 {
-    struct json_object *o = sedge_deploy_show(c, id, false, err);
+    struct json_object *o = sedge_deploy_show(c, id, err);
 
     if (o && sedge_deploy_status(c, id, now_s, o, err) == 0 &&
         (!devices || sedge_deploy_devices(c, id, status, o, err) == 0))

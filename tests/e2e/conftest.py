@@ -1,12 +1,13 @@
 """A device for each test: the nucleus is up in milliseconds, so nothing is shared that could get in the way. Object store,
 broker and cloud side are shared by all tests: they take seconds."""
+import contextlib
 import os
 
 import pytest
 
 from local.site import Site
 from support.device import temporary_device
-from support.fleet import Fleet
+from support.fleet import Fleet, running_site
 
 
 @pytest.fixture
@@ -27,18 +28,11 @@ def book(shared_dir):
 
 @pytest.fixture(scope="session")
 def site(session_dir, bin_dir, swift):
-    site = Site(os.path.join(session_dir, "site"), bin_dir)
-    site.swift = swift
-    site.init_cloud()
-    site.start_broker()
-    site.start_serve()
-    yield site
-    for part in (site.serve, site.broker):
-        part.stop()
+    with running_site(Site(os.path.join(session_dir, "site"), bin_dir), swift) as site:
+        yield site
 
 
 @pytest.fixture
 def fleet(site, tmp_root, bin_dir):
-    fleet = Fleet(site, tmp_root, bin_dir)
-    yield fleet
-    fleet.stop()
+    with contextlib.closing(Fleet(site, tmp_root, bin_dir)) as fleet:
+        yield fleet

@@ -1,11 +1,12 @@
 """The device and sedge-cloud by the data plane: URLs that sedge-cloud signs, a real Swift behind them, no keys on the device."""
+import contextlib
 import os
 
 import pytest
 
 from local import free_port
 from local.site import Site
-from support.fleet import Fleet
+from support.fleet import Fleet, running_site
 
 
 class PlaneSite(Site):
@@ -16,21 +17,14 @@ class PlaneSite(Site):
 
 @pytest.fixture(scope="module")
 def plane_site(session_dir, bin_dir, swift):
-    site = PlaneSite(os.path.join(session_dir, "plane-site"), bin_dir)
-    site.swift = swift
-    site.init_cloud()
-    site.start_broker()
-    site.start_serve()
-    yield site
-    for part in (site.serve, site.broker):
-        part.stop()
+    with running_site(PlaneSite(os.path.join(session_dir, "plane-site"), bin_dir), swift) as site:
+        yield site
 
 
 @pytest.fixture
 def plane_fleet(plane_site, tmp_root, bin_dir):
-    fleet = Fleet(plane_site, tmp_root, bin_dir)
-    yield fleet
-    fleet.stop()
+    with contextlib.closing(Fleet(plane_site, tmp_root, bin_dir)) as fleet:
+        yield fleet
 
 
 def test_a_device_without_keys_gets_everything_from_the_data_plane(plane_fleet):

@@ -1,4 +1,5 @@
 """Devices of a cloud: a Site of packaging/local, and as many nuclei as a test wants. Names are the test's own."""
+import contextlib
 import json
 import os
 
@@ -87,3 +88,17 @@ class Fleet:
     def stop(self):
         for device in self.devices:
             device.stop()
+
+    close = stop
+
+
+@contextlib.contextmanager
+def running_site(site, swift):
+    """Its broker and cloud side run, on an object store that others use too."""
+    site.swift = swift
+    site.init_cloud()
+    site.start_broker()
+    site.start_serve()
+    yield site
+    for part in (site.serve, site.broker):
+        part.stop()

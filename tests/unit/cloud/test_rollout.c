@@ -242,7 +242,7 @@ static void when_thirty_percent_fail_in_the_first_wave_nothing_more_is_released(
     tick(f, 7200000);
     ticks(f, 4, 250);
     assert_int_equal(given(f, d), 10);
-    o = sedge_deploy_show(f->c, d, false, NULL);
+    o = sedge_deploy_show(f->c, d, NULL);
     assert_string_equal(sedge_json_str(o, "outcome", ""), "BAD");
     assert_non_null(strstr(sedge_json_str(o, "reason", ""), "gate: 70.0 % of 10"));
     assert_int_equal(sedge_deploy_resume(f->c, d, f->now_ms, NULL), 0);
@@ -489,7 +489,7 @@ static void while_all_devices_are_offline_the_outcome_is_unknown(void **st)
     ticks(f, 8, 250);
     tick(f, 86400000);
     ticks(f, 8, 250);
-    o = sedge_deploy_show(f->c, d, false, NULL);
+    o = sedge_deploy_show(f->c, d, NULL);
     assert_string_equal(sedge_json_str(o, "outcome", ""), "UNKNOWN");
     assert_int_equal(given(f, d), 10);
 }
