@@ -132,8 +132,11 @@ static int64_t given(struct fleet *f, int64_t deployment)
     return n;
 }
 
-#define FAST  "{\"jobExecutionsRolloutConfig\":{\"maximumPerMinute\":60000}}"
-#define WAVES "\"waves\":[{\"percent\":1,\"minThings\":10,\"soakMinutes\":60},{\"percent\":50},{\"percent\":100}]"
+#define FAST "{\"jobExecutionsRolloutConfig\":{\"maximumPerMinute\":60000}}"
+/* Always the same things in the first wave: with a salt of its own for each revision, two can share the last place. */
+#define WAVES                                                                                                          \
+    "\"waves\":[{\"percent\":1,\"minThings\":10,\"soakMinutes\":60},{\"percent\":50},{\"percent\":100}],\"salt\":"     \
+    "\"group\""
 
 static void things_are_released_at_the_rate_and_the_first_ones_at_once(void **st)
 {
