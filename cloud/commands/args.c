@@ -1,5 +1,6 @@
 #include "args.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -82,6 +83,35 @@ void sedge_table_print(struct sedge_table *t, FILE *f)
 void sedge_print_json(struct json_object *o)
 {
     puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+struct json_object *sedge_texts(const char *name, ...)
+{
+    struct json_object *o = json_object_new_object();
+    va_list ap;
+
+    va_start(ap, name);
+    for (; name; name = va_arg(ap, const char *)) {
+        const char *text = va_arg(ap, const char *);
+
+        if (text) sedge_json_add_str(o, name, text);
+    }
+    va_end(ap);
+    return o;
+}
+
+int sedge_run_done(const struct sedge_run *r, struct json_object *o, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    if (r->json)
+        sedge_print_json(o);
+    else
+        (void)vprintf(fmt, ap);
+    va_end(ap);
+    json_object_put(o);
+    return 0;
 }
 
 void sedge_ago(int64_t then_s, char out[32])

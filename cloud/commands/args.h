@@ -59,6 +59,11 @@ void sedge_table_print(struct sedge_table *t, FILE *f);
 
 struct json_object;
 void sedge_print_json(struct json_object *o);
+/* {"a": "x", "b": "y"}: names and texts, NULL ends them; a text that is NULL is left out. New reference. */
+struct json_object *sedge_texts(const char *name, ...) __attribute__((sentinel));
+/* What a command that changes something says at its end: with --json `o` (taken), else the text. Returns 0. */
+int sedge_run_done(const struct sedge_run *r, struct json_object *o, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* "12 s ago" */
 void sedge_ago(int64_t then_s, char out[32]);
 

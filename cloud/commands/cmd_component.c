@@ -113,8 +113,8 @@ int sedge_cmd_component_show(struct sedge_run *r, struct sedge_err *err)
 static int set_state(struct sedge_run *r, enum sedge_version_state state, const char *meaning, struct sedge_err *err)
 {
     if (sedge_component_set_state(&r->cloud, r->operands.v[0], state, sedge_wall_ms(), err) != 0) return -1;
-    printf("%s is %s: %s\n", r->operands.v[0], sedge_version_state_name(state), meaning);
-    return 0;
+    return sedge_run_done(r, sedge_texts("component", r->operands.v[0], "state", sedge_version_state_name(state), NULL),
+                          "%s is %s: %s\n", r->operands.v[0], sedge_version_state_name(state), meaning);
 }
 
 int sedge_cmd_component_deprecate(struct sedge_run *r, struct sedge_err *err)
@@ -135,8 +135,16 @@ int sedge_cmd_component_restore(struct sedge_run *r, struct sedge_err *err)
 int sedge_cmd_component_delete(struct sedge_run *r, struct sedge_err *err)
 {
     if (sedge_component_delete(&r->cloud, r->operands.v[0], sedge_wall_ms(), err) != 0) return -1;
-    printf("Deleted %s from the object store\n", r->operands.v[0]);
-    return 0;
+    return sedge_run_done(r, sedge_texts("component", r->operands.v[0], "state", "DELETED", NULL),
+                          "Deleted %s from the object store\n", r->operands.v[0]);
+}
+
+static struct json_object *counted(const char *name, int n)
+{
+    struct json_object *o = json_object_new_object();
+
+    sedge_json_add_i64(o, name, n);
+    return o;
 }
 
 int sedge_cmd_component_rebuild(struct sedge_run *r, struct sedge_err *err)
@@ -144,8 +152,8 @@ int sedge_cmd_component_rebuild(struct sedge_run *r, struct sedge_err *err)
     int n = 0;
 
     if (sedge_component_rebuild(&r->cloud, sedge_wall_ms(), &n, err) != 0) return -1;
-    printf("Read %d version%s from the manifests in bucket %s\n", n, n == 1 ? "" : "s", r->cloud.set.s3_bucket);
-    return 0;
+    return sedge_run_done(r, counted("versions", n), "Read %d version%s from the manifests in bucket %s\n", n,
+                          n == 1 ? "" : "s", r->cloud.set.s3_bucket);
 }
 
 int sedge_cmd_component_clean(struct sedge_run *r, struct sedge_err *err)
@@ -153,7 +161,8 @@ int sedge_cmd_component_clean(struct sedge_run *r, struct sedge_err *err)
     int n = 0;
 
     if (sedge_component_clean(&r->cloud, sedge_wall_ms(), &n, err) != 0) return -1;
-    printf("Deleted %d object%s that crashed uploads had left; younger ones stay until they are a day old\n", n,
-           n == 1 ? "" : "s");
-    return 0;
+    return sedge_run_done(
+        r, counted("deleted", n),
+        "Deleted %d object%s that crashed uploads had left; younger ones stay until they are a day old\n", n,
+        n == 1 ? "" : "s");
 }

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "commands.h"
 #include "cloud/deploy/device_why.h"
-#include "cloud/plane/telemetry.h"
 
 static void print_head(struct json_object *o)
 {
@@ -85,7 +84,7 @@ int sedge_cmd_device_status(struct sedge_run *r, struct sedge_err *err)
         return 0;
     }
     print_head(o);
-    sedge_telemetry_print(sedge_json_obj(o, "telemetry"), stdout);
+    sedge_print_telemetry(sedge_json_obj(o, "telemetry"), stdout);
     print_targets(sedge_json_arr(o, "targets"));
     print_components(sedge_json_arr(o, "components"));
     return 0;

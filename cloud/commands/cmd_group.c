@@ -15,13 +15,14 @@ int sedge_cmd_group_create(struct sedge_run *r, struct sedge_err *err)
     if (query) {
         if (sedge_group_create_dynamic(&r->cloud, r->operands.v[0], query, sedge_wall_ms(), &joined, err) != 0)
             return -1;
-        printf("Made dynamic group %s with %d thing%s\n", r->operands.v[0], joined, joined == 1 ? "" : "s");
-        return 0;
+        return sedge_run_done(r, sedge_texts("groupName", r->operands.v[0], "query", query, NULL),
+                              "Made dynamic group %s with %d thing%s\n", r->operands.v[0], joined,
+                              joined == 1 ? "" : "s");
     }
 
     if (sedge_group_create_below(&r->cloud, r->operands.v[0], parent, err) != 0) return -1;
-    printf("Made group %s%s%s\n", r->operands.v[0], parent ? " below " : "", parent ? parent : "");
-    return 0;
+    return sedge_run_done(r, sedge_texts("groupName", r->operands.v[0], "parent", parent, NULL), "Made group %s%s%s\n",
+                          r->operands.v[0], parent ? " below " : "", parent ? parent : "");
 }
 
 int sedge_cmd_group_list(struct sedge_run *r, struct sedge_err *err)
@@ -82,8 +83,24 @@ int sedge_cmd_group_show(struct sedge_run *r, struct sedge_err *err)
     return 0;
 }
 
+static void add_thing(struct json_object *things, const char *thing, const char *offers)
+{
+    (void)json_object_array_add(things, sedge_texts("thingName", thing, "offered", offers, NULL)); /* takes it */
+}
+
+/* The lines have been printed as it went on; with --json all comes at the end. */
+static int changed(const struct sedge_run *r, const char *group, struct json_object *things)
+{
+    sedge_auto_put struct json_object *o = sedge_texts("groupName", group, NULL);
+
+    (void)json_object_object_add(o, "things", json_object_get(things));
+    if (r->json) sedge_print_json(o);
+    return 0;
+}
+
 int sedge_cmd_group_add(struct sedge_run *r, struct sedge_err *err)
 {
+    sedge_auto_put struct json_object *things = json_object_new_array();
     const char *group = r->operands.v[0];
     int64_t id = 0;
 
@@ -94,41 +111,57 @@ int sedge_cmd_group_add(struct sedge_run *r, struct sedge_err *err)
         sedge_auto_free char *offers = NULL;
 
         if (sedge_group_add(&r->cloud, group, r->operands.v[i], sedge_wall_ms(), &offers, err) != 0) return -1;
-        printf("%s is in group %s%s%s\n", r->operands.v[i], group, offers ? "; it gets deployment " : "",
-               offers ? offers : "");
+        if (!r->json)
+            printf("%s is in group %s%s%s\n", r->operands.v[i], group, offers ? "; it gets deployment " : "",
+                   offers ? offers : "");
+        add_thing(things, r->operands.v[i], offers);
     }
-    return 0;
+    return changed(r, group, things);
 }
 
 int sedge_cmd_group_move(struct sedge_run *r, struct sedge_err *err)
 {
+    sedge_auto_put struct json_object *things = json_object_new_array();
     const char *from = r->operands.v[0], *to = r->operands.v[1];
 
     for (size_t i = 2; i < r->operands.n; i++) {
         sedge_auto_free char *offers = NULL;
 
         if (sedge_group_move(&r->cloud, from, to, r->operands.v[i], sedge_wall_ms(), &offers, err) != 0) return -1;
-        printf("%s is in group %s, not in %s%s%s\n", r->operands.v[i], to, from, offers ? "; it gets deployment " : "",
-               offers ? offers : "");
+        if (!r->json)
+            printf("%s is in group %s, not in %s%s%s\n", r->operands.v[i], to, from,
+                   offers ? "; it gets deployment " : "", offers ? offers : "");
+        add_thing(things, r->operands.v[i], offers);
     }
-    return 0;
+    return changed(r, to, things);
+}
+
+static void tell_leaving(const struct sedge_run *r, const char *thing, const char *group)
+{
+    if (r->cloud.set.data_port)
+        printf("%s is not in group %s; it removes the group's components with its next deployment\n", thing, group);
+    else
+        printf("%s is not in group %s; without a data plane it keeps the group's components until they are removed\n"
+               "on the device: sedge deployment create --groupId %s --remove COMPONENT\n",
+               thing, group, group);
 }
 
 int sedge_cmd_group_rm(struct sedge_run *r, struct sedge_err *err)
 {
+    sedge_auto_put struct json_object *things = json_object_new_array();
+
     for (size_t i = 1; i < r->operands.n; i++) {
         if (sedge_group_rm(&r->cloud, r->operands.v[0], r->operands.v[i], sedge_wall_ms(), err) != 0) return -1;
-        printf("%s is not in group %s; it keeps the group's components until they are removed on the device:\n"
-               "  sedge deployment create --groupId %s --remove COMPONENT\n",
-               r->operands.v[i], r->operands.v[0], r->operands.v[0]);
+        if (!r->json) tell_leaving(r, r->operands.v[i], r->operands.v[0]);
+        add_thing(things, r->operands.v[i], NULL);
     }
-    return 0;
+    return changed(r, r->operands.v[0], things);
 }
 
 int sedge_cmd_group_delete(struct sedge_run *r, struct sedge_err *err)
 {
     if (sedge_group_delete(&r->cloud, r->operands.v[0], sedge_run_has(r, "cascade"), sedge_wall_ms(), err) != 0)
         return -1;
-    printf("Deleted group %s\n", r->operands.v[0]);
-    return 0;
+    return sedge_run_done(r, sedge_texts("groupName", r->operands.v[0], "state", "DELETED", NULL), "Deleted group %s\n",
+                          r->operands.v[0]);
 }

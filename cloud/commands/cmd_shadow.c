@@ -87,6 +87,12 @@ static int change_once(struct sedge_run *r, const char *update, struct sedge_err
     return sedge_q_end(r->cloud.db, change(r, update, err), err);
 }
 
+static int changed(struct sedge_run *r, const char *line)
+{
+    return sedge_run_done(r, sedge_texts("thingName", r->operands.v[0], "shadowName", shadow_name(r), NULL), "%s\n",
+                          line);
+}
+
 int sedge_cmd_shadow_update(struct sedge_run *r, struct sedge_err *err)
 {
     const char *desired = sedge_run_opt(r, "desired", NULL);
@@ -96,20 +102,18 @@ int sedge_cmd_shadow_update(struct sedge_run *r, struct sedge_err *err)
         return sedge_err_set(err, SEDGE_E_INVALID, "expected --desired JSON, an object to merge; null deletes");
     update = sedge_xasprintf("{\"state\":{\"desired\":%s}}", desired);
     if (change_once(r, update, err) != 0) return -1;
-    puts("Changed; the device is told.");
-    return 0;
+    return changed(r, "Changed; the device is told.");
 }
 
 int sedge_cmd_shadow_delete(struct sedge_run *r, struct sedge_err *err)
 {
     if (change_once(r, NULL, err) != 0) return -1;
-    puts("Deleted; the device is told.");
-    return 0;
+    return changed(r, "Deleted; the device is told.");
 }
 
 int sedge_cmd_thing_carrier(struct sedge_run *r, struct sedge_err *err)
 {
     if (sedge_carrier_set(&r->cloud, r->operands.v[0], r->operands.v[1], sedge_wall_ms(), err) != 0) return -1;
-    printf("Deployments to thing %s alone: %s\n", r->operands.v[0], r->operands.v[1]);
-    return 0;
+    return sedge_run_done(r, sedge_texts("thingName", r->operands.v[0], "carrier", r->operands.v[1], NULL),
+                          "Deployments to thing %s alone: %s\n", r->operands.v[0], r->operands.v[1]);
 }

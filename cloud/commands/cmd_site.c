@@ -119,11 +119,14 @@ static int init(struct sedge_run *r, struct sedge_cloud_settings *s, struct sedg
         sedge_cloud_settings_write(r->state, s, err) != 0)
         return -1;
     if (sedge_run_has(r, "create-bucket") && create_bucket(s, err) != 0) return sedge_err_wrap(err, "--create-bucket");
-    printf("%s the cloud side in %s\n"
-           "  devices reach the broker at %s:%lld, this service at %s:%lld\n"
-           "  object store: %s, bucket %s\n",
-           again ? "Changed" : "Made", r->state, s->device_host, (long long)s->device_port, s->service_host,
-           (long long)s->service_port, s->s3_endpoint ? s->s3_endpoint : "AWS", s->s3_bucket ? s->s3_bucket : "(none)");
+    (void)sedge_run_done(r, sedge_texts("stateFolder", r->state, NULL),
+                         "%s the cloud side in %s\n"
+                         "  devices reach the broker at %s:%lld, this service at %s:%lld\n"
+                         "  object store: %s, bucket %s\n",
+                         again ? "Changed" : "Made", r->state, s->device_host, (long long)s->device_port,
+                         s->service_host, (long long)s->service_port, s->s3_endpoint ? s->s3_endpoint : "AWS",
+                         s->s3_bucket ? s->s3_bucket : "(none)");
+    if (r->json) return 0;
     print_planes(r, s);
     puts("next: sedge-cloud broker-config --out DIR, start mosquitto with it, sedge-cloud serve");
     return 0;
@@ -162,7 +165,9 @@ int sedge_cmd_broker_config(struct sedge_run *r, struct sedge_err *err)
     collect(r, "reader", &b.readers);
     rc = sedge_broker_config_write(&r->cloud, &b, err);
     if (rc == 0)
-        printf("Wrote the broker's files to %s\nstart it with: mosquitto -c %s/mosquitto.conf\n", b.out, b.out);
+        (void)sedge_run_done(r, sedge_texts("folder", b.out, NULL),
+                             "Wrote the broker's files to %s\nstart it with: mosquitto -c %s/mosquitto.conf\n", b.out,
+                             b.out);
     sedge_strv_release(&b.topics);
     sedge_strv_release(&b.readers);
     return rc;

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "commands.h"
 #include "cloud/registry/registry.h"
-#include "cloud/plane/telemetry.h"
 
 int sedge_cmd_thing_create(struct sedge_run *r, struct sedge_err *err)
 {
@@ -149,7 +148,7 @@ int sedge_cmd_thing_show(struct sedge_run *r, struct sedge_err *err)
            sedge_json_str(o, "health", "unknown"), seen);
     print_components(o);
     print_deployments(o);
-    sedge_telemetry_print(sedge_json_obj(o, "telemetry"), stdout);
+    sedge_print_telemetry(sedge_json_obj(o, "telemetry"), stdout);
     return 0;
 }
 
@@ -158,6 +157,7 @@ static void tell_broker(const struct sedge_run *r)
 {
     const char *dir = r->cloud.set.broker_dir;
 
+    if (r->json) return;
     if (dir && dir[0])
         printf("  its certificate is in %s/" SEDGE_REVOCATIONS_FILE
                "; mosquitto reads it when it starts, or now with:\n"
@@ -170,7 +170,8 @@ static void tell_broker(const struct sedge_run *r)
 int sedge_cmd_thing_delete(struct sedge_run *r, struct sedge_err *err)
 {
     if (sedge_thing_delete(&r->cloud, r->operands.v[0], sedge_wall_ms(), err) != 0) return -1;
-    printf("Deleted thing %s; nobody answers it any more\n", r->operands.v[0]);
+    (void)sedge_run_done(r, sedge_texts("thingName", r->operands.v[0], "state", "DELETED", NULL),
+                         "Deleted thing %s; nobody answers it any more\n", r->operands.v[0]);
     tell_broker(r);
     return 0;
 }
@@ -178,8 +179,9 @@ int sedge_cmd_thing_delete(struct sedge_run *r, struct sedge_err *err)
 int sedge_cmd_thing_block(struct sedge_run *r, struct sedge_err *err)
 {
     if (sedge_thing_block(&r->cloud, r->operands.v[0], true, sedge_wall_ms(), err) != 0) return -1;
-    printf("Blocked thing %s; nobody answers it until: sedge-cloud thing unblock %s\n", r->operands.v[0],
-           r->operands.v[0]);
+    (void)sedge_run_done(r, sedge_texts("thingName", r->operands.v[0], "state", "BLOCKED", NULL),
+                         "Blocked thing %s; nobody answers it until: sedge-cloud thing unblock %s\n", r->operands.v[0],
+                         r->operands.v[0]);
     tell_broker(r);
     return 0;
 }
@@ -187,8 +189,9 @@ int sedge_cmd_thing_block(struct sedge_run *r, struct sedge_err *err)
 int sedge_cmd_thing_unblock(struct sedge_run *r, struct sedge_err *err)
 {
     if (sedge_thing_block(&r->cloud, r->operands.v[0], false, sedge_wall_ms(), err) != 0) return -1;
-    printf("Thing %s may connect again; mosquitto forgets the block when it starts, or on SIGHUP\n", r->operands.v[0]);
-    return 0;
+    return sedge_run_done(r, sedge_texts("thingName", r->operands.v[0], "state", "ACTIVE", NULL),
+                          "Thing %s may connect again; mosquitto forgets the block when it starts, or on SIGHUP\n",
+                          r->operands.v[0]);
 }
 
 int sedge_cmd_thing_set_attr(struct sedge_run *r, struct sedge_err *err)

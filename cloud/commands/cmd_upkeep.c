@@ -36,11 +36,11 @@ int sedge_cmd_backup(struct sedge_run *r, struct sedge_err *err)
     if (!file && !sedge_run_has(r, "to-store"))
         return sedge_err_set(err, SEDGE_E_INVALID, "backup needs a FILE, or --to-store");
     if (file && sedge_cloud_backup(&r->cloud, file, err) != 0) return -1;
-    if (file) printf("Wrote the database to %s\n", file);
+    if (file && !r->json) printf("Wrote the database to %s\n", file);
     if (sedge_run_has(r, "to-store")) {
         if (sedge_cloud_backup_to_store(&r->cloud, sedge_wall_ms(), &key, err) != 0) return -1;
-        printf("Wrote the database to %s in bucket %s\n", key, r->cloud.set.s3_bucket);
+        if (!r->json) printf("Wrote the database to %s in bucket %s\n", key, r->cloud.set.s3_bucket);
     }
-    printf("It needs %s/cloud.json and %s/ca beside it: keep a copy of these too\n", r->state, r->state);
-    return 0;
+    return sedge_run_done(r, sedge_texts("file", file, "key", key, NULL),
+                          "It needs %s/cloud.json and %s/ca beside it: keep a copy of these too\n", r->state, r->state);
 }

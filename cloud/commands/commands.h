@@ -41,6 +41,8 @@ int sedge_cmd_component_clean(struct sedge_run *r, struct sedge_err *err);
 struct json_object;
 /* The object of sedge_deploy_show, with what deploy_status.h has added to it. */
 void sedge_print_deployment(struct json_object *o);
+/* One line for each namespace, with the latest value of each metric. */
+void sedge_print_telemetry(struct json_object *telemetry, FILE *f);
 int sedge_cmd_deploy_create(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_revise(struct sedge_run *r, struct sedge_err *err);
 int sedge_cmd_deploy_show(struct sedge_run *r, struct sedge_err *err);

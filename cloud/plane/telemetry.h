@@ -2,15 +2,11 @@
 #ifndef SEDGE_CLOUD_TELEMETRY_H
 #define SEDGE_CLOUD_TELEMETRY_H
 
-#include <stdio.h>
-
 #include "base/db.h"
 #include "base/json.h"
 
 /* Adds "telemetry": {"receivedAt": seconds, "message": as the device sent it} to what is shown of a thing; nothing when
  * it has sent none. */
 int sedge_telemetry_add(struct sedge_db *db, int64_t thing_id, struct json_object *out, struct sedge_err *err);
-/* One line for each namespace, with the latest value of each metric. */
-void sedge_telemetry_print(struct json_object *telemetry, FILE *f);
 
 #endif
