@@ -8,4 +8,6 @@ for folder in (HERE, os.path.join(SOURCE, "packaging"), os.path.join(SOURCE, "py
     if folder not in sys.path:
         sys.path.insert(0, folder)
 
+os.environ.setdefault("SEDGE_PATIENCE", "3")  # the machine may be busy, the programs slow under a sanitizer
+
 pytest_plugins = ["support.fixtures", "support.recipes", "support.cloud"]

@@ -4,7 +4,7 @@ import subprocess
 import threading
 import time
 
-from .process import LocalError, find_program
+from .process import LocalError, find_program, patience
 
 
 class Observer:
@@ -33,13 +33,14 @@ class Observer:
     def wait_more(self, count, seconds, what):
         """The messages that came after now, once there are `count` of them."""
         start = self.count()
+        seconds *= patience()
         deadline = time.monotonic() + seconds
         with self.changed:
             while len(self.messages) < start + count:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     got = len(self.messages) - start
-                    raise LocalError(f"{what}: expected {count} messages within {seconds} s, the subscriber got {got}")
+                    raise LocalError(f"{what}: expected {count} messages within {seconds:g} s, the subscriber got {got}")
                 self.changed.wait(left)
             return self.messages[start:start + count]
 

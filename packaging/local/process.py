@@ -72,6 +72,7 @@ class Process:
             return ""
 
     def wait_port(self, port, seconds=30, host="127.0.0.1"):
+        seconds *= patience()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if not self.running():
@@ -81,7 +82,7 @@ class Process:
                 return
             except OSError:
                 time.sleep(0.05)
-        raise LocalError(f"{self.name} does not listen on port {port} after {seconds} s:\n{self.log_tail()}")
+        raise LocalError(f"{self.name} does not listen on port {port} after {seconds:g} s:\n{self.log_tail()}")
 
     def stop(self, seconds=5):
         if self.running():
@@ -97,15 +98,21 @@ class Process:
         self.popen.wait()
 
 
+def patience():
+    """By how much deadlines are longer than on an idle machine with plain programs: SEDGE_PATIENCE, 1 if it is not set."""
+    return float(os.environ.get("SEDGE_PATIENCE", "1"))
+
+
 def wait_until(check, seconds, what, step=0.05):
-    """Returns the first true value of check(); LocalError after the deadline."""
+    """Returns the first true value of check(); LocalError after the deadline. what: a text, or a function that returns it then."""
+    seconds *= patience()
     deadline = time.monotonic() + seconds
     while True:
         value = check()
         if value:
             return value
         if time.monotonic() >= deadline:
-            raise LocalError(f"timed out after {seconds} s: {what}")
+            raise LocalError(f"timed out after {seconds:g} s: {what() if callable(what) else what}")
         time.sleep(step)
 
 

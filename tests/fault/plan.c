@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define TRACE_LINE_MAX 1024
+#define PLAN_MAX       4096
 
 static const char *const kind_names[] = {
 #define X(sym) #sym,
@@ -63,15 +64,17 @@ static void read_argument(const char *word)
 
 static void read_plan(void)
 {
+    static char words[PLAN_MAX]; /* for good: its parts are used */
     const char *given = getenv("SEDGE_FAULT");
-    static char *words; /* for good: its parts are used */
-    char *at, *word, *rest;
+    char *at, *word, *rest = words;
     int place = 0;
 
     if (!given) return;
-    words = rest = strdup(given);
-    at = words ? strchr(words, '@') : NULL;
-    if (!words) return;
+    if (snprintf(words, sizeof words, "%s", given) >= PLAN_MAX) {
+        (void)fprintf(stderr, "fault: SEDGE_FAULT is longer than %d bytes\n", PLAN_MAX - 1);
+        _exit(99);
+    }
+    at = strchr(words, '@');
     if (at) {
         *at = '\0';
         plan.text = at + 1; /* kept: read for the life of the program */

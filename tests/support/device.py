@@ -220,7 +220,7 @@ class Device:
 
     def wait_log(self, name, text, seconds=10, count=1):
         wait_until(lambda: self.log(name).count(text) >= count, seconds,
-                   f"\"{text}\" {count} times in {name}.log, which has:\n{self.log(name)[-2000:]}")
+                   lambda: f"\"{text}\" {count} times in {name}.log, which has:\n{self.log(name)[-2000:]}")
 
     def output(self, name):
         """The lines that a component printed."""

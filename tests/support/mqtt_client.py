@@ -124,7 +124,7 @@ class MqttClient:
     def subscribe(self, filters):
         self.last_id += 1
         self._send(0x82, struct.pack(">H", self.last_id) + b"".join(_text(f) + b"\x01" for f in filters))
-        kind, body = self.acks.get(timeout=10)
+        kind, body = self.acks.get(timeout=30)
         if kind != 9 or any(code > 2 for code in body[2:]):
             raise MqttError(f"subscription refused: {body!r}")
 
@@ -133,11 +133,11 @@ class MqttClient:
             payload = json.dumps(payload).encode()
         self.last_id += 1
         self._send(0x32, _text(topic) + struct.pack(">H", self.last_id) + payload)
-        kind, _ = self.acks.get(timeout=10)
+        kind, _ = self.acks.get(timeout=30)
         if kind != 4:
             raise MqttError(f"no PUBACK for {topic}: the connection ended: {self.ended!r}")
 
-    def wait(self, ending, seconds=10):
+    def wait(self, ending, seconds=30):
         """The next message whose topic has this ending, as JSON; messages in between are passed over."""
         deadline = time.monotonic() + seconds
         while True:
@@ -150,7 +150,7 @@ class MqttClient:
             if message[0].endswith(ending):
                 return json.loads(message[1])
 
-    def request(self, topic, payload=b"", seconds=10):
+    def request(self, topic, payload=b"", seconds=30):
         """Publishes and returns ("accepted" or "rejected", answer)."""
         self.publish(topic, payload)
         deadline = time.monotonic() + seconds

@@ -377,7 +377,9 @@ static void a_changed_record_is_refused_by_name_and_the_others_are_read(void **s
 
     assert_int_equal(set(x, "db", "one", NULL, NULL), SEDGE_OK);
     assert_int_equal(set(x, "other", "fine", NULL, NULL), SEDGE_OK);
-    sql(x, "UPDATE version SET sealed = substr(sealed, 1, 12) || x'00' || substr(sealed, 14) WHERE secret = 1");
+    sql(x, "UPDATE version SET sealed = substr(sealed, 1, 12) || CASE substr(sealed, 13, 1) WHEN x'00' THEN x'01' ELSE "
+           "x'00' END"
+           " || substr(sealed, 14) WHERE secret = 1");
     assert_null(current(x, "db"));
     assert_int_equal(x->err.code, SEDGE_E_DIGEST);
     assert_non_null(strstr(x->err.msg, "secret:db-"));
