@@ -13,14 +13,15 @@ from .folder import temporary_folder
 from .ipc_client import Ipc
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "REJECTED")
+STOP_SECONDS = 60  # a nucleus that is killed leaves its socket, its processes and what it had not written
 
 
 def _read(path):
     try:
-        with open(path, encoding="utf-8", errors="replace") as f:
+        with open(path, "rb") as f:
             return f.read()
     except OSError:
-        return ""
+        return b""
 
 
 def _list(folder):
@@ -35,6 +36,8 @@ class Device:
 
     Recipes and artifacts are written below `folder` and given with each deployment. Components run as nobody when the
     tests run as root, otherwise as the user of the tests."""
+
+    bad_bytes = "replace"  # what becomes of them in log()
 
     def __init__(self, folder, bin_dir):
         os.chmod(folder, 0o755)  # the components' user must get through
@@ -57,7 +60,7 @@ class Device:
             argv += ["--component-default-user", self.default_user]
         self.process = Process("sedge-nucleus", argv, self.console, env=dict(os.environ, **(env or {})))
         if wait:
-            wait_until(lambda: self.answers() or not self.process.running(), 20, "sedge-nucleus to answer")
+            wait_until(lambda: self.answers() or not self.process.running(), 60, "sedge-nucleus to answer")
             if not self.process.running():
                 raise LocalError(f"sedge-nucleus ended:\n{self.process.log_tail()}")
         return self
@@ -67,7 +70,7 @@ class Device:
 
     def stop(self):
         if self.process:
-            self.process.stop(20)
+            self.process.stop(STOP_SECONDS)
 
     def kill(self):
         self.process.kill()
@@ -81,7 +84,7 @@ class Device:
     def cli(self, *words, stdin=None):
         """The finished command; its exit code is in .returncode."""
         return subprocess.run([os.path.join(self.bin, "sedge"), "--ggcRootPath", self.root, *words], capture_output=True,
-                              text=True, timeout=60, input=stdin)
+                              text=True, timeout=180, input=stdin)
 
     def sedge(self, *words, stdin=None):
         done = self.cli(*words, stdin=stdin)
@@ -111,7 +114,7 @@ class Device:
             except (KeyError, OSError):
                 return None
             return found[0] if found else None
-        return wait_until(given, 30, f"the token of {name}")
+        return wait_until(given, 60, f"the token of {name}")
 
     def ipc(self, name):
         """A connection as this component."""
@@ -167,7 +170,7 @@ class Device:
     def status(self, deployment):
         return json.loads(self.sedge("deployment", "status", "-i", deployment, "--json"))
 
-    def wait(self, deployment, seconds=30):
+    def wait(self, deployment, seconds=60):
         """The status at its end. A program for each look is expensive, above all under the sanitizers: mostly the log tells when to look."""
         looked = 0
 
@@ -184,7 +187,7 @@ class Device:
         except LocalError as error:
             raise LocalError(f"{error}\n{json.dumps(self.status(deployment))}\n{self.components()}\n{self.log()[-3000:]}")
 
-    def wait_phase(self, deployment, phase, seconds=20):
+    def wait_phase(self, deployment, phase, seconds=60):
         def there():
             status = self.status(deployment)
             assert status["status"] not in ENDED, f"ended before {phase}: {status}"
@@ -208,17 +211,19 @@ class Device:
     # ---- logs ----
 
     def log(self, name="greengrass"):
-        """All that has been logged, also before the log was rotated: that happens at each full hour."""
-        older = self._older_logs(name)
-        text = "".join(_read(file) for file in [*older, os.path.join(self.root, "logs", f"{name}.log")])
-        return text if self._older_logs(name) == older else self.log(name)
+        """All whole lines that have been logged, also before the log was rotated: that happens at each full hour."""
+        while True:
+            older = self._older_logs(name)
+            data = b"".join(_read(file) for file in [*older, os.path.join(self.root, "logs", f"{name}.log")])
+            if self._older_logs(name) == older:
+                return data[:data.rfind(b"\n") + 1].decode(errors=self.bad_bytes)
 
     def _older_logs(self, name):
         folder = os.path.join(self.root, "logs")
         found = [re.fullmatch(re.escape(name) + r"_(\d{4}(?:_\d\d){3})_(\d+)\.log", file) for file in _list(folder)]
         return [os.path.join(folder, m[0]) for m in sorted(filter(None, found), key=lambda m: (m[1], int(m[2])))]
 
-    def wait_log(self, name, text, seconds=10, count=1):
+    def wait_log(self, name, text, seconds=30, count=1):
         wait_until(lambda: self.log(name).count(text) >= count, seconds,
                    lambda: f"\"{text}\" {count} times in {name}.log, which has:\n{self.log(name)[-2000:]}")
 

@@ -87,7 +87,7 @@ def broker(ca, tmp_root):
 def session(device):
     """session("one") is a connection of component one, which keeps its token (support/ipc_raw.py)."""
     with contextlib.ExitStack() as stack:
-        yield lambda component: stack.enter_context(Session(device.socket, token_of(device, component), 60))
+        yield lambda component: stack.enter_context(Session(device.socket, token_of(device, component)))
 
 
 @pytest.fixture

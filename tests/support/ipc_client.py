@@ -71,7 +71,7 @@ class Ipc:
 
     events = ipc.subscribe("SubscribeToTopic", topic="a"); events.next() is the next event, events.so_far() what has come by now."""
 
-    def __init__(self, path, token, timeout=30):
+    def __init__(self, path, token, timeout=120):
         self.socket = connected(path, timeout)
         self.stream, self.frames = 0, collections.defaultdict(collections.deque)
         self._send(CONNECT, 0, {":version": "0.1.0"}, {"authToken": token})

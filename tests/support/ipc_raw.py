@@ -7,7 +7,10 @@
         sub.close()
 """
 import json
+import os
 import struct
+
+from local import wait_until
 
 from .ipc_client import APPLICATION, CONNECT, CONNECT_ACK, ERROR, TERMINATE, IpcError, _headers, connected, frame
 
@@ -31,7 +34,7 @@ class Frame:
 class Raw:
     """A socket: what is sent is the caller's business."""
 
-    def __init__(self, path, timeout=30):
+    def __init__(self, path, timeout=120):
         self.socket = connected(path, timeout)
 
     def __enter__(self):
@@ -101,7 +104,7 @@ class Subscription:
 
 
 class Session(Raw):
-    def __init__(self, path, token, timeout=30):
+    def __init__(self, path, token, timeout=120):
         super().__init__(path, timeout)
         self.last, self.waiting = 0, {}
         if not self.connect(token):
@@ -151,9 +154,11 @@ def json_message(message):
 
 
 def token_of(device, component):
-    """The token of a component whose script did `echo $SVCUID > token`."""
-    with open(device.work(component, "token"), encoding="ascii") as f:
+    """The token of a component whose script is KEEP_TOKEN, which may have been RUNNING for a moment only."""
+    path = device.work(component, "token")
+    wait_until(lambda: os.path.exists(path), 60, f"the token of {component}")
+    with open(path, encoding="ascii") as f:
         return f.read().strip()
 
 
-KEEP_TOKEN = "umask 022; echo $SVCUID > new && mv new token; exec sleep 1000"
+KEEP_TOKEN = "umask 022; echo $SVCUID > new && mv new token; exec sleep 100000"

@@ -19,7 +19,7 @@ from .device import Device, temporary_device
 
 FOREVER = "exec sleep 1000"
 # Longer than all that a loaded machine and the sanitizers do to a script that should end; seconds.
-AMPLE = 30
+AMPLE = 60
 MOVE = re.compile(r"service-set-state\. serviceName=(\S+) currentState=(\w+) newState=(\w+)(?: reason=(.*?))?\. \{\}$", re.MULTILINE)
 
 
@@ -64,7 +64,7 @@ class WatchedDevice(Device):
         """Waits until the component went through exactly these states."""
         want = states.split()
         wait_until(lambda: len(self.moves(name)) >= start + len(want), seconds,
-                   f"{name} to go through {want}; it has {self.moves(name)[start:]}\n{self.log(name)[-3000:]}")
+                   lambda: f"{name} to go through {want}; it has {self.moves(name)[start:]}\n{self.log(name)[-3000:]}")
         assert self.moves(name)[start:] == want, self.log(name)[-3000:]
 
     @contextlib.contextmanager
@@ -82,7 +82,7 @@ class WatchedDevice(Device):
 
     def wait_state(self, name, state, seconds=AMPLE):
         wait_until(lambda: self.state(name) == state, seconds,
-                   f"{name} to be {state}; it went through {self.moves(name)}\n{self.log(name)[-3000:]}", step=0.15)
+                   lambda: f"{name} to be {state}; it went through {self.moves(name)}\n{self.log(name)[-3000:]}", step=0.15)
 
     def order_of(self, *moves):
         """Positions in the log of "component STATE" (the last time it came to that state)."""
@@ -107,7 +107,7 @@ class WatchedDevice(Device):
         """Waits until the file has these words, and fails when it has others."""
         want = steps.split()
         wait_until(lambda: len(self.steps(name, file)) >= len(want), AMPLE,
-                   f"{name} to do {want}; it did {self.steps(name, file)}\n{self.log(name)[-3000:]}")
+                   lambda: f"{name} to do {want}; it did {self.steps(name, file)}\n{self.log(name)[-3000:]}")
         assert self.steps(name, file) == want
 
     def open_gate(self, component, name):

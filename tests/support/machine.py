@@ -1,13 +1,32 @@
 """A device whose components take notes that the test reads, and wait at gates that the test opens."""
 import contextlib
 import os
-import shutil
 import sqlite3
 
 from local import wait_until
 
 from .device import Device
 from .folder import temporary_folder
+
+
+def read(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except FileNotFoundError:
+        return b""
+
+
+def copy_database(source, target):
+    """Of a database that somebody writes: the file and its log fit as long as the log has not begun anew in between."""
+    while True:
+        log = read(f"{source}-wal")
+        data = read(source)
+        if read(f"{source}-wal") == log:
+            break
+    for path, content in ((target, data), (f"{target}-wal", log)):
+        with open(path, "wb") as f:
+            f.write(content)
 
 
 class Machine(Device):
@@ -35,7 +54,7 @@ class Machine(Device):
             return []
 
     def wait_noted(self, *words, file="trace"):
-        wait_until(lambda: self.noted(file) == list(words), 30, f"{words} in {file}, which has {self.noted(file)}")
+        wait_until(lambda: self.noted(file) == list(words), 60, lambda: f"{words} in {file}, which has {self.noted(file)}")
 
     def open_gate(self, file):
         self.write(f"notes/{file}", "")
@@ -51,8 +70,7 @@ class Machine(Device):
     def journal(self, query, *values):
         """Rows of the nucleus' database, from a copy: the nucleus has it for itself."""
         with temporary_folder() as folder:
-            for end in ("", "-wal"):
-                shutil.copy(f"{self.root}/state/nucleus.db{end}", folder)
+            copy_database(f"{self.root}/state/nucleus.db", f"{folder}/nucleus.db")
             with contextlib.closing(sqlite3.connect(f"{folder}/nucleus.db")) as db:
                 return db.execute(query, values).fetchall()
 

@@ -1,5 +1,6 @@
 """Programs for node whose packages come from npm: installed once below build/, as the lock file says."""
 import fcntl
+import filecmp
 import hashlib
 import os
 import shutil
@@ -23,10 +24,17 @@ def install(folder):
     return target
 
 
+def _copy(source, target):
+    """Whole or not at all: another process may be running the file."""
+    if not os.path.exists(target) or not filecmp.cmp(source, target, shallow=False):
+        shutil.copy(source, f"{target}.new")
+        os.replace(f"{target}.new", target)
+
+
 def _install_into(target, folder, npm):
     for name in os.listdir(folder):
         if name.endswith((".json", ".mjs", ".js")):
-            shutil.copy(os.path.join(folder, name), target)
+            _copy(os.path.join(folder, name), os.path.join(target, name))
     with open(os.path.join(folder, "package-lock.json"), "rb") as f:
         wanted = hashlib.sha256(f.read()).hexdigest()
     stamp = os.path.join(target, "installed")
