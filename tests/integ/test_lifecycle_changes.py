@@ -83,6 +83,13 @@ def roots(version):
     return [f"{name}=1.0.0" for name in [*CASES, *MORE] if name != "chg.Version"] + [f"chg.Version={version}"]
 
 
+def settle(device):
+    """All is as the first deployment left it for good: a component is RUNNING before its script has done anything."""
+    device.expect("chg.RunFinished", f"{STARTED} STOPPING FINISHED")
+    for name in ("chg.ShutdownAndRun", "chg.Shutdown", "chg.Version"):
+        device.wait_steps(name, "install run")
+
+
 def second(device):
     """The deployment that changes all of them."""
     more = ("--runWith", f"chg.User:posixUser={USER}", "--systemLimits", '{"chg.Limits":{"memory":65536,"cpus":0.5}}')
@@ -94,6 +101,7 @@ def device(bin_dir):
     with watched_device(bin_dir) as d:
         write_recipes(d, 0)
         assert d.deploy(*roots("1.0.0"))["status"] == "SUCCEEDED"
+        settle(d)
         d.before = {name: d.moves(name) for name in [*CASES, *MORE]}
         write_recipes(d, 1)
         assert second(d)["status"] == "SUCCEEDED"

@@ -36,6 +36,7 @@ def device(bin_dir):
     with watched_device(bin_dir) as d:
         roots = [root for what, lifecycle in CAST.items() for root in trio(d, what, lifecycle)]
         assert d.deploy(*roots)["status"] == "SUCCEEDED"
+        d.wait_steps("A.Restart", "run")  # RUNNING is a component before its script has done anything
         yield d
 
 

@@ -89,7 +89,7 @@ def test_a_broken_component_tells_its_status_code_and_the_reason(device, name):
 def test_a_component_that_broke_by_timeouts_tells_so(device, name, code, reason):
     device.wait_state(name, "BROKEN")
     assert device.code(name) == (code, reason)
-    wait_until(lambda: "pid" not in device.details(name), 30, "the script to be gone")
+    wait_until(lambda: "pid" not in device.details(name), 60, "the script to be gone")
 
 
 def test_a_run_script_with_a_timeout_is_ended_by_it(device):
@@ -98,7 +98,7 @@ def test_a_run_script_with_a_timeout_is_ended_by_it(device):
     device.open_gate("run.Timeout", "recovered")
     device.expect("run.Timeout", f"{STARTED} {AGAIN} STOPPING FINISHED")
     device.wait_steps("run.Timeout", "run shutdown run shutdown")
-    wait_until(lambda: not os.path.exists("/proc/" + device.steps("run.Timeout", "pid")[0]), 30, "the script to end")
+    wait_until(lambda: not os.path.exists("/proc/" + device.steps("run.Timeout", "pid")[0]), 60, "the script to end")
 
 
 def test_without_an_error_the_code_is_none_and_the_reason_empty(device):
@@ -128,9 +128,9 @@ def test_a_restart_by_the_command_line_succeeds_and_leaves_a_component_broken(sm
     break_one(small, "out.Restart")
     with small.nothing_happens_to("out.Restart"):
         small.sedge("component", "restart", "--names", "out.Restart")
-        small.wait_log("out.Restart", "a deployment is needed", 30)
+        small.wait_log("out.Restart", "a deployment is needed", 60)
         small.sedge("component", "stop", "--names", "out.Restart")
-        small.wait_log("out.Restart", "a deployment is needed", 30, count=2)
+        small.wait_log("out.Restart", "a deployment is needed", 60, count=2)
     assert small.state("out.Restart") == "BROKEN"
 
 
@@ -185,6 +185,7 @@ def test_a_requested_restart_forgets_the_crashes_before_it(small):
     for number in (1, 2):
         with small.then("forget", AGAIN):
             crash(small, "forget", number)
+    small.wait_steps("forget", "run " * 3)
     with small.then("forget", "STOPPING INSTALLED STARTING RUNNING"):
         small.sedge("component", "restart", "--names", "forget")
     small.wait_steps("forget", "run " * 4)

@@ -9,19 +9,20 @@ from local import wait_until
 from support.lifecycle import FOREVER, did, lines, watched_device
 
 STARTED = "NEW INSTALLED STARTING RUNNING"
-TELLS_TERM = lines(did("run"), "trap 'echo term >> steps; exit 0' TERM", "while :; do sleep 0.05; done")
-DEAF = "trap '' TERM; while :; do sleep 0.1; done"
+TELLS_TERM = lines("trap 'echo term >> steps; exit 0' TERM", did("run"), "while :; do sleep 0.05; done")
+DEAF = lines("trap '' TERM", did("run"), "while :; do sleep 0.1; done")
+READY = {"kill.Order": 1, "kill.NoShutdown": 1, "kill.Deaf": 1, "kill.DeafMany": 7, "kill.DeafLate": 1, "kill.ShutdownHangs": 1}  # scripts
 CAST = {
     "kill.Order": {"run": TELLS_TERM, "shutdown": lines("sleep 0.3", did("shutdown"))},
     "kill.NoShutdown": {"run": TELLS_TERM},
     "kill.Tree": {"run": lines("sh -c 'sleep 1000 & echo $! >> pids; sh -c \"echo \\$\\$ >> pids; exec sleep 1000\"' &", "echo $! >> pids", FOREVER)},
     "kill.Orphans": {"run": lines("(sleep 1000 & echo $! >> pids)", "setsid sh -c 'echo $$ >> pids; exec sleep 1000' &", "setsid sh -c '(sleep 1000 & echo $! >> pids)'",
                                   FOREVER)},
-    "kill.Deaf": {"run": lines(did("run"), DEAF)},
+    "kill.Deaf": {"run": DEAF},
     "kill.DeafMany": {"run": lines(*[f"({DEAF}) &"] * 6, DEAF), "shutdown": {"Timeout": 30, "Script": "true"}},
     "kill.DeafLate": {"run": DEAF, "shutdown": {"Timeout": 4, "Script": did("shutdown")}},
-    "kill.ShutdownHangs": {"run": TELLS_TERM, "shutdown": {"Timeout": 4, "Script": "echo $$ >> pids; exec sleep 1000"}},
-    "kill.ShutdownDeaf": {"run": "exec sleep 1000", "shutdown": {"Timeout": 4, "Script": f"echo $$ >> pids; {DEAF}"}},
+    "kill.ShutdownHangs": {"run": TELLS_TERM, "shutdown": {"Timeout": 6, "Script": "echo $$ >> pids; exec sleep 1000"}},
+    "kill.ShutdownDeaf": {"run": "exec sleep 1000", "shutdown": {"Timeout": 6, "Script": f"echo $$ >> pids; {DEAF}"}},
     "kill.ShutdownLeaves": {"run": FOREVER, "shutdown": "sleep 1000 & echo $! >> pids"},
 }
 INSTALL = {"install": {"Timeout": 6, "Script": lines("[ -e tried ] && exit 0", "touch tried", "echo $$ >> pids", DEAF)}, "run": FOREVER}
@@ -34,9 +35,9 @@ def device(bin_dir):
         for name in CAST:
             d.expect(name, STARTED)
         for name, count in (("kill.Tree", 3), ("kill.Orphans", 3)):
-            wait_until(lambda n=name, c=count: len(d.steps(n, "pids")) == c, 30, f"the processes of {name}")
-        for name in ("kill.Order", "kill.NoShutdown", "kill.Deaf"):
-            d.wait_steps(name, "run")
+            wait_until(lambda n=name, c=count: len(d.steps(n, "pids")) == c, 60, f"the processes of {name}")
+        for name, count in READY.items():
+            d.wait_steps(name, "run " * count)
         d.sedge("component", "stop", "--names", ",".join(CAST))
         d.cast({"kill.Install": INSTALL}, wait=False)
         yield d
@@ -54,7 +55,7 @@ def alive(pid):
 def all_gone(device, name):
     pids = device.steps(name, "pids")
     assert pids
-    wait_until(lambda: not any(map(alive, pids)), 30, f"the processes {pids} of {name} to end")
+    wait_until(lambda: not any(map(alive, pids)), 60, f"the processes {pids} of {name} to end")
 
 
 def seconds_between(device, name, first, second):

@@ -17,7 +17,8 @@ def device(bin_dir):
     with watched_device(bin_dir) as d:
         os.makedirs(f"{d.folder}/common")
         os.chmod(f"{d.folder}/common", 0o777)
-        d.marker = f"{1000 + os.getpid()}.{id(d) % 1000000}"  # seconds to sleep that no other test's processes have
+        d.seconds = f"{1000 + os.getpid()}.{id(d) % 1000000}"  # to sleep; no other test's processes have them
+        d.marker = f"sleep\0{d.seconds}"  # not yet of the shell, which has something to do before
         yield d
 
 
@@ -34,7 +35,7 @@ def deploy_chain(device, **more):
     """Named so that neither the alphabet nor the order of addition helps."""
     depends = {"base": None, "middle": {"base": "*"}, "top": {"middle": "*"}, SOFT: {"base": ["*", "SOFT"]}}
     for name, on in depends.items():
-        lifecycle = {"install": did("install"), "run": lines(did("run"), tells(device, f"up-{name}"), f"exec sleep {device.marker}"),
+        lifecycle = {"install": did("install"), "run": lines(did("run"), tells(device, f"up-{name}"), f"exec sleep {device.seconds}"),
                      "shutdown": lines(did("shutdown"), tells(device, f"down-{name}"))}
         device.recipe(name, "1.0.0", dict(lifecycle, **more.get(name, {})), depends=on)
     assert device.deploy("top=1.0.0", f"{SOFT}=1.0.0")["status"] == "SUCCEEDED"
@@ -44,7 +45,7 @@ def deploy_chain(device, **more):
 def all_up(device):
     for name in (*CHAIN, SOFT):
         device.wait_state(name, "RUNNING")
-    wait_until(lambda: len(device.processes(device.marker)) == 4, 30, "one process for each component")
+    wait_until(lambda: len(device.processes(device.marker)) == 4, 60, "one process for each component")
 
 
 def in_order(device, *moves):
@@ -97,7 +98,7 @@ def test_a_stop_of_the_nucleus_waits_for_shutdown_scripts_as_long_as_they_are_al
         device.sedge("component", "list")
     assert device.process.running()
     device.open_gate("top", "down")
-    wait_until(lambda: not device.process.running(), 30, "the nucleus to end")
+    wait_until(lambda: not device.process.running(), 60, "the nucleus to end")
     in_order(device, "top FINISHED", "middle STOPPING", "middle FINISHED", "base STOPPING", "base FINISHED")
     assert device.process.popen.returncode == 0
 
@@ -112,7 +113,7 @@ def test_what_waits_or_is_broken_does_not_hold_up_the_stop_of_the_nucleus(device
         device.wait_state(name, state)
     device.wait_steps("never", "shutdown shutdown shutdown")
     device.process.popen.send_signal(signal.SIGTERM)
-    wait_until(lambda: not device.process.running(), 30, "the nucleus to end")
+    wait_until(lambda: not device.process.running(), 60, "the nucleus to end")
     assert device.moves("waits") == ["NEW", "INSTALLED", "FINISHED"]
     assert device.moves("broken")[-1] == device.moves("never")[-1] == "BROKEN"
     assert device.moves("fine")[-2:] == ["STOPPING", "FINISHED"]
@@ -133,8 +134,8 @@ def test_an_install_under_way_is_finished_before_the_nucleus_ends(device):
     device.cast({"slow": {"install": patient(did("install"), gate("go"), did("installed")), "run": FOREVER}}, wait=False)
     device.wait_steps("slow", "install")
     device.process.popen.send_signal(signal.SIGTERM)
-    device.wait_log("greengrass", "stopping the components", 30)
+    device.wait_log("greengrass", "stopping the components", 60)
     device.open_gate("slow", "go")
-    wait_until(lambda: not device.process.running(), 30, "the nucleus to end")
+    wait_until(lambda: not device.process.running(), 60, "the nucleus to end")
     assert device.moves("slow") == ["NEW", "INSTALLED", "FINISHED"]
     assert device.steps("slow") == ["install", "installed"]

@@ -14,11 +14,13 @@ def reports(*states):
     return f"$REPORT {' '.join(states)} >> answers"
 
 
+# Waits for the answer to this attempt's report: what the report brings about would end its program before.
+ANSWERED = "until [ $(cat answers | wc -l) -gt $(cat steps 2>/dev/null | wc -l) ]; do sleep 0.05; done"
 CAST = {
     "rep.Running": {"startup": lines(reports("RUNNING"), did("startup"), FOREVER)},
     "rep.EndsWell": {"startup": patient(reports("RUNNING"), gate("end"))},
-    "rep.EndsBadly": {"startup": lines("[ -e end ] && exit 0", reports("RUNNING"), gate("end"), "exit 5")},
-    "rep.InStartup": {"startup": lines(reports("ERRORED"), FOREVER), "shutdown": did("shutdown")},
+    "rep.EndsBadly": {"startup": patient("[ -e end ] && exit 0", reports("RUNNING"), gate("end"), "exit 5")},
+    "rep.InStartup": {"startup": lines(reports("ERRORED"), FOREVER), "shutdown": patient(ANSWERED, did("shutdown"))},
     "rep.InInstall": {"install": lines(reports("ERRORED"), FOREVER), "run": FOREVER},
     "rep.InRun": {"run": lines(did("run"), gate("report"), reports("ERRORED"), FOREVER), "shutdown": did("shutdown")},
     "rep.InShutdown": {"run": FOREVER, "shutdown": lines(reports("ERRORED"), FOREVER), "recover": did("recover")},
@@ -32,8 +34,8 @@ CAST = {
 @pytest.fixture(scope="module")
 def device(bin_dir):
     with watched_device(bin_dir) as d:
-        path = program(d, bin_dir, "say_state")
-        d.cast({name: dict(lifecycle, setenv={"REPORT": path}) for name, lifecycle in CAST.items()}, wait=False)
+        d.say_state = program(d, bin_dir, "say_state")
+        d.cast({name: dict(lifecycle, setenv={"REPORT": d.say_state}) for name, lifecycle in CAST.items()}, wait=False)
         yield d
 
 
@@ -53,7 +55,7 @@ def test_a_startup_script_that_ends_well_after_its_report_leaves_the_component_r
     device.expect("rep.EndsWell", STARTED)
     with device.nothing_happens_to("rep.EndsWell"):
         device.open_gate("rep.EndsWell", "end")
-        device.wait_log("rep.EndsWell", "Startup script exited", 30)
+        device.wait_log("rep.EndsWell", "Startup script exited", 60)
         device.sedge("component", "details", "--name", "rep.EndsWell")
     assert device.state("rep.EndsWell") == "RUNNING"
 
@@ -114,11 +116,11 @@ def test_reports_while_an_error_is_handled_are_ignored(device):
 
 def test_other_words_than_running_and_errored_are_answered_with_an_error(device):
     device.expect("rep.Unknown", STARTED)
-    device.wait_log("rep.Unknown", "shell-runner-start", 30)
+    device.wait_log("rep.Unknown", "shell-runner-start", 60)
     answers(device, "rep.Unknown", *(f"{word} ServiceError" for word in ("FINISHED", "STOPPING", "running")))
 
 
-def test_a_caller_that_is_no_component_is_not_found(device, bin_dir):
-    done = subprocess.run([program(device, bin_dir, "say_state"), "RUNNING", "ERRORED"], env=dict(os.environ, **cli_environment(device)),
-                          capture_output=True, text=True, timeout=30)
+def test_a_caller_that_is_no_component_is_not_found(device):
+    done = subprocess.run([device.say_state, "RUNNING", "ERRORED"], env=dict(os.environ, **cli_environment(device)),
+                          capture_output=True, text=True, timeout=120)
     assert done.stdout.split("\n")[:2] == ["RUNNING ResourceNotFoundError", "ERRORED ResourceNotFoundError"]

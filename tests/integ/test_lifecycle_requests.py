@@ -22,6 +22,9 @@ CAST = {
 def device(bin_dir):
     with watched_device(bin_dir) as d:
         assert d.cast(CAST)["status"] == "SUCCEEDED"
+        d.wait_steps("req.Plain", "install run")
+        for name in ("req.Twice", "req.RestartStop", "req.Reinstall", "req.ReinstallStop", "req.ErroredStop"):
+            d.wait_steps(name, "run")  # RUNNING is a component before its script has done anything
         yield d
 
 

@@ -36,15 +36,15 @@ QUICK = {
     "life.Uninstall": {"run": RUNS, "shutdown": did("shutdown"), "uninstall": lines(did("uninstall"), "cp steps $LEAVE/good",
                                                                                     "echo $GREENGRASS_COMPONENT_VERSION >> $LEAVE/good")},
     "life.UninstallBad": {"run": RUNS, "uninstall": lines("echo bad > $LEAVE/bad", "exit 3")},
-    "life.UninstallHangs": {"run": RUNS, "uninstall": {"Timeout": 4, "Script": lines("echo hangs > $LEAVE/hangs", HANGS)}},
+    "life.UninstallHangs": {"run": RUNS, "uninstall": {"Timeout": 6, "Script": lines("echo hangs > $LEAVE/hangs", HANGS)}},
 }
 TIMED = {
     "time.Install": {"install": {"Timeout": 8, "Script": lines(did("install"), ONCE)}, "run": FOREVER, "recover": did("recover")},
     "time.Startup": {"startup": {"Timeout": 8, "Script": lines(did("startup"), ONCE)}, "shutdown": did("shutdown")},
     "time.Inherited": {"startup": {"Timeout": 8, "Script": lines(did("startup"), "[ -e tried ] && exit 0", "touch tried", "sleep 1000 &")}},
-    "time.Shutdown": {"run": did("run"), "shutdown": {"Timeout": 4, "Script": lines(did("shutdown"), HANGS)}, "recover": did("recover")},
+    "time.Shutdown": {"run": did("run"), "shutdown": {"Timeout": 8, "Script": lines(did("shutdown"), HANGS)}, "recover": did("recover")},
     "time.Recover": {"run": lines(did("run"), "[ $(grep -c run steps) -ge 2 ] || exit 1"), "shutdown": did("shutdown"),
-                     "recover": {"Timeout": 4, "Script": lines(did("recover"), HANGS)}},
+                     "recover": {"Timeout": 8, "Script": lines(did("recover"), HANGS)}},
     "time.RecoverSkipped": {"run": lines(did("run"), "[ $(grep -c run steps) -ge 2 ] || exit 1"),
                             "recover": {"Skipif": "onpath sh", "Timeout": 1000, "Script": did("recover")}},
     "time.RecoverCode": {"run": lines(did("run"), "[ $(grep -c run steps) -ge 2 ] || exit 1"), "recover": lines(did("recover"), "exit 5")},
@@ -62,6 +62,8 @@ def device(bin_dir):
                 lifecycle = dict(lifecycle, setenv={"LEAVE": d.leave})
             d.recipe(name, "1.0.0", lifecycle)
         assert d.deploy(*(f"{name}=1.0.0" for name in QUICK))["status"] == "SUCCEEDED"
+        for name in ("life.OldShutdown", "life.OldShutdownSkip", "life.NewShutdownSkip", "life.Uninstall"):
+            d.wait_steps(name, "run")  # RUNNING is a component before its script has done anything
         d.cast(TIMED, wait=False)
         yield d
 
@@ -139,14 +141,18 @@ def test_a_daemon_that_holds_the_startup_s_output_keeps_it_starting_until_the_ti
     device.wait_steps("time.Inherited", "startup startup")
 
 
+def command(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as f:
+        return f.read()
+
+
 def test_a_daemon_with_its_output_elsewhere_outlives_the_startup_script_and_ends_with_the_component(device):
     device.expect("life.Daemon", STARTED)
     pid = device.steps("life.Daemon", "pid")[0]
-    with open(f"/proc/{pid}/cmdline", "rb") as f:
-        assert f.read().startswith(b"sleep\0")
+    wait_until(lambda: command(pid).startswith(b"sleep\0"), 60, "the daemon to be what the script has started")
     with device.then("life.Daemon", "STOPPING FINISHED"):
         device.sedge("component", "stop", "--names", "life.Daemon")
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 30, "the daemon to end")
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 60, "the daemon to end")
 
 
 # ---- run (4.3) ----
@@ -250,9 +256,10 @@ def test_only_eight_states_are_shown_to_users(device):
 
 def test_a_component_that_a_rollback_takes_away_runs_its_uninstall_step(device):
     device.recipe("roll.Added", "1.0.0", {"run": RUNS, "uninstall": f"cp steps {device.leave}/added"})
-    device.recipe("roll.Bad", "1.0.0", {"startup": "exit 1"}, depends={"roll.Added": "*"})
+    device.recipe("roll.Bad", "1.0.0", {"startup": f"until [ -e {device.work('roll.Added', 'steps')} ]; do sleep 0.05; done; exit 1"},
+                  depends={"roll.Added": "*"})
     deployment = device.create("roll.Bad=1.0.0", policy="ROLLBACK")
-    details = device.wait(deployment, 60)["deploymentStatusDetails"]
+    details = device.wait(deployment, 120)["deploymentStatusDetails"]
     assert details["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
     device.expect("roll.Added", f"{STARTED} STOPPING FINISHED UNINSTALLING UNINSTALLED")
     assert left(device, "added") == ["run"]
