@@ -29,12 +29,15 @@ def device(bin_dir):
         yield device
 
 
+def cli_files(device):
+    return os.listdir(os.path.join(device.root, "cli_ipc_info"))
+
+
 def cli_tokens(device):
     """File name -> content."""
-    folder = os.path.join(device.root, "cli_ipc_info")
     found = {}
-    for name in os.listdir(folder):
-        with open(os.path.join(folder, name), encoding="utf-8") as f:
+    for name in cli_files(device):
+        with open(os.path.join(device.root, "cli_ipc_info", name), encoding="utf-8") as f:
             found[name] = json.load(f)
     return found
 
@@ -162,9 +165,9 @@ def test_groups_of_the_command_line_replace_the_user_s_token_at_once(device):
     gid = os.getegid()
     cli = Session(device.socket, before)
     device.create("aws.greengrass.Cli=2.17.0", update={"aws.greengrass.Cli": {"MERGE": {"AuthorizedPosixGroups": f"{gid}, no-such-group"}}})
-    wait_until(lambda: list(cli_tokens(device)) == [f"group-{gid}"], 30, "the group's token")
+    wait_until(lambda: cli_files(device) == [f"group-{gid}"], 60, "the group's token")
     path = os.path.join(device.root, "cli_ipc_info", f"group-{gid}")
-    wait_until(lambda: os.stat(path).st_mode & 0o777 == 0o640, 10, "the group to be allowed to read it")
+    wait_until(lambda: os.stat(path).st_mode & 0o777 == 0o640, 60, "the group to be allowed to read it")
     assert os.stat(path).st_gid == gid
     assert not accepted(device, before) and accepted(device, cli_tokens(device)[f"group-{gid}"]["cli_auth_token"])
     device.wait_log("greengrass", "no-such-group")

@@ -19,6 +19,8 @@ def device(bin_dir):
         device.recipe("com.x.Waits", "1.0.0", FOREVER, depends={"com.x.Broken": "1.0.0"})
         device.deploy("com.x.App=1.2.3", "com.x.Boss=1.0.0", "com.x.Waits=1.0.0")
         device.wait_state("com.x.Broken", "BROKEN")
+        for name in ("com.x.App", "com.x.Boss"):  # what is broken ends the deployment, whether they are up or not
+            device.wait_state(name, "RUNNING")
         yield device
 
 

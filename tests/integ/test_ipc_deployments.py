@@ -1,5 +1,6 @@
 """CreateLocalDeployment, CancelLocalDeployment, GetLocalDeploymentStatus, ListLocalDeployments as they are on the wire
 (ipc-operations.md 7.5 to 7.8). What deployments do is in tests/e2e."""
+import calendar
 import os
 import re
 import time
@@ -135,7 +136,7 @@ def test_a_cancel_is_checked_in_this_order(cli, nobody):
 def test_a_deployment_that_waits_is_dropped_and_one_that_has_begun_to_change_components_runs_to_its_end(device, cli):
     running = create(cli, recipeDirectoryPath=device.recipes, rootComponentVersionsToAdd={"gated": "1.0.0"})
     waiting = create(cli, rootComponentVersionsToAdd={"b": "1.0.0"})
-    wait_until(lambda: device.state("gated") == "STARTING", 20, "gated to start")
+    wait_until(lambda: device.state("gated") == "STARTING", 60, "gated to start")
     assert status(cli, waiting)["status"] == "QUEUED"
     assert cancel(cli, waiting) == f"Cancel request submitted. Deployment ID: {waiting}"
     assert status(cli, waiting)["status"] == "CANCELED"
@@ -166,7 +167,7 @@ def test_a_status_has_the_day_first_and_its_details_once_there_are_any(device, c
     deployment = create(cli, recipeDirectoryPath=device.recipes, rootComponentVersionsToAdd={"none.such": "1.0.0"})
     done = ended(cli, deployment)
     created = time.strptime(done["createdOn"], "%d-%m-%Y %H:%M:%S UTC")
-    assert begin <= int(time.mktime(created) - time.timezone) <= time.time()
+    assert begin <= calendar.timegm(created) <= time.time()
     assert (done["deploymentId"], done["status"]) == (deployment, "FAILED")
     details = done["deploymentStatusDetails"]
     assert details["detailedDeploymentStatus"] == "FAILED_NO_STATE_CHANGE"

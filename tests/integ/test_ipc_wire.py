@@ -321,7 +321,7 @@ def test_escaped_and_raw_texts_are_the_same(session):
 def test_connections_that_say_nothing_or_half_are_closed_by_the_time_out(device, session):
     """All at once, so that the handshake's time-out is waited for once. The drip goes on until it is closed."""
     connect = connect_frame("x")
-    silent, one_byte, half, drip = (Raw(device.socket, 60) for _ in range(4))
+    silent, one_byte, half, drip = (Raw(device.socket) for _ in range(4))
     one_byte.send(connect[:1])
     half.send(connect[:50])
     drip.socket.settimeout(0.2)
@@ -351,7 +351,7 @@ def test_at_its_end_the_nucleus_closes_connections_and_removes_the_socket_and_a_
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as stale:
         stale.bind(device.socket)
     device.start()
-    wait_until(lambda: device.state("one") == "RUNNING", 30, "the component to run again")
+    wait_until(lambda: device.state("one") == "RUNNING", 60, "the component to run again")
     assert not works_with(device, token)  # a token does not survive the nucleus
 
 
