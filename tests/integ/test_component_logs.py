@@ -15,29 +15,9 @@ TICK = "com.x.Tick"
 
 
 class Logged(Device):
-    """A device whose log() is all that a name has, rotated files first: the hour may change while the tests run."""
+    """Logs are UTF-8, all of them."""
 
-    def log(self, name="greengrass"):
-        folder = os.path.join(self.root, "logs")
-        while True:
-            rotated = []
-            for file in os.listdir(folder):
-                match = re.fullmatch(re.escape(name) + r"_(\d{4}_\d\d_\d\d_\d\d)_(\d+)\.log", file)
-                if match:
-                    rotated.append((match[1], int(match[2]), file))
-            try:
-                text = "".join(read(os.path.join(folder, file)) for _, _, file in sorted(rotated))
-            except FileNotFoundError:
-                continue  # deleted meanwhile
-            try:
-                return text + read(os.path.join(folder, f"{name}.log"))
-            except FileNotFoundError:
-                return text
-
-
-def read(path):
-    with open(path, encoding="utf-8", newline="\n") as f:  # as UTF-8, all of it
-        return f.read()
+    bad_bytes = "strict"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +47,7 @@ def run(device, name, script, state="FINISHED"):
     device.recipe(name, "1.0.0", script)
     device.create(f"{name}=1.0.0", policy="DO_NOTHING")
     if state:
-        wait_until(lambda: device.state(name) == state, 30, f"{name} to be {state}; its log: {device.log(name)[-2000:]}")
+        wait_until(lambda: device.state(name) == state, 60, lambda: f"{name} to be {state}; its log: {device.log(name)[-2000:]}")
 
 
 @pytest.fixture
@@ -92,12 +72,12 @@ def log_size(device, name):
     return len(device.log(name).encode())
 
 
-def grows(device, name, seconds=20):
+def grows(device, name, seconds=60):
     """New lines of the log, once there are some of both streams."""
     size = log_size(device, name)
 
     def both():
-        lines = lines_after(device, name, size)[1:-1]  # the first may be older, the last may be half
+        lines = lines_after(device, name, size)[1:]  # the first may be older
         text = "\n".join(lines)
         return lines if "tick" in text and "tock" in text else None
 
@@ -108,12 +88,10 @@ def grows(device, name, seconds=20):
 
 
 def test_lines_have_the_form_of_the_original(device):
-    device.wait_log(TICK, "tock", 20)
     context = rf"\{{scriptName=services\.{TICK}\.lifecycle\.Run\.Script, serviceName={TICK}, currentState=RUNNING\}}"
-    log = device.log(TICK)
-    assert re.search(rf"^{STAMP} \[INFO\] \(Copier\) {TICK}: stdout\. tick\. {context}$", log, re.M), log[:2000]
-    assert re.search(rf"^{STAMP} \[WARN\] \(Copier\) {TICK}: stderr\. tock\. {context}$", log, re.M), log[:2000]
-    assert re.search(rf"^{STAMP} \[INFO\] \([^)]*\) {TICK}: shell-runner-start\. \{{command=", log, re.M), log[:2000]
+    for form in (rf"\[INFO\] \(Copier\) {TICK}: stdout\. tick\. {context}$", rf"\[WARN\] \(Copier\) {TICK}: stderr\. tock\. {context}$",
+                 rf"\[INFO\] \([^)]*\) {TICK}: shell-runner-start\. \{{command="):
+        wait_until(lambda f=form: re.search(rf"^{STAMP} {f}", device.log(TICK), re.M), 60, lambda f=form: f"{f} in {device.log(TICK)[:2000]}")
 
 
 def test_with_the_string_form_the_script_name_is_that_of_the_step(device):
@@ -170,7 +148,7 @@ def test_the_level_applies_to_the_nucleus_and_all_components(device, logging):
     assert not [line for line in lines_after(device, "greengrass", own)[1:] if "[INFO]" in line]
     logging({"level": "WARN"})
     size = log_size(device, TICK)
-    wait_until(lambda: "tock" in device.log(TICK)[size:], 20, "a warning")
+    wait_until(lambda: "tock" in device.log(TICK)[size:], 60, "a warning")
     assert "tick" not in device.log(TICK)[size:]
     assert device.details("com.x.Quiet")["lastLines"] == ["nobody wants this"]  # for the crash nobody expected
 
@@ -182,7 +160,7 @@ def test_one_bad_key_and_the_whole_section_is_ignored(device, logging, bad, name
     logging({"format": "JSON"})
     before = device.log().count("logging-ignored")
     logging({"level": "ERROR", **bad})
-    wait_until(lambda: device.log().count("logging-ignored") > before, 20, "the error in the log")
+    wait_until(lambda: device.log().count("logging-ignored") > before, 60, "the error in the log")
     error = [line for line in device.log().splitlines() if "logging-ignored" in line][-1]
     assert named in json.loads(error)["message"] and json.loads(error)["level"] == "ERROR"
     assert all(json.loads(line)["level"] in ("INFO", "WARN") for line in grows(device, TICK))  # as it was, ERROR hides both
@@ -199,7 +177,7 @@ def test_the_folder_of_the_logs_moves_at_once(device, logging):
     def there():
         return all(os.path.exists(os.path.join(folder, f"{name}.log")) for name in (TICK, "greengrass"))
 
-    wait_until(there, 20, "the logs in the new folder")
+    wait_until(there, 60, "the logs in the new folder")
     assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
     logging(reset=["/logging"])
     grows(device, TICK)
@@ -214,7 +192,7 @@ def test_the_console_is_an_output_too(device, logging):
             text = f.read()
         return f"{TICK}: stdout. tick" in text and "[INFO] (main)" in text
 
-    wait_until(console, 20, "lines on the console")
+    wait_until(console, 60, "lines on the console")
     assert log_size(device, TICK) == size
     logging(reset=["/logging/outputType"])
     grows(device, TICK)
@@ -258,15 +236,15 @@ def test_floods_on_both_streams_of_two_components_do_no_harm(device):
     for name in ("com.x.Flood1", "com.x.Flood2"):
         run(device, name, "yes flood & yes flood >&2", "RUNNING")
     for name in ("com.x.Flood1", "com.x.Flood2"):
-        device.wait_log(name, "output-dropped", 30)
+        device.wait_log(name, "output-dropped", 60)
     grows(device, TICK)  # the others go on
     if not sanitized(pid):
         assert rss_kb(pid) < before + 16 * 1024
     for name in ("com.x.Flood1", "com.x.Flood2"):
-        assert log_bytes(device, name) <= 10240 * 1024
         assert set(device.details(name)["lastLines"]) == {"flood"}
         device.sedge("component", "stop", "--names", name)
-        wait_until(lambda name=name: device.state(name) == "FINISHED", 30, f"{name} to stop")
+        wait_until(lambda name=name: device.state(name) == "FINISHED", 60, f"{name} to stop")
+        assert log_bytes(device, name) <= 10240 * 1024
     notice = [line for line in device.log("com.x.Flood1").splitlines() if "output-dropped" in line][0]
     assert re.search(r"\d+ lines \(\d+ bytes\) were dropped", notice)
 
@@ -292,7 +270,7 @@ def test_binary_output_does_not_break_json(device, logging):
     logging({"format": "JSON"})
     run(device, "com.x.BinaryJson", r"""printf 'nul \000 esc \033 bad \377 quote " brace }\n'; head -c 100000 /dev/urandom""")
     messages = [json.loads(line)["message"] for line in device.log("com.x.BinaryJson").split("\n") if line]
-    assert [m for m in messages if m.startswith("nul")] == ["nul \\x00 esc \\x1b bad \\xff quote \" brace }"]
+    assert [m for m in messages if m.startswith("nul \\x00 esc")] == ["nul \\x00 esc \\x1b bad \\xff quote \" brace }"]
 
 
 def test_an_endless_line_is_survived(device):
@@ -327,14 +305,14 @@ def test_a_child_may_print_after_the_end_of_the_script(device):
 
 
 def test_run_and_shutdown_do_not_mix_within_a_line(device):
-    script = "trap 'echo goodbye' TERM; printf 'half a '; while [ ! -e go ]; do sleep 0.05; done; echo line; sleep 1000 & wait"
-    run(device, "com.x.Both", {"run": script, "shutdown": "printf 'stop'; touch go; sleep 0.5; echo ped"}, "RUNNING")
-    wait_until(lambda: device.processes("half a"), 20, "the script")
+    script = "printf 'half a '; while [ ! -e go ]; do sleep 0.05; done; echo line; touch said; exec sleep 1000"
+    stop = "printf 'stop'; touch go; while [ ! -e said ]; do sleep 0.05; done; echo ped"
+    run(device, "com.x.Both", {"run": script, "shutdown": {"Timeout": 1000, "Script": stop}}, "RUNNING")
     device.sedge("component", "stop", "--names", "com.x.Both")
-    wait_until(lambda: device.state("com.x.Both") == "FINISHED", 30, "the end")
+    wait_until(lambda: device.state("com.x.Both") == "FINISHED", 60, "the end")
     log = device.log("com.x.Both")
     assert "stdout. half a line. {scriptName=services.com.x.Both.lifecycle.run, " in log, log
-    assert "stdout. stopped. {scriptName=services.com.x.Both.lifecycle.shutdown, " in log, log
+    assert "stdout. stopped. {scriptName=services.com.x.Both.lifecycle.shutdown.Script, " in log, log
 
 
 # ---- after a crash ----
@@ -375,9 +353,9 @@ def test_a_failed_install_is_shown_with_its_output(device, broken):
 
 def test_a_crash_is_still_there_after_the_component_was_started_again(device):
     run(device, "com.x.Again", "if [ -e c ]; then echo fine; exec sleep 1000; fi; touch c; echo about to crash; kill -ABRT $$", "RUNNING")
-    wait_until(lambda: device.details("com.x.Again")["lastLines"][-1:] == ["fine"], 20, "its second life")
+    wait_until(lambda: device.details("com.x.Again")["lastLines"][-1:] == ["fine"], 60, "its second life")
     device.sedge("component", "restart", "--names", "com.x.Again")
-    wait_until(lambda: device.details("com.x.Again")["lastLines"][-2:] == ["fine", "fine"], 20, "its third life")
+    wait_until(lambda: device.details("com.x.Again")["lastLines"][-2:] == ["fine", "fine"], 60, "its third life")
     details = device.details("com.x.Again")
     assert details["lastExit"]["signalName"] == "SIGTERM" and details["lastExit"]["killedByNucleus"] is True
     assert details["lastFailure"]["signalName"] == "SIGABRT" and details["lastFailure"]["lines"] == ["about to crash"]
@@ -388,9 +366,13 @@ def test_a_crash_is_still_there_after_the_component_was_started_again(device):
 
 
 def test_a_time_out_is_a_failure_with_its_output(device, broken):
-    broken("com.x.Slow", {"startup": {"Script": "echo waiting for the door; exec sleep 1000", "Timeout": 1}}, None)
-    wait_until(lambda: "com.x.Slow" in device.components() and "lastFailure" in device.details("com.x.Slow"), 30, "the time-out")
-    failure = device.details("com.x.Slow")["lastFailure"]
+    broken("com.x.Slow", {"startup": {"Script": "echo waiting for the door; exec sleep 1000", "Timeout": 2}}, None)
+
+    def failed():
+        failure = device.details("com.x.Slow").get("lastFailure") if "com.x.Slow" in device.components() else None
+        return failure if failure and failure["lines"] else None  # an attempt may end before its script could say anything
+
+    failure = wait_until(failed, 60, "the time-out")
     assert failure["lines"] == ["waiting for the door"] and failure["statusCode"] == "STARTUP_TIMEOUT" and "step" not in failure
 
 

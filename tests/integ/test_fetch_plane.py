@@ -11,7 +11,7 @@ from support.tunnel_proxy import TunnelProxy
 
 THING = "core-1"
 GROUPS = {"op": "api", "path": f"/greengrass/v2/coreDevices/{THING}/thingGroups"}
-QUICK = {"attempts": 2, "retryBaseMs": 10, "retryMaxMs": 50, "connectTimeoutMs": 5000, "minFreeBytes": 0}
+QUICK = {"attempts": 2, "retryBaseMs": 10, "retryMaxMs": 50, "connectTimeoutMs": 60000, "stallTimeoutMs": 60000, "minFreeBytes": 0}
 
 
 @pytest.fixture(scope="module")
