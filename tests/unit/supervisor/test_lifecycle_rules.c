@@ -148,8 +148,8 @@ static void a_reported_error_has_the_code_of_its_state_and_says_who_reported_it(
         {"{'install':'echo 1 > p; exec sleep 1000'}", "", "INSTALL_ERROR", "reported ERRORED while it was NEW."},
         {"{'startup':'echo 1 > p; exec sleep 1000'}", "", "STARTUP_ERROR", "reported ERRORED while it was STARTING."},
         {"{'run':'echo 1 > p; exec sleep 1000'}", "", "RUN_ERROR", "reported ERRORED while it was RUNNING."},
-        {"{'run':'exec sleep 1000','shutdown':'echo 1 > p; exec sleep 1000'}", "a:RUNNING", "SHUTDOWN_ERROR",
-         "reported ERRORED while it was STOPPING."},
+        {"{'run':'exec sleep 1000','shutdown':{'timeout':1000,'script':'echo 1 > p; exec sleep 1000'}}", "a:RUNNING",
+         "SHUTDOWN_ERROR", "reported ERRORED while it was STOPPING."},
     };
 
     (void)st;
@@ -229,7 +229,7 @@ static void a_run_script_that_takes_too_long_is_killed_before_recover(void **st)
     (void)st;
     rig_open(&r, NULL);
     rig_start(&r, "a",
-              "{'run':{'timeout':1,'script':'echo $$ > pid; exec sleep 1000'},"
+              "{'run':{'timeout':3,'script':'echo $$ > pid; exec sleep 1000'},"
               "'recover':'while kill -0 $(cat pid) 2>/dev/null; do sleep 0.05; done; echo gone > r',"
               "'sedge':{'backoff':{'initial':3000}}}");
     rig_wait(&r, "a:RUNNING a:ERRORED a:STOPPING a:INSTALLED");

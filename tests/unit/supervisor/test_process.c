@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "supervisor/process.h"
 
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 
 struct seen {
     bool started, gone, lost;

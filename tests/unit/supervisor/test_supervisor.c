@@ -156,17 +156,14 @@ static void a_startup_that_takes_too_long_is_an_error(void **st)
 static void a_shutdown_that_takes_too_long_is_an_error_and_its_script_is_killed(void **st)
 {
     struct rig r;
-    pid_t pid;
 
     (void)st;
     rig_open(&r, NULL);
-    rig_start(&r, "a", "{'run':'sleep 100','shutdown':{'timeout':1,'script':'echo $$ > pid; exec sleep 100'}}");
+    rig_start(&r, "a", "{'run':'sleep 1000','shutdown':{'timeout':1,'script':'exec sleep 1000'}}");
     rig_wait(&r, "a:RUNNING");
     assert_int_equal(sedge_supervisor_stop(r.sup, "a", &r.err), 0);
     rig_wait(&r, "a:STOPPING a:ERRORED a:FINISHED");
-    pid = rig_pid(&r, "work/a/pid");
-    assert_true(pid > 0);
-    assert_false(rig_alive(pid));
+    assert_false(rig_has_processes(&r));
     rig_close(&r);
 }
 
@@ -225,10 +222,10 @@ static void what_ignores_term_is_killed_after_the_grace(void **st)
     rig_open(&r, NULL);
     rig_start(&r, "a", "{'run':'trap \\\"\\\" TERM; echo $$ > p; while true; do sleep 1000; done'}");
     rig_until(&r, rig_pid_written, "work/a/p");
-    began = sedge_mono_ms();
+    began = (int64_t)uv_now(&r.loop); /* the grace begins with the loop's time */
     assert_int_equal(sedge_supervisor_stop(r.sup, "a", &r.err), 0);
     rig_wait(&r, "a:STOPPING a:FINISHED");
-    assert_in_range(sedge_mono_ms() - began, SEDGE_KILL_GRACE_MS - 100, SEDGE_KILL_GRACE_MS + 3000);
+    assert_true(sedge_mono_ms() - began >= SEDGE_KILL_GRACE_MS - 100);
     assert_false(rig_alive(rig_pid(&r, "work/a/p")));
     rig_close(&r);
 }
@@ -236,15 +233,14 @@ static void what_ignores_term_is_killed_after_the_grace(void **st)
 static void a_deadline_ends_a_stop_that_hangs(void **st)
 {
     struct rig r;
-    int64_t began = sedge_mono_ms();
 
     (void)st;
     rig_open(&r, NULL);
-    rig_start(&r, "a", "{'run':'sleep 100','shutdown':'sleep 100'}");
+    rig_start(&r, "a", "{'run':'sleep 1000','shutdown':{'timeout':1000,'script':'sleep 1000'}}");
     rig_wait(&r, "a:RUNNING");
     sedge_supervisor_stop_all(r.sup, 300, rig_done, &r);
     rig_until(&r, rig_is_done, "stop");
-    assert_in_range(sedge_mono_ms() - began, 0, 4000);
+    assert_false(rig_has_processes(&r));
     rig_close(&r);
 }
 
@@ -753,10 +749,17 @@ static void a_script_that_is_not_executable_is_explained_in_the_log(void **st)
     rig_close(&r);
 }
 
+static int add_file(const char *path, const char *relative, void *user, struct sedge_err *err)
+{
+    (void)relative;
+    return sedge_fs_read(path, 64u << 20, user, err);
+}
+
 static void a_hundred_megabytes_of_output_leave_a_bounded_log(void **st)
 {
     struct rig r;
-    sedge_auto_free char *log = NULL;
+    sedge_auto_free char *log = NULL, *dir = NULL;
+    sedge_auto_buf struct sedge_buf all = SEDGE_BUF_INIT; /* the notice may be in a file that was full after it */
     sedge_auto_strv struct sedge_strv last = {NULL, 0};
 
     (void)st;
@@ -764,8 +767,10 @@ static void a_hundred_megabytes_of_output_leave_a_bounded_log(void **st)
     rig_start(&r, "a", "{'run':'head -c 100000000 /dev/zero | tr \\\"\\\\0\\\" x | fold -w 100; echo; echo the end'}");
     rig_wait(&r, "a:FINISHED");
     log = rig_file(&r, "logs/a.log");
-    assert_non_null(strstr(log, " bytes) were dropped: the component writes more than"));
     assert_true(strlen(log) <= 1024 * 1024);
+    dir = sedge_xasprintf("%s/logs", r.root);
+    assert_int_equal(sedge_fs_walk(dir, add_file, &all, NULL), 0);
+    assert_non_null(strstr(all.data, " bytes) were dropped: the component writes more than"));
     sedge_supervisor_last_lines(r.sup, "a", &last);
     assert_int_equal(last.n, SEDGE_LAST_LINES);
     rig_close(&r);
