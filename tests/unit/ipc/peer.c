@@ -1,5 +1,6 @@
 #include "peer.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -14,6 +15,7 @@
 #include "ipc_wire/message.h"
 
 #define REQUESTS_MAX 64
+#define WAIT_MS      60000
 
 struct peer {
     pthread_t thread;
@@ -122,12 +124,21 @@ static void ping(struct peer *p)
     put(p, &b);
 }
 
-static void disturb(void)
+static void send_signals(void)
 {
     for (int i = 0; i < 50; i++) {
         (void)kill(getpid(), SIGUSR1);
         (void)usleep(1000);
     }
+}
+
+static void disturb(const struct peer *p)
+{
+    struct pollfd client = {.fd = p->fd, .events = POLLIN};
+
+    do
+        (void)kill(getpid(), SIGUSR1);
+    while (poll(&client, 1, 1) == 0);
 }
 
 static void wait_for_go(struct peer *p)
@@ -169,7 +180,10 @@ static void act(struct peer *p, const struct act *a)
         hello(p, a->kind == NEXT);
         break;
     case SIGNAL:
-        disturb();
+        send_signals();
+        break;
+    case DISTURB:
+        disturb(p);
         break;
     case PATIENCE:
         wait_for_go(p);
@@ -220,9 +234,14 @@ const char *peer_path(const struct peer *p)
 
 const char *peer_request(struct peer *p, size_t i)
 {
-    for (int ms = 0; ms < 20000 && atomic_load(&p->nrequests) <= i; ms++)
+    for (int ms = 0; ms < WAIT_MS && atomic_load(&p->nrequests) <= i; ms++)
         (void)usleep(1000);
     return atomic_load(&p->nrequests) > i ? p->requests[i] : "(none came)";
+}
+
+size_t peer_requests(const struct peer *p)
+{
+    return atomic_load(&p->nrequests);
 }
 
 void peer_go(struct peer *p)
