@@ -28,6 +28,12 @@ static int remove_dir(void **st)
     return sedge_fs_remove_tree(dir, NULL);
 }
 
+static int64_t fake_ms;
+static int64_t fake_clock(void)
+{
+    return fake_ms;
+}
+
 static size_t count_files(const char *prefix, int64_t *bytes)
 {
     DIR *d = opendir(dir);
@@ -108,6 +114,8 @@ static void rotated_names_carry_the_hour_and_count_up(void **st)
     struct tm tm;
 
     (void)st;
+    fake_ms = (int64_t)now * 1000; /* one hour throughout */
+    sedge_logfile_clock(f, fake_clock);
     sedge_logfile_limits(f, 1, 100);
     for (int i = 0; i < 3; i++) {
         char chunk[1000];
@@ -160,12 +168,6 @@ static void trimming_touches_only_files_of_exactly_this_name(void **st)
     assert_int_equal(count_files("t_2024_01_01_10_2.log", &bytes), 0);
     assert_int_equal(count_files("t_2024_01_01_10_11.log", &bytes), 1); /* 11 is newer than 2 */
     assert_int_equal(count_files("t_", &bytes), 4);
-}
-
-static int64_t fake_ms;
-static int64_t fake_clock(void)
-{
-    return fake_ms;
 }
 
 static void the_hour_rotates_and_the_count_begins_anew(void **st)
