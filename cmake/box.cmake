@@ -23,7 +23,7 @@ endfunction()
 function(sedge_unit_test name)
   cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;DEPS" ${ARGN})
   if(NOT T_TIMEOUT)
-    set(T_TIMEOUT 180)
+    set(T_TIMEOUT 600) # ends a hang; the slowest takes a minute under the sanitizers
   endif()
   if(NOT T_SOURCES)
     set(T_SOURCES ${name}.c)
