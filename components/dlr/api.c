@@ -1,26 +1,27 @@
-/* The C API: checks arguments, keeps the error text of each thread, and calls the back-end. */
+/* The C API: what a model is and does. Checks arguments, keeps the error text of each thread, calls the back-end. */
 #include <string.h>
 
-#include "dlr.h"
-#include "model.h"
+#include "api.h"
 
-#define TEXT_(x) #x
-#define TEXT(x)  TEXT_(x)
-
-/* The API hands out one error text for each thread; nothing else in the library is shared. */
+/* The API hands out one error text for each thread. */
 static _Thread_local struct sedge_err last;
+
+struct sedge_err *sedge_api_error(void)
+{
+    return &last;
+}
 
 const char *DLRGetLastError(void)
 {
     return last.msg;
 }
 
-static int null_argument(const char *what)
+int sedge_api_null(const char *what)
 {
     return sedge_err_set(&last, SEDGE_E_INVALID, "%s is a null pointer", what);
 }
 
-static struct sedge_model *model_of(const DLRModelHandle *handle)
+struct sedge_model *sedge_api_model(const DLRModelHandle *handle)
 {
     if (!handle || !*handle) {
         (void)sedge_err_set(&last, SEDGE_E_INVALID,
@@ -39,7 +40,7 @@ static const struct sedge_model_io *io_at(const struct sedge_model_io *list, siz
 }
 
 /* Index of an input, or -1 with the names that there are. */
-static int input_index(const struct sedge_model *m, const char *name)
+int sedge_api_input_index(const struct sedge_model *m, const char *name)
 {
     struct sedge_err names = SEDGE_ERR_INIT;
 
@@ -52,89 +53,71 @@ static int input_index(const struct sedge_model *m, const char *name)
                          names.msg);
 }
 
-int CreateDLRModel(DLRModelHandle *handle, const char *model_path, int dev_type, int dev_id)
-{
-    (void)dev_id; /* there is one CPU */
-    if (!handle) return null_argument("the handle");
-    *handle = NULL;
-    if (!model_path) return null_argument("the model path");
-    *handle = sedge_model_load(model_path, dev_type, &last);
-    return *handle ? 0 : -1;
-}
-
-int DeleteDLRModel(DLRModelHandle *handle)
-{
-    if (!handle) return null_argument("the handle");
-    if (*handle) sedge_model_free(*handle);
-    *handle = NULL;
-    return 0;
-}
-
 int RunDLRModel(DLRModelHandle *handle)
 {
-    struct sedge_model *m = model_of(handle);
+    struct sedge_model *m = sedge_api_model(handle);
     return m ? m->backend->run(m, &last) : -1;
 }
 
 static int give_count(size_t n, int *out)
 {
-    if (!out) return null_argument("the result");
+    if (!out) return sedge_api_null("the result");
     *out = (int)n;
     return 0;
 }
 
 int GetDLRNumInputs(DLRModelHandle *handle, int *num_inputs)
 {
-    const struct sedge_model *m = model_of(handle);
+    const struct sedge_model *m = sedge_api_model(handle);
     return m ? give_count(m->nin, num_inputs) : -1;
 }
 
 int GetDLRNumOutputs(DLRModelHandle *handle, int *num_outputs)
 {
-    const struct sedge_model *m = model_of(handle);
+    const struct sedge_model *m = sedge_api_model(handle);
     return m ? give_count(m->nout, num_outputs) : -1;
 }
 
 int GetDLRNumWeights(DLRModelHandle *handle, int *num_weights)
 {
-    const struct sedge_model *m = model_of(handle);
+    const struct sedge_model *m = sedge_api_model(handle);
     return m ? give_count(m->nweights, num_weights) : -1;
 }
 
-static int give_text(const char *text, const char **out)
+int sedge_api_give_text(const char *text, const char **out)
 {
-    if (!out) return null_argument("the result");
+    if (!out) return sedge_api_null("the result");
     *out = text;
     return 0;
 }
 
 int GetDLRWeightName(DLRModelHandle *handle, int index, const char **weight_name)
 {
-    const struct sedge_model *m = model_of(handle);
+    const struct sedge_model *m = sedge_api_model(handle);
 
     if (!m) return -1;
     if (index < 0 || (size_t)index >= m->nweights)
         return sedge_err_set(&last, SEDGE_E_NOT_FOUND, "weight %d does not exist: the model has %zu, counted from 0",
                              index, m->nweights);
-    return give_text(m->weights[index], weight_name);
+    return sedge_api_give_text(m->weights[index], weight_name);
 }
 
-static const struct sedge_model_io *input_at(DLRModelHandle *handle, int index)
+const struct sedge_model_io *sedge_api_input(DLRModelHandle *handle, int index)
 {
-    const struct sedge_model *m = model_of(handle);
+    const struct sedge_model *m = sedge_api_model(handle);
     return m ? io_at(m->in, m->nin, index, "input") : NULL;
 }
 
-static const struct sedge_model_io *output_at(DLRModelHandle *handle, int index)
+const struct sedge_model_io *sedge_api_output(DLRModelHandle *handle, int index)
 {
-    const struct sedge_model *m = model_of(handle);
+    const struct sedge_model *m = sedge_api_model(handle);
     return m ? io_at(m->out, m->nout, index, "output") : NULL;
 }
 
 static int give_size(const struct sedge_model_io *io, int64_t *size, int *dim)
 {
     if (!io) return -1;
-    if (!size || !dim) return null_argument("the result");
+    if (!size || !dim) return sedge_api_null("the result");
     *size = (int64_t)io->count;
     *dim = io->shape.rank;
     return 0;
@@ -143,31 +126,31 @@ static int give_size(const struct sedge_model_io *io, int64_t *size, int *dim)
 static int give_shape(const struct sedge_model_io *io, int64_t *shape)
 {
     if (!io) return -1;
-    if (!shape) return null_argument("the result");
+    if (!shape) return sedge_api_null("the result");
     memcpy(shape, io->shape.dims, (size_t)io->shape.rank * sizeof(*shape));
     return 0;
 }
 
 int GetDLRInputName(DLRModelHandle *handle, int index, const char **input_name)
 {
-    const struct sedge_model_io *io = input_at(handle, index);
-    return io ? give_text(io->name, input_name) : -1;
+    const struct sedge_model_io *io = sedge_api_input(handle, index);
+    return io ? sedge_api_give_text(io->name, input_name) : -1;
 }
 
 int GetDLRInputType(DLRModelHandle *handle, int index, const char **input_type)
 {
-    const struct sedge_model_io *io = input_at(handle, index);
-    return io ? give_text(io->type, input_type) : -1;
+    const struct sedge_model_io *io = sedge_api_input(handle, index);
+    return io ? sedge_api_give_text(io->type, input_type) : -1;
 }
 
 int GetDLRInputSizeDim(DLRModelHandle *handle, int index, int64_t *size, int *dim)
 {
-    return give_size(input_at(handle, index), size, dim);
+    return give_size(sedge_api_input(handle, index), size, dim);
 }
 
 int GetDLRInputShape(DLRModelHandle *handle, int index, int64_t *shape)
 {
-    return give_shape(input_at(handle, index), shape);
+    return give_shape(sedge_api_input(handle, index), shape);
 }
 
 /* Product of the caller's extents, -1 when one is not positive or they are too many. */
@@ -185,13 +168,13 @@ static int64_t count_of(const int64_t *shape, int dim)
 
 int SetDLRInput(DLRModelHandle *handle, const char *name, const int64_t *shape, const void *input, int dim)
 {
-    struct sedge_model *m = model_of(handle);
+    struct sedge_model *m = sedge_api_model(handle);
     int64_t n;
     int index;
 
     if (!m) return -1;
-    if (!name || !input || (!shape && dim > 0)) return null_argument("name, shape or input");
-    index = input_index(m, name);
+    if (!name || !input || (!shape && dim > 0)) return sedge_api_null("name, shape or input");
+    index = sedge_api_input_index(m, name);
     if (index < 0) return -1;
     n = count_of(shape, dim);
     if (n != (int64_t)m->in[index].count)
@@ -204,12 +187,12 @@ int SetDLRInput(DLRModelHandle *handle, const char *name, const int64_t *shape, 
 
 int GetDLRInput(DLRModelHandle *handle, const char *name, void *input)
 {
-    struct sedge_model *m = model_of(handle);
+    struct sedge_model *m = sedge_api_model(handle);
     int index;
 
     if (!m) return -1;
-    if (!name || !input) return null_argument("name or input");
-    index = input_index(m, name);
+    if (!name || !input) return sedge_api_null("name or input");
+    index = sedge_api_input_index(m, name);
     if (index < 0) return -1;
     m->backend->get_input(m, (size_t)index, input);
     return 0;
@@ -217,47 +200,47 @@ int GetDLRInput(DLRModelHandle *handle, const char *name, void *input)
 
 int GetDLROutputType(DLRModelHandle *handle, int index, const char **output_type)
 {
-    const struct sedge_model_io *io = output_at(handle, index);
-    return io ? give_text(io->type, output_type) : -1;
+    const struct sedge_model_io *io = sedge_api_output(handle, index);
+    return io ? sedge_api_give_text(io->type, output_type) : -1;
 }
 
 int GetDLROutputSizeDim(DLRModelHandle *handle, int index, int64_t *size, int *dim)
 {
-    return give_size(output_at(handle, index), size, dim);
+    return give_size(sedge_api_output(handle, index), size, dim);
 }
 
 int GetDLROutputShape(DLRModelHandle *handle, int index, int64_t *shape)
 {
-    return give_shape(output_at(handle, index), shape);
+    return give_shape(sedge_api_output(handle, index), shape);
 }
 
 int GetDLROutputPtr(DLRModelHandle *handle, int index, const void **out)
 {
-    struct sedge_model *m = model_of(handle);
+    struct sedge_model *m = sedge_api_model(handle);
 
     if (!m || !io_at(m->out, m->nout, index, "output")) return -1;
-    if (!out) return null_argument("the result");
+    if (!out) return sedge_api_null("the result");
     *out = m->backend->output(m, (size_t)index);
     return 0;
 }
 
 int GetDLROutput(DLRModelHandle *handle, int index, void *out)
 {
-    const struct sedge_model_io *io = output_at(handle, index);
+    const struct sedge_model_io *io = sedge_api_output(handle, index);
     const void *from;
 
     if (!io || GetDLROutputPtr(handle, index, &from)) return -1;
-    if (!out) return null_argument("the result");
+    if (!out) return sedge_api_null("the result");
     memcpy(out, from, io->bytes);
     return 0;
 }
 
 int GetDLRHasMetadata(DLRModelHandle *handle, bool *has_metadata)
 {
-    const struct sedge_model *m = model_of(handle);
+    const struct sedge_model *m = sedge_api_model(handle);
 
     if (!m) return -1;
-    if (!has_metadata) return null_argument("the result");
+    if (!has_metadata) return sedge_api_null("the result");
     *has_metadata = m->meta != NULL;
     return 0;
 }
@@ -270,11 +253,11 @@ static int no_metadata(void)
 
 int GetDLROutputName(DLRModelHandle *handle, int index, const char **name)
 {
-    const struct sedge_model *m = model_of(handle);
+    const struct sedge_model *m = sedge_api_model(handle);
     const char *found;
 
     if (!m) return -1;
-    if (!name) return null_argument("the result");
+    if (!name) return sedge_api_null("the result");
     if (!m->meta) return no_metadata();
     if (!io_at(m->out, m->nout, index, "output")) return -1;
     found = sedge_meta_output(m->meta, (size_t)index);
@@ -285,10 +268,10 @@ int GetDLROutputName(DLRModelHandle *handle, int index, const char **name)
 
 int GetDLROutputIndex(DLRModelHandle *handle, const char *name, int *index)
 {
-    const struct sedge_model *m = model_of(handle);
+    const struct sedge_model *m = sedge_api_model(handle);
 
     if (!m) return -1;
-    if (!name || !index) return null_argument("name or index");
+    if (!name || !index) return sedge_api_null("name or index");
     if (!m->meta) return no_metadata();
     for (size_t i = 0; i < m->nout; i++) {
         const char *known = sedge_meta_output(m->meta, i);
@@ -307,33 +290,13 @@ int GetDLROutputByName(DLRModelHandle *handle, const char *name, void *out)
 
 int GetDLRBackend(DLRModelHandle *handle, const char **name)
 {
-    const struct sedge_model *m = model_of(handle);
-    return m ? give_text(m->backend->name, name) : -1;
-}
-
-int GetDLRDeviceType(const char *model_path)
-{
-    struct sedge_model_files files;
-    struct json_object *meta;
-    int type;
-
-    if (!model_path) return null_argument("the model path");
-    if (sedge_model_scan(&files, model_path, &last)) return -1;
-    meta = sedge_meta_read(files.meta);
-    sedge_model_files_release(&files);
-    type = sedge_meta_device(meta);
-    if (meta) json_object_put(meta);
-    return type;
-}
-
-int GetDLRVersion(const char **version)
-{
-    return give_text(TEXT(DLR_MAJOR) "." TEXT(DLR_MINOR) "." TEXT(DLR_PATCH), version);
+    const struct sedge_model *m = sedge_api_model(handle);
+    return m ? sedge_api_give_text(m->backend->name, name) : -1;
 }
 
 int SetDLRNumThreads(DLRModelHandle *handle, int threads)
 {
-    struct sedge_model *m = model_of(handle);
+    struct sedge_model *m = sedge_api_model(handle);
 
     if (!m) return -1;
     if (threads < 1 || threads > SEDGE_DLR_THREADS_MAX)
@@ -343,6 +306,6 @@ int SetDLRNumThreads(DLRModelHandle *handle, int threads)
 
 int UseDLRCPUAffinity(DLRModelHandle *handle, int use)
 {
-    struct sedge_model *m = model_of(handle);
+    struct sedge_model *m = sedge_api_model(handle);
     return m ? m->backend->pin(m, use != 0, &last) : -1;
 }

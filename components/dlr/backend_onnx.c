@@ -1,66 +1,20 @@
 /* The back-end for *.onnx files: decode, import, plan, XNNPACK. */
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
-#include "base/str.h"
 #include "import.h"
 #include "model.h"
 #include "plan.h"
+#include "threads.h"
 #include "xnn.h"
 
 struct onnx_state {
     struct sedge_graph g;
     struct sedge_xnn *xnn;
-    void *arena;
+    struct sedge_storage *arena;
     bool pinned;
 };
-
-/* ---- the file ---- */
-
-static int map_file(const char *path, void **data, size_t *size, struct sedge_err *err)
-{
-    sedge_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    void *p;
-
-    if (fd < 0 || fstat(fd, &st)) return sedge_err_sys(err, errno, "%s", path);
-    if (st.st_size <= 0) return sedge_err_set(err, SEDGE_E_INVALID, "%s: the file is empty", path);
-    if ((unsigned long long)st.st_size > SEDGE_DLR_FILE_MAX)
-        return sedge_err_set(err, SEDGE_E_LIMIT, "%s: %lld bytes, at most %llu are allowed", path,
-                             (long long)st.st_size, SEDGE_DLR_FILE_MAX);
-    p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED) return sedge_err_sys(err, errno, "%s", path);
-    *data = p;
-    *size = (size_t)st.st_size;
-    return 0;
-}
-
-/* ---- threads ---- */
-
-static int threads_from(const char *variable)
-{
-    const char *text = getenv(variable);
-    int64_t n;
-
-    return text && sedge_str_to_i64(text, 1, SEDGE_DLR_THREADS_MAX, &n, NULL) == 0 ? (int)n : 0;
-}
-
-static int default_threads(void)
-{
-    int n = threads_from("TVM_NUM_THREADS");
-    cpu_set_t set;
-
-    if (!n) n = threads_from("OMP_NUM_THREADS");
-    if (n) return n;
-    n = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
-    return n < SEDGE_DLR_THREADS_AUTO ? n : SEDGE_DLR_THREADS_AUTO;
-}
 
 /* ---- loading ---- */
 
@@ -92,19 +46,11 @@ static void describe_all(struct sedge_model *m, const struct onnx_state *s, cons
         m->weights[m->nweights] = text_of(onnx->tensors[m->nweights].name);
 }
 
-static int make_arena(struct onnx_state *s, struct sedge_err *err)
-{
-    if (posix_memalign(&s->arena, SEDGE_PLAN_ALIGN, s->g.arena_size))
-        return sedge_err_set(err, SEDGE_E_LIMIT, "no memory for the model's tensors (%zu MiB)", s->g.arena_size >> 20);
-    memset(s->arena, 0, s->g.arena_size);
-    return 0;
-}
-
 static void state_free(struct onnx_state *s)
 {
     sedge_xnn_free(s->xnn);
     sedge_graph_release(&s->g);
-    free(s->arena);
+    sedge_storage_release(s->arena);
     free(s);
 }
 
@@ -119,8 +65,8 @@ static int load_graph(struct sedge_model *m, struct onnx_state *s, struct sedge_
     if (rc == 0) {
         rc = sedge_plan(&s->g, SEDGE_DLR_ARENA_MAX, err);
         if (rc == 0 && !(s->xnn = sedge_xnn_new(&s->g, file, err))) rc = -1;
-        if (rc == 0) rc = make_arena(s, err);
-        if (rc == 0) rc = sedge_xnn_bind(s->xnn, s->arena, default_threads(), err);
+        if (rc == 0 && !(s->arena = sedge_storage_new(s->g.arena_size, err))) rc = -1;
+        if (rc == 0) rc = sedge_xnn_bind(s->xnn, s->arena->p, sedge_threads_default(), err);
         if (rc == 0) describe_all(m, s, &onnx);
         sedge_folded_release(&folded);
     }
@@ -134,18 +80,17 @@ static int load_graph(struct sedge_model *m, struct onnx_state *s, struct sedge_
 
 static int onnx_load(struct sedge_model *m, const struct sedge_model_files *files, struct sedge_err *err)
 {
+    struct sedge_part_view file;
     struct onnx_state *s;
-    void *data = NULL;
-    size_t size = 0;
     int rc;
 
-    if (map_file(files->onnx, &data, &size, err)) return -1;
+    if (sedge_part_open(&files->onnx, SEDGE_DLR_FILE_MAX, &file, err)) return -1;
     s = SEDGE_NEW(struct onnx_state);
-    rc = load_graph(m, s, (struct sedge_slice){data, size}, err);
-    (void)munmap(data, size); /* cannot fail for what was mapped */
+    rc = load_graph(m, s, (struct sedge_slice){file.p, file.n}, err);
+    sedge_part_close(&file);
     if (rc) {
         state_free(s);
-        return sedge_err_wrap(err, "%s", files->onnx);
+        return sedge_err_wrap(err, "%s", sedge_part_name(&files->onnx));
     }
     m->state = s;
     return 0;
@@ -158,7 +103,7 @@ static float *memory_of(const struct onnx_state *s, int value)
     const struct sedge_value *v = &s->g.values[value];
 
     if (v->fixed) return v->fixed;
-    return (float *)(void *)((char *)s->arena + s->g.values[v->root].offset);
+    return (float *)(void *)((char *)s->arena->p + s->g.values[v->root].offset);
 }
 
 /* Between the caller's order (N,C,H,W) and ours (graph.h). */
@@ -204,6 +149,12 @@ static const void *onnx_output(struct sedge_model *m, size_t index)
     return memory_of(s, s->g.out[index]);
 }
 
+static struct sedge_storage *onnx_storage(struct sedge_model *m, size_t index)
+{
+    struct onnx_state *s = m->state;
+    return s->g.values[s->g.out[index]].fixed ? NULL : s->arena;
+}
+
 static int onnx_pin(struct sedge_model *m, bool pin, struct sedge_err *err)
 {
     struct onnx_state *s = m->state;
@@ -216,7 +167,7 @@ static int onnx_set_threads(struct sedge_model *m, int threads, struct sedge_err
 {
     struct onnx_state *s = m->state;
 
-    if (sedge_xnn_bind(s->xnn, s->arena, threads, err)) return -1;
+    if (sedge_xnn_bind(s->xnn, s->arena->p, threads, err)) return -1;
     return s->pinned ? sedge_xnn_pin(s->xnn, true, err) : 0;
 }
 
@@ -232,6 +183,7 @@ const struct sedge_backend sedge_backend_onnx = {
     .get_input = onnx_get_input,
     .run = onnx_run,
     .output = onnx_output,
+    .storage = onnx_storage,
     .set_threads = onnx_set_threads,
     .pin = onnx_pin,
     .free = onnx_free,

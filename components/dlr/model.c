@@ -20,7 +20,7 @@ static const char *base_name(const char *path)
 }
 
 /* The place for a file of this name; NULL for a file that has no role. */
-static char **role_of(struct sedge_model_files *f, const char *name)
+static struct sedge_part *role_of(struct sedge_model_files *f, const char *name)
 {
     if (sedge_str_ends(name, ".onnx")) return &f->onnx;
     if (sedge_str_ends(name, ".meta")) return &f->meta;
@@ -36,13 +36,14 @@ static char **role_of(struct sedge_model_files *f, const char *name)
 
 static int add_file(struct sedge_model_files *f, const char *path, struct sedge_err *err)
 {
-    char **place = role_of(f, base_name(path));
+    struct sedge_part *place = role_of(f, base_name(path));
 
     if (!place) return 0;
-    if (*place)
+    if (place->path)
         return sedge_err_set(err, SEDGE_E_CONFLICT,
-                             "two files with the same role: %s and %s; leave one of them in the folder", *place, path);
-    *place = sedge_xstrdup(path);
+                             "two files with the same role: %s and %s; leave one of them in the folder", place->path,
+                             path);
+    place->path = sedge_xstrdup(path);
     return 0;
 }
 
@@ -96,23 +97,26 @@ int sedge_model_scan(struct sedge_model_files *files, const char *path, struct s
 
 void sedge_model_files_release(struct sedge_model_files *f)
 {
-    free(f->onnx);
-    free(f->library);
-    free(f->graph);
-    free(f->params);
-    free(f->bytecode);
-    free(f->meta);
+    free(f->onnx.path);
+    free(f->library.path);
+    free(f->graph.path);
+    free(f->params.path);
+    free(f->bytecode.path);
+    free(f->meta.path);
     memset(f, 0, sizeof(*f));
 }
 
 /* ---- metadata ---- */
 
-struct json_object *sedge_meta_read(const char *path)
+struct json_object *sedge_meta_read(const struct sedge_part *part)
 {
-    sedge_auto_buf struct sedge_buf text = SEDGE_BUF_INIT;
+    struct sedge_part_view text;
+    struct json_object *meta;
 
-    if (!path || sedge_fs_read(path, SEDGE_DLR_META_MAX, &text, NULL) || !text.data) return NULL;
-    return sedge_json_parse_object(text.data, text.len, path, NULL);
+    if (!sedge_part_there(part) || sedge_part_open(part, SEDGE_DLR_META_MAX, &text, NULL)) return NULL;
+    meta = sedge_json_parse_object((const char *)text.p, text.n, sedge_part_name(part), NULL);
+    sedge_part_close(&text);
+    return meta;
 }
 
 int sedge_meta_device(struct json_object *meta)
@@ -135,20 +139,31 @@ const char *sedge_meta_output(struct json_object *meta, size_t index)
 
 /* ---- loading ---- */
 
-static const struct sedge_backend *choose(const struct sedge_model_files *f, const char *path, struct sedge_err *err)
+/* As the DLR runtime chooses; *.onnx comes after what is compiled. */
+static const struct sedge_backend *choose(const struct sedge_model_files *f, struct sedge_err *err)
 {
-    if (f->onnx) return &sedge_backend_onnx;
-    if (f->params || f->graph || f->bytecode || f->library)
+    if (sedge_part_there(&f->params)) return &sedge_backend_tvm;
+    if (sedge_part_there(&f->bytecode))
         (void)sedge_err_set(err, SEDGE_E_UNSUPPORTED,
-                            "%s holds a compiled model (%s), which this version cannot run: export the model to ONNX",
-                            path,
-                            base_name(f->params     ? f->params
-                                      : f->graph    ? f->graph
-                                      : f->bytecode ? f->bytecode
-                                                    : f->library));
+                            "%s is bytecode of the Relay VM, which is not supported: compile the model for the graph "
+                            "executor, or export it to ONNX",
+                            sedge_part_name(&f->bytecode));
+    else if (sedge_part_there(&f->onnx))
+        return &sedge_backend_onnx;
+    else if (sedge_part_there(&f->library) && !sedge_part_there(&f->graph))
+        (void)sedge_err_set(
+            err, SEDGE_E_UNSUPPORTED,
+            "%s stands alone, as a Treelite model does, which is not supported (a model compiled by TVM "
+            "or Neo has a graph, *.json, and parameters, *.params, beside it)",
+            sedge_part_name(&f->library));
+    else if (sedge_part_there(&f->graph))
+        (void)sedge_err_set(err, SEDGE_E_NOT_FOUND, "%s has no parameters beside it: a file *.params was expected",
+                            sedge_part_name(&f->graph));
     else
-        (void)sedge_err_set(err, SEDGE_E_NOT_FOUND, "%s holds no model: a file whose name ends in .onnx was expected",
-                            path);
+        (void)sedge_err_set(
+            err, SEDGE_E_NOT_FOUND,
+            "no model: a file whose name ends in .onnx, or a compiled model (*.so, *.json, *.params), was "
+            "expected");
     return NULL;
 }
 
@@ -165,20 +180,28 @@ static int check_device(struct json_object *meta, int dev_type, struct sedge_err
     return 0;
 }
 
-struct sedge_model *sedge_model_load(const char *path, int dev_type, struct sedge_err *err)
+struct sedge_model *sedge_model_from(const struct sedge_model_files *files, int dev_type, struct sedge_err *err)
 {
     struct sedge_model *m = SEDGE_NEW(struct sedge_model);
-    struct sedge_model_files files;
 
-    if (sedge_model_scan(&files, path, err) == 0) {
-        m->meta = sedge_meta_read(files.meta);
-        m->backend = check_device(m->meta, dev_type, err) ? NULL : choose(&files, path, err);
-        if (m->backend && m->backend->load(m, &files, err)) m->backend = NULL;
-        sedge_model_files_release(&files);
-    }
+    m->meta = sedge_meta_read(&files->meta);
+    m->backend = check_device(m->meta, dev_type, err) ? NULL : choose(files, err);
+    if (m->backend && m->backend->load(m, files, err)) m->backend = NULL;
     if (m->backend) return m;
     sedge_model_free(m);
     return NULL;
+}
+
+struct sedge_model *sedge_model_load(const char *path, int dev_type, struct sedge_err *err)
+{
+    struct sedge_model_files files;
+    struct sedge_model *m;
+
+    if (sedge_model_scan(&files, path, err)) return NULL;
+    m = sedge_model_from(&files, dev_type, err);
+    if (!m && err && !strstr(err->msg, path)) (void)sedge_err_wrap(err, "%s", path);
+    sedge_model_files_release(&files);
+    return m;
 }
 
 void sedge_model_free(struct sedge_model *m)

@@ -1,9 +1,5 @@
 #include "xnn.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <pthreadpool.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "threads.h"
 
 struct sedge_xnn {
     const struct sedge_graph *g;
@@ -280,11 +277,7 @@ static enum xnn_status setup(struct sedge_xnn *x, const struct sedge_op *op, xnn
 int sedge_xnn_bind(struct sedge_xnn *x, void *arena, int threads, struct sedge_err *err)
 {
     if (threads != x->threads) {
-        pthreadpool_t pool = NULL;
-        if (threads > 1 && !(pool = pthreadpool_create((size_t)threads)))
-            return sedge_err_set(err, SEDGE_E_IO, "%d threads could not be started", threads);
-        pthreadpool_destroy(x->pool);
-        x->pool = pool;
+        if (sedge_threads_pool(&x->pool, threads, err)) return -1;
         x->threads = threads;
     }
     x->arena = arena;
@@ -355,55 +348,9 @@ int sedge_xnn_run(struct sedge_xnn *x, struct sedge_err *err)
     return 0;
 }
 
-/* ---- affinity ---- */
-
-#define PIN_WAIT_MS 200
-
-struct pin {
-    cpu_set_t allowed;
-    pthread_t caller;
-    bool pin;
-    size_t threads;
-    size_t arrived; /* atomic */
-};
-
-static size_t nth_cpu(const cpu_set_t *set, size_t n)
-{
-    size_t count = (size_t)CPU_COUNT(set);
-
-    n = count ? n % count : 0;
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, set) && n-- == 0) return cpu;
-    return 0;
-}
-
-/* Runs once in each thread of the pool: nobody leaves before all have come, so no thread takes two turns. */
-static void pin_one(void *arg, size_t i)
-{
-    struct pin *p = arg;
-    int64_t until = sedge_mono_ms() + PIN_WAIT_MS;
-    cpu_set_t set = p->allowed;
-
-    if (!pthread_equal(pthread_self(), p->caller)) {
-        if (p->pin) {
-            CPU_ZERO(&set);
-            CPU_SET(nth_cpu(&p->allowed, i), &set);
-        }
-        (void)sched_setaffinity(0, sizeof(set), &set); /* a preference: without it everything still works */
-    }
-    (void)__atomic_add_fetch(&p->arrived, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&p->arrived, __ATOMIC_SEQ_CST) < p->threads && sedge_mono_ms() < until)
-        (void)sched_yield();
-}
-
 int sedge_xnn_pin(struct sedge_xnn *x, bool pin, struct sedge_err *err)
 {
-    struct pin p = {.caller = pthread_self(), .pin = pin, .threads = (size_t)x->threads};
-
-    if (!x->pool) return 0;
-    if (sched_getaffinity(0, sizeof(p.allowed), &p.allowed)) return sedge_err_sys(err, errno, "sched_getaffinity");
-    pthreadpool_parallelize_1d(x->pool, pin_one, &p, p.threads, 0);
-    return 0;
+    return sedge_threads_pin(x->pool, pin, err);
 }
 
 void sedge_xnn_free(struct sedge_xnn *x)

@@ -145,11 +145,14 @@ static void a_folder_without_a_usable_model_is_refused(void **st)
     static const struct {
         const char *a, *b, *says;
     } rows[] = {
-        {"notes.txt", "labels.txt", "holds no model"},
+        {"notes.txt", "labels.txt", "no model: a file whose name ends in .onnx"},
         {"a.onnx", "b.onnx", "two files with the same role"},
-        {"compiled.params", "compiled_model.json", "compiled model (compiled.params)"},
-        {"code.ro", "compiled.so", "compiled model (code.ro)"},
-        {"empty.onnx", "x.txt", "the file is empty"},
+        {"compiled.params", "x.txt", "has no graph beside it"},
+        {"compiled.params", "compiled_model.json", "has no operator library beside it"},
+        {"compiled_model.json", "compiled.so", "has no parameters beside it"},
+        {"compiled.so", "version.json", "Treelite"},
+        {"code.ro", "compiled.so", "Relay VM"},
+        {"empty.onnx", "x.txt", "it is empty"},
     };
     DLRModelHandle m = NULL;
 

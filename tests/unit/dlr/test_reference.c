@@ -20,7 +20,7 @@ static float *read_floats(const char *path, size_t n)
     return v;
 }
 
-static float worst_difference(const char *name, int threads)
+static float worst_difference(const char *folder, const char *name, const char *ending, int threads)
 {
     char path[512];
     DLRModelHandle m = NULL;
@@ -28,7 +28,7 @@ static float worst_difference(const char *name, int threads)
     int dim;
     float worst = 0;
 
-    (void)snprintf(path, sizeof(path), DATA "models/%s.onnx", name);
+    (void)snprintf(path, sizeof(path), DATA "%s/%s%s", folder, name, ending);
     if (access(path, R_OK)) {
         print_message("../shared/data is not there: skipped\n");
         skip();
@@ -59,22 +59,44 @@ static float worst_difference(const char *name, int threads)
     free(y);
     free(expected);
     assert_int_equal(DeleteDLRModel(&m), 0);
-    print_message("%s, %d threads: worst difference %g\n", name, threads, (double)worst);
+    print_message("%s/%s, %d threads: worst difference %g\n", folder, name, threads, (double)worst);
     return worst;
 }
 
 static void mobilenet_v2_gives_the_reference_output(void **st)
 {
     (void)st;
-    assert_true(worst_difference("mobilenet_v2_224", 1) < CLOSE_ENOUGH);
-    assert_true(worst_difference("mobilenet_v2_224", 2) < CLOSE_ENOUGH);
+    assert_true(worst_difference("models", "mobilenet_v2_224", ".onnx", 1) < CLOSE_ENOUGH);
+    assert_true(worst_difference("models", "mobilenet_v2_224", ".onnx", 2) < CLOSE_ENOUGH);
 }
 
 static void mobilenet_v1_gives_the_reference_output(void **st)
 {
     (void)st;
-    assert_true(worst_difference("mobilenet_v1_0.25_128", 1) < CLOSE_ENOUGH);
-    assert_true(worst_difference("mobilenet_v1_0.25_128", 3) < CLOSE_ENOUGH);
+    assert_true(worst_difference("models", "mobilenet_v1_0.25_128", ".onnx", 1) < CLOSE_ENOUGH);
+    assert_true(worst_difference("models", "mobilenet_v1_0.25_128", ".onnx", 3) < CLOSE_ENOUGH);
+}
+
+static bool runs_here(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("sse4.2"); /* what the compiled folders were made for */
+#else
+    return false;
+#endif
+}
+
+static void compiled_mobilenets_give_the_reference_output(void **st)
+{
+    (void)st;
+    if (!runs_here()) {
+        print_message("the compiled models are for x86-64-v2: skipped\n");
+        skip();
+    }
+    for (int threads = 1; threads < 4; threads++) {
+        assert_true(worst_difference("neo", "mobilenet_v1_0.25_128", "", threads) < CLOSE_ENOUGH);
+        assert_true(worst_difference("neo", "mobilenet_v2_224", "", threads) < CLOSE_ENOUGH);
+    }
 }
 
 int main(void)
@@ -82,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mobilenet_v2_gives_the_reference_output),
         cmocka_unit_test(mobilenet_v1_gives_the_reference_output),
+        cmocka_unit_test(compiled_mobilenets_give_the_reference_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
