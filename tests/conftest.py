@@ -10,4 +10,4 @@ for folder in (HERE, os.path.join(SOURCE, "packaging"), os.path.join(SOURCE, "py
 
 os.environ.setdefault("SEDGE_PATIENCE", "3")  # the machine may be busy, the programs slow under a sanitizer
 
-pytest_plugins = ["support.fixtures", "support.recipes", "support.cloud"]
+pytest_plugins = ["support.fixtures", "support.recipes", "support.cloud", "support.dlr_python"]

@@ -118,7 +118,7 @@ static int give_size(const struct sedge_model_io *io, int64_t *size, int *dim)
 {
     if (!io) return -1;
     if (!size || !dim) return sedge_api_null("the result");
-    *size = (int64_t)io->count;
+    *size = io->open ? -1 : (int64_t)io->count;
     *dim = io->shape.rank;
     return 0;
 }
@@ -221,6 +221,8 @@ int GetDLROutputPtr(DLRModelHandle *handle, int index, const void **out)
     if (!m || !io_at(m->out, m->nout, index, "output")) return -1;
     if (!out) return sedge_api_null("the result");
     *out = m->backend->output(m, (size_t)index);
+    if (!*out)
+        return sedge_err_set(&last, SEDGE_E_INVALID, "output %d is not there before the first RunDLRModel", index);
     return 0;
 }
 

@@ -123,7 +123,7 @@ int GetDLROutputManagedTensorPtr(DLRModelHandle *handle, int index, const void *
     storage = m->backend->storage(m, (size_t)index);
     if (!storage)
         return sedge_err_set(sedge_api_error(), SEDGE_E_UNSUPPORTED,
-                             "output %d is a constant of the model: use GetDLROutput", index);
+                             "output %d lies in memory that cannot be shared: use GetDLROutput", index);
     if (sedge_dtype_parse(io->type, &type, sedge_api_error()) || GetDLROutputPtr(handle, index, &data)) return -1;
     s = SEDGE_NEW(struct shared);
     s->storage = sedge_storage_retain(storage);

@@ -26,7 +26,8 @@ static char *text_of(struct sedge_slice s)
 static void describe(const struct sedge_graph *g, int value, char *name, struct sedge_model_io *io)
 {
     const struct sedge_value *v = &g->values[value];
-    *io = (struct sedge_model_io){name, "float32", v->shape, v->count, v->count * sizeof(float)};
+    *io = (struct sedge_model_io){
+        .name = name, .type = "float32", .shape = v->shape, .count = v->count, .bytes = v->count * sizeof(float)};
 }
 
 static void describe_all(struct sedge_model *m, const struct onnx_state *s, const struct sedge_onnx *onnx)

@@ -180,14 +180,55 @@ static int check_device(struct json_object *meta, int dev_type, struct sedge_err
     return 0;
 }
 
+static void clear(struct sedge_model *m)
+{
+    for (size_t i = 0; i < m->nin; i++)
+        free(m->in[i].name);
+    for (size_t i = 0; i < m->nout; i++)
+        free(m->out[i].name);
+    for (size_t i = 0; i < m->nweights; i++)
+        free(m->weights[i]);
+    free(m->weights);
+    m->weights = NULL;
+    m->nin = m->nout = m->nweights = 0;
+}
+
+static int load_with(struct sedge_model *m, const struct sedge_backend *backend, const struct sedge_model_files *files,
+                     struct sedge_err *err)
+{
+    if (backend->load(m, files, err)) {
+        clear(m);
+        return -1;
+    }
+    m->backend = backend;
+    return 0;
+}
+
+/* *.onnx: our importer; ONNX Runtime for what it does not support, unless DLR_BACKEND says which of them. */
+static int load_onnx(struct sedge_model *m, const struct sedge_model_files *files, struct sedge_err *err)
+{
+    const char *wanted = getenv("DLR_BACKEND");
+    struct sedge_err why = SEDGE_ERR_INIT, other = SEDGE_ERR_INIT;
+
+    if (wanted && strcmp(wanted, "onnx") != 0 && strcmp(wanted, "ort") != 0)
+        return sedge_err_set(err, SEDGE_E_INVALID, "DLR_BACKEND is \"%.40s\"; expected onnx or ort", wanted);
+    if (wanted && strcmp(wanted, "ort") == 0) return load_with(m, &sedge_backend_ort, files, err);
+    if (load_with(m, &sedge_backend_onnx, files, &why) == 0) return 0;
+    if (wanted || why.code != SEDGE_E_UNSUPPORTED) return sedge_err_set(err, why.code, "%s", why.msg);
+    if (load_with(m, &sedge_backend_ort, files, &other) == 0) return 0;
+    return sedge_err_set(err, why.code, "%.600s (nor elsewhere: %.300s)", why.msg, other.msg);
+}
+
 struct sedge_model *sedge_model_from(const struct sedge_model_files *files, int dev_type, struct sedge_err *err)
 {
     struct sedge_model *m = SEDGE_NEW(struct sedge_model);
+    const struct sedge_backend *backend;
+    int rc = -1;
 
     m->meta = sedge_meta_read(&files->meta);
-    m->backend = check_device(m->meta, dev_type, err) ? NULL : choose(files, err);
-    if (m->backend && m->backend->load(m, files, err)) m->backend = NULL;
-    if (m->backend) return m;
+    backend = check_device(m->meta, dev_type, err) ? NULL : choose(files, err);
+    if (backend) rc = backend == &sedge_backend_onnx ? load_onnx(m, files, err) : load_with(m, backend, files, err);
+    if (rc == 0) return m;
     sedge_model_free(m);
     return NULL;
 }
@@ -207,13 +248,7 @@ struct sedge_model *sedge_model_load(const char *path, int dev_type, struct sedg
 void sedge_model_free(struct sedge_model *m)
 {
     if (m->backend) m->backend->free(m);
-    for (size_t i = 0; i < m->nin; i++)
-        free(m->in[i].name);
-    for (size_t i = 0; i < m->nout; i++)
-        free(m->out[i].name);
-    for (size_t i = 0; i < m->nweights; i++)
-        free(m->weights[i]);
-    free(m->weights);
+    clear(m);
     if (m->meta) json_object_put(m->meta);
     free(m);
 }

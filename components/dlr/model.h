@@ -23,6 +23,7 @@ struct sedge_model_io {
     const char *type;
     struct sedge_shape shape;
     size_t count, bytes;
+    bool open; /* an extent is -1 until the next run tells it; an output of the back-end ort alone */
 };
 
 struct sedge_model;
@@ -54,7 +55,7 @@ struct sedge_model {
     struct json_object *meta; /* NULL without */
 };
 
-extern const struct sedge_backend sedge_backend_onnx, sedge_backend_tvm, sedge_backend_pipeline;
+extern const struct sedge_backend sedge_backend_onnx, sedge_backend_tvm, sedge_backend_ort, sedge_backend_pipeline;
 
 /* Finds the files in a folder, or in several folders and files with ':' between. */
 int sedge_model_scan(struct sedge_model_files *files, const char *path, struct sedge_err *err);

@@ -1,43 +1,23 @@
 """python/dlr on libdlr.so: each script is a process of its own, as the library may need a sanitizer in front of the interpreter."""
 import os
-import subprocess
-import sys
 
 import pytest
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DIGITS = os.path.join(SOURCE, "components", "modelstore", "digits", "v1")
+from support.dlr_python import DIGITS
+from support.fixtures import SOURCE
+
 NEO = os.path.join(SOURCE, "..", "shared", "data", "neo", "mobilenet_v1_0.25_128")
 
 
-@pytest.fixture(scope="module")
-def run(bin_dir):
-    """run(script, *words): what it printed."""
-    library = os.path.join(os.path.dirname(bin_dir), "lib", "libdlr.so")
-    env = dict(os.environ, PYTHONPATH=os.path.join(SOURCE, "python"), DLR_LIBRARY=library, PYTHONDONTWRITEBYTECODE="1")
-    needed = subprocess.run(["ldd", library], capture_output=True, text=True, check=True).stdout
-    sanitizers = [line.split()[2] for line in needed.splitlines() if "san.so" in line]
-    if sanitizers:  # has to be loaded first; the interpreter itself frees less than it takes
-        env.update(LD_PRELOAD=" ".join(sanitizers), ASAN_OPTIONS="detect_leaks=0")
-
-    def call(script, *words):
-        done = subprocess.run([sys.executable, "-c", "import dlr, numpy, sys\n" + script, *words], env=env, capture_output=True, text=True,
-                              timeout=120)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    return call
-
-
-def test_a_model_is_described(run):
-    assert run("""
+def test_a_model_is_described(dlr_script):
+    assert dlr_script("""
 m = dlr.DLRModel(sys.argv[1])
 print(m.get_input_names(), m.get_input_dtypes(), m.get_output_names(), m.get_output_dtypes(), m.has_metadata(), m.backend, m.get_version())
 """, DIGITS) == "['input'] ['float32'] ['output'] ['float32'] True onnx 1.10.0"
 
 
-def test_an_array_or_a_dictionary_gives_a_list_of_arrays(run):
-    assert run("""
+def test_an_array_or_a_dictionary_gives_a_list_of_arrays(dlr_script):
+    assert dlr_script("""
 m = dlr.DLRModel(sys.argv[1], 'cpu', 0)
 m.set_num_threads(2)
 x = numpy.linspace(0, 1, 64).reshape(1, 1, 8, 8)
@@ -56,8 +36,8 @@ print(numpy.allclose(m.get_input('input'), x), m.get_input('input', (8, 8)).shap
     ("dlr.DLRModel(sys.argv[1], 'tpu')", "ValueError: dev_type 'tpu': expected one of cpu, gpu, opencl"),
     ("dlr.DLRModel(sys.argv[1], 'gpu')", "DLRError"),
 ])
-def test_what_is_wrong_is_an_error_that_says_so(run, call, error):
-    said = run(f"""
+def test_what_is_wrong_is_an_error_that_says_so(dlr_script, call, error):
+    said = dlr_script(f"""
 m = dlr.DLRModel(sys.argv[1])
 try:
     {call}
@@ -67,9 +47,9 @@ except Exception as e:
     assert error in said
 
 
-def test_errors_are_also_appended_to_the_log(run, tmp_path):
+def test_errors_are_also_appended_to_the_log(dlr_script, tmp_path):
     log = tmp_path / "errors"
-    run("""
+    dlr_script("""
 try:
     dlr.DLRModel(sys.argv[1], 'gpu', error_log_file=sys.argv[2])
 except dlr.DLRError:
@@ -78,12 +58,12 @@ except dlr.DLRError:
     assert "device type 2" in log.read_text()
 
 
-def test_a_folder_compiled_by_neo_runs_and_its_switch_for_reports_is_there(run):
+def test_a_folder_compiled_by_neo_runs_and_its_switch_for_reports_is_there(dlr_script):
     if not os.path.isdir(NEO):
         pytest.skip("../shared/data is not there")
     if os.uname().machine != "x86_64":
         pytest.skip("the compiled model is for x86-64")
-    assert run("""
+    assert dlr_script("""
 from dlr.counter.phone_home import PhoneHome
 PhoneHome.disable_feature()
 m = dlr.DLRModel(sys.argv[1])

@@ -14,9 +14,10 @@
  * output pointer is valid until the next run. The handle arguments are pointers to the handle.
  * Threads: one model is used by one thread at a time; different models are independent. The error text is per thread.
  * Model: a folder, or several paths with ':' between. A folder that TVM or SageMaker Neo compiled (*.so, *.json,
- * *.params) runs as it is; a folder with one *.onnx file is imported and runs on XNNPACK. docs/dlr.md lists the
- * operators. Models are untrusted input, except that the *.so of a compiled model is native code, which runs with all
- * rights of the process; limits are in docs/limits.md. Nothing is ever sent anywhere.
+ * *.params) runs as it is; a folder with one *.onnx file is imported and runs on XNNPACK, or on ONNX Runtime if that is
+ * installed and the importer lacks an operator. docs/dlr.md lists the operators. Models are untrusted input, except
+ * that the *.so of a compiled model is native code, which runs with all rights of the process; limits are in
+ * docs/limits.md. Privacy: nothing is ever sent anywhere.
  */
 #ifndef DLR_H
 #define DLR_H
@@ -110,7 +111,8 @@ DLR_DLL int GetDLRWeightName(DLRModelHandle *handle, int index, const char **wei
 
 DLR_DLL int GetDLRInputName(DLRModelHandle *handle, int index, const char **input_name);
 DLR_DLL int GetDLRInputType(DLRModelHandle *handle, int index, const char **input_type); /* "float32" */
-/* Number of elements and of dimensions, then the extents (dim of them). */
+/* Number of elements and of dimensions, then the extents (dim of them). Of an output whose size depends on the data
+ * (back-end ort): -1 until a run has told it. */
 DLR_DLL int GetDLRInputSizeDim(DLRModelHandle *handle, int index, int64_t *size, int *dim);
 DLR_DLL int GetDLRInputShape(DLRModelHandle *handle, int index, int64_t *shape);
 /* Copies from `input`. The product of shape[0..dim-1] must be the number of elements of the input; the type is the
@@ -141,7 +143,7 @@ DLR_DLL int GetDLROutputName(DLRModelHandle *handle, int index, const char **nam
 DLR_DLL int GetDLROutputIndex(DLRModelHandle *handle, const char *name, int *index);
 DLR_DLL int GetDLROutputByName(DLRModelHandle *handle, const char *name, void *out);
 
-DLR_DLL int GetDLRBackend(DLRModelHandle *handle, const char **name); /* "onnx", "tvm", "pipeline" */
+DLR_DLL int GetDLRBackend(DLRModelHandle *handle, const char **name); /* "onnx", "ort", "tvm", "pipeline" */
 /* The device type that the metadata in `model_path` asks for, from its text alone; -1 when it names none. */
 DLR_DLL int GetDLRDeviceType(const char *model_path);
 DLR_DLL int GetDLRVersion(const char **version); /* "1.10.0" */
