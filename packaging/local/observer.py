@@ -6,18 +6,27 @@ import time
 
 from .process import LocalError, find_program, patience
 
+CHATTER = ("Client ", "Subscribed ")  # of mosquitto_sub itself
+SUBSCRIBE_SECONDS = 20
+
 
 class Observer:
     def __init__(self, port, user, password, topic):
         # Its own persistent session would hide what the device does; a clean one sees only what arrives now.
-        argv = [find_program("mosquitto_sub"), "-h", "127.0.0.1", "-p", str(port), "-u", user, "-P", password, "-t", topic, "-q", "1", "-V", "5"]
-        self.popen = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        argv = ["stdbuf", "-oL", find_program("mosquitto_sub"), "-d", "-h", "127.0.0.1", "-p", str(port), "-u", user, "-P", password, "-t", topic, "-q", "1", "-V", "5"]
+        self.popen = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.messages = []
-        self.changed = threading.Condition()
+        self.changed, self.subscribed = threading.Condition(), threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
+        if not self.subscribed.wait(SUBSCRIBE_SECONDS * patience()):
+            raise LocalError(f"mosquitto_sub has no subscription to {topic} after {SUBSCRIBE_SECONDS * patience():g} s")
 
     def _read(self):
         for line in self.popen.stdout:
+            if line.startswith(CHATTER):
+                if "SUBACK" in line:
+                    self.subscribed.set()
+                continue
             try:
                 message = json.loads(line)
             except ValueError:

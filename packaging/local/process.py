@@ -1,4 +1,5 @@
 """Processes that end with us, free ports, and waits with a deadline."""
+import collections
 import ctypes
 import os
 import signal
@@ -8,6 +9,8 @@ import time
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
+# Bound, not listening: nobody is given these ports by chance, and a server that sets SO_REUSEADDR, as all do, may take one.
+_held = collections.deque(maxlen=64)
 
 
 class LocalError(Exception):
@@ -15,17 +18,15 @@ class LocalError(Exception):
 
 
 def free_ports(count, host="127.0.0.1"):
-    """Ports nobody listens on at this moment, all different."""
-    sockets = []
-    try:
-        for _ in range(count):
-            s = socket.socket()
-            s.bind((host, 0))
-            sockets.append(s)
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+    """Ports nobody listens on, all different. They are kept for us; those of long ago are given up when there are many."""
+    ports = []
+    for _ in range(count):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((host, 0))
+        _held.append(s)
+        ports.append(s.getsockname()[1])
+    return ports
 
 
 def free_port():
@@ -84,11 +85,12 @@ class Process:
                 time.sleep(0.05)
         raise LocalError(f"{self.name} does not listen on port {port} after {seconds:g} s:\n{self.log_tail()}")
 
-    def stop(self, seconds=5):
+    def stop(self, seconds=20):
+        """Killed after the deadline: what the program keeps for its next start may be lost then."""
         if self.running():
             self.popen.terminate()
             try:
-                self.popen.wait(seconds)
+                self.popen.wait(seconds * patience())
             except subprocess.TimeoutExpired:
                 self.kill()
 

@@ -77,8 +77,16 @@ class Site:
         self.broker.stop()
 
     def start_serve(self):
-        self.serve = Process("sedge-cloud", [self.program("sedge-cloud"), "serve", "--state", self.state], self.log("sedge-cloud"))
-        wait_until(lambda: "connected" in self.serve.log_tail(50).lower() or not self.serve.running(), 20, "sedge-cloud serve to reach the broker")
+        log = self.log("sedge-cloud")
+        before = os.path.getsize(log) if os.path.exists(log) else 0
+        self.serve = Process("sedge-cloud", [self.program("sedge-cloud"), "serve", "--state", self.state], log)
+
+        def ready():
+            with open(log, "rb") as f:
+                f.seek(before)
+                return b"sedge-cloud: ready" in f.read() or not self.serve.running()
+
+        wait_until(ready, 20, "sedge-cloud serve to reach the broker")
         if not self.serve.running():
             raise LocalError(f"sedge-cloud serve ended:\n{self.serve.log_tail()}")
 

@@ -11,6 +11,12 @@ ACCESS_KEY = "test:tester"
 SECRET_KEY = "testing"
 REGION = "us-east-1"
 SERVERS = ("account", "container", "object")
+# A server that is slow for a moment is waited for: by default a storage server counts as failed after half a second without a connection,
+# and an object is missing in the listing of its bucket when that took longer than one.
+PATIENT = """\
+conn_timeout = 60
+node_timeout = 120
+"""
 
 SWIFT_CONF = """\
 [swift-hash]
@@ -53,7 +59,8 @@ pipeline = {name}-server
 
 [app:{name}-server]
 use = egg:swift#{name}
-"""
+container_update_timeout = 120
+{patient}"""
 
 PROXY_CONF = """\
 [DEFAULT]
@@ -72,7 +79,8 @@ pipeline = catch_errors healthcheck cache listing_formats bulk s3api tempauth sl
 use = egg:swift#proxy
 allow_account_management = true
 account_autocreate = true
-
+error_suppression_limit = 1000000
+{patient}
 [filter:cache]
 use = egg:swift#memcache
 memcache_servers = 127.0.0.1:{memcache}
@@ -140,11 +148,12 @@ class Swift:
         self._rings()
         for name in SERVERS:
             self._write(f"{name}-server.conf", STORAGE_CONF.format(
-                name=name, port=self.ports[name], user=user, etc=self.etc, devices=self.devices))
+                name=name, port=self.ports[name], user=user, etc=self.etc, devices=self.devices, patient=PATIENT))
         plain = ("catch_errors", "healthcheck", "listing_formats", "bulk", "slo", "dlo")
         filters = "\n\n".join(f"[filter:{name}]\nuse = egg:swift#{name}" for name in plain)
         self._write("proxy-server.conf", PROXY_CONF.format(
-            port=self.port, user=user, etc=self.etc, memcache=self.ports["memcache"], region=REGION, filters=filters))
+            port=self.port, user=user, etc=self.etc, memcache=self.ports["memcache"], region=REGION, filters=filters,
+            patient=PATIENT))
 
     def _check_xattrs(self):
         try:

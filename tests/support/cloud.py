@@ -47,6 +47,7 @@ class Cloud:
         self.broker = Process("mosquitto", [find_program("mosquitto"), "-c", os.path.join(
             self.broker_dir, "mosquitto.conf")], os.path.join(self.folder, "mosquitto.out"))
         self.broker.wait_port(self.service_port)
+        self.broker.wait_port(self.device_port)
 
     def start_service(self, env=None):
         log = os.path.join(self.folder, "serve.log")
@@ -56,7 +57,7 @@ class Cloud:
         def ready():
             with open(log) as f:
                 f.seek(size)
-                return "ready" in f.read() or not self.service.running()
+                return "sedge-cloud: ready" in f.read() or not self.service.running()
 
         wait_until(ready, 20, "sedge-cloud serve is not ready")
         assert self.service.running(), self.service.log_tail()
@@ -83,11 +84,11 @@ class Cloud:
         return path
 
     def query(self, sql):
-        with contextlib.closing(sqlite3.connect(os.path.join(self.state, "cloud.db"), timeout=10)) as db, db:
+        with contextlib.closing(sqlite3.connect(os.path.join(self.state, "cloud.db"), timeout=60)) as db, db:
             return db.execute(sql).fetchall()
 
     def execute(self, sql):
-        with contextlib.closing(sqlite3.connect(os.path.join(self.state, "cloud.db"), timeout=10)) as db, db:
+        with contextlib.closing(sqlite3.connect(os.path.join(self.state, "cloud.db"), timeout=60)) as db, db:
             db.executescript(sql)
 
 

@@ -82,12 +82,16 @@ class DeviceCloud:
             self._say(f"jobs/notify-{NS}", {"timestamp": self.queued_at, "jobs": lists})
             self._say(f"jobs/notify-next-{NS}", {"timestamp": self.queued_at, **({"execution": head[0]} if head else {})})
 
+    # What is asked for while a message is being handled is what it is afterwards.
     def status(self, job):
-        return self.jobs[job]["status"]
+        with self.lock:
+            return self.jobs[job]["status"]
 
     def details(self, job):
         """statusDetails with its two lists read."""
-        return {k: json.loads(v) if v.startswith("[") else v for k, v in self.jobs[job].get("statusDetails", {}).items()}
+        with self.lock:
+            details = self.jobs[job].get("statusDetails", {})
+        return {k: json.loads(v) if v.startswith("[") else v for k, v in details.items()}
 
     # ---- shadow ----
 
@@ -102,7 +106,8 @@ class DeviceCloud:
                 self._say(f"{SHADOW}/update/accepted", {"state": state, "version": self.shadow["version"], "timestamp": 1})
 
     def reported(self):
-        return (self.shadow or {"state": {}})["state"].get("reported", {})
+        with self.lock:
+            return json.loads(json.dumps((self.shadow or {"state": {}})["state"].get("reported", {})))
 
     def _merge(self, state):
         self.shadow = self.shadow or {"state": {}, "version": 0}

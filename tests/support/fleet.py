@@ -34,8 +34,9 @@ class Fleet:
         return device
 
     def connect(self, device, *words):
+        connections = device.log().count("mqtt-connected")
         device.start("--init-config", os.path.join(device.bundle, "config.yaml"), *words)
-        device.wait_log("greengrass", "mqtt-connected", 20)
+        device.wait_log("greengrass", "mqtt-connected", 30, connections + 1)
         return device
 
     def join(self, group, *devices):
@@ -99,6 +100,8 @@ def running_site(site, swift):
     site.init_cloud()
     site.start_broker()
     site.start_serve()
-    yield site
-    for part in (site.serve, site.broker):
-        part.stop()
+    try:
+        yield site
+    finally:
+        for part in (site.serve, site.broker):
+            part.stop()

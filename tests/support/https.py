@@ -40,7 +40,7 @@ class _Unix(http.client.HTTPConnection):
 class Client:
     """client = Client(port, tls) or Client(socket="/path"); client.get("/x").json; client.post("/x", {...})"""
 
-    def __init__(self, port=None, tls=None, socket=None, host="127.0.0.1", headers=None, timeout=30):
+    def __init__(self, port=None, tls=None, socket=None, host="127.0.0.1", headers=None, timeout=60):
         self.make = (lambda: _Unix(socket, timeout)) if socket else (
             lambda: http.client.HTTPSConnection(host, port, context=tls, timeout=timeout))
         self.headers = headers or {}
