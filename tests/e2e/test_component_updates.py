@@ -28,7 +28,7 @@ class Updates:
         self.deploy(action="SKIP_NOTIFY_COMPONENTS")
         self.ends("SUCCEEDED")
 
-    def deploy(self, target="1.0.0", merge=None, more=None, judge_s=100, **policy):
+    def deploy(self, target="1.0.0", merge=None, more=None, judge_s=1000, **policy):
         self.number += 1
         self.revision += 1
         update = {"merge": json.dumps(merge or {"n": self.number})}
@@ -88,7 +88,7 @@ LATE = "Time limit to respond to PreComponentUpdateEvent exceeded"
 def test_every_stream_is_told_before_and_after_and_nothing_changes_before_all_have_answered(updates, ear, eye):
     streams = [listen(ear), listen(ear), listen(eye)]
     before = updates.configuration()
-    updates.deploy(timeoutInSeconds=100)
+    updates.deploy(timeoutInSeconds=1000)
     ids = {told(events) for events in streams}
     assert len(ids) == 1
     deployment = ids.pop()
@@ -105,7 +105,7 @@ def test_every_stream_is_told_before_and_after_and_nothing_changes_before_all_ha
 
 def test_after_the_longest_pause_all_are_asked_again_as_often_as_one_asks_for_it(updates, ear, eye):
     ears, eyes = listen(ear), listen(eye)
-    updates.deploy(timeoutInSeconds=100)
+    updates.deploy(timeoutInSeconds=1000)
     deployment = told(ears)
     for pause, other in ((1, 300), (200, 0), (1, 1)):
         assert told(eyes) == deployment
@@ -122,7 +122,7 @@ def test_after_the_longest_pause_all_are_asked_again_as_often_as_one_asks_for_it
 
 def test_the_cloud_reads_who_defers_and_why(updates, ear):
     ears = listen(ear)
-    updates.deploy(timeoutInSeconds=100)
+    updates.deploy(timeoutInSeconds=1000)
     deployment = told(ears)
     answer(ear, deployment, 10**9, message="a customer is served")
     wait_until(lambda: "a customer is served" in json.dumps(updates.fleet.row(GROUP, updates.device, updates.revision)), 20,
@@ -145,7 +145,7 @@ def test_an_answer_counts_once_and_only_from_a_subscriber_about_this_deployment(
     ears, eyes = listen(ear), listen(eye)
     ear.fails("InvalidArgumentsError", "Cannot defer the update, the deployment ID provided was null", "DeferComponentUpdate", recheckAfterMs=1)
     ear.fails("ServiceError", LATE, "DeferComponentUpdate", deploymentId="nothing pends", recheckAfterMs=1)
-    updates.deploy(timeoutInSeconds=100)
+    updates.deploy(timeoutInSeconds=1000)
     deployment = told(ears)
     told(eyes)
     ear.fails("ServiceError", LATE, "DeferComponentUpdate", deploymentId=deployment + "x", recheckAfterMs=1)
@@ -160,14 +160,14 @@ def test_an_answer_counts_once_and_only_from_a_subscriber_about_this_deployment(
 
 def test_an_answer_without_a_time_means_go_ahead(updates, ear):
     ears = listen(ear)
-    updates.deploy(timeoutInSeconds=100)
+    updates.deploy(timeoutInSeconds=1000)
     assert ear.call("DeferComponentUpdate", deploymentId=told(ears)) == {}
     updates.ends("SUCCEEDED")
 
 
 def test_a_stream_that_opens_while_components_are_asked_is_told_unless_its_component_has_answered(updates, ear, eye):
     ears = listen(ear)
-    updates.deploy(timeoutInSeconds=100)
+    updates.deploy(timeoutInSeconds=1000)
     deployment = told(ears)
     again = listen(ear)
     assert told(again) == deployment
@@ -181,7 +181,7 @@ def test_a_stream_that_opens_while_components_are_asked_is_told_unless_its_compo
 
 def test_with_skip_nobody_is_told(updates, ear):
     ears = listen(ear)
-    updates.deploy(action="SKIP_NOTIFY_COMPONENTS", timeoutInSeconds=100)
+    updates.deploy(action="SKIP_NOTIFY_COMPONENTS", timeoutInSeconds=1000)
     updates.ends("SUCCEEDED")
     assert ears.so_far() == []
 
@@ -196,7 +196,7 @@ def test_a_local_deployment_tells_nobody(updates, ear):
 
 def test_a_failed_update_is_over_too(updates, ear):
     ears = listen(ear)
-    updates.deploy("1.1.0", timeoutInSeconds=100)
+    updates.deploy("1.1.0", timeoutInSeconds=1000)
     deployment = told(ears)
     answer(ear, deployment)
     assert updates.ends("FAILED")
@@ -205,10 +205,10 @@ def test_a_failed_update_is_over_too(updates, ear):
 
 def test_a_deployment_that_is_superseded_while_it_waits_is_over_and_the_next_one_asks(updates, ear):
     ears = listen(ear)
-    updates.deploy(timeoutInSeconds=100)
+    updates.deploy(timeoutInSeconds=1000)
     first = told(ears)
     answer(ear, first, 10**9)
-    updates.deploy(timeoutInSeconds=100)
+    updates.deploy(timeoutInSeconds=1000)
     assert ears.next() == {"postUpdateEvent": {"deploymentId": first}}
     second = told(ears)
     assert second != first
@@ -220,7 +220,7 @@ def test_a_deployment_that_is_superseded_while_it_waits_is_over_and_the_next_one
 def test_a_deployment_that_is_cancelled_while_it_asks_is_over_and_changes_nothing(updates, ear):
     ears = listen(ear)
     before = updates.configuration()
-    updates.deploy(timeoutInSeconds=100)
+    updates.deploy(timeoutInSeconds=1000)
     deployment = told(ears)
     updates.fleet.site.cloud("deploy", "cancel", f"group:{GROUP}", "--force")
     assert ears.next() == {"postUpdateEvent": {"deploymentId": deployment}}
@@ -230,7 +230,7 @@ def test_a_deployment_that_is_cancelled_while_it_asks_is_over_and_changes_nothin
 
 def test_what_components_write_while_a_deployment_waits_is_kept(updates, ear):
     ears = listen(ear)
-    updates.deploy(timeoutInSeconds=100, more={EAR: {"componentVersion": "1.0.0", "configurationUpdate": {"merge": json.dumps({"given": 1})}}})
+    updates.deploy(timeoutInSeconds=1000, more={EAR: {"componentVersion": "1.0.0", "configurationUpdate": {"merge": json.dumps({"given": 1})}}})
     deployment = told(ears)
     ear.call("UpdateConfiguration", timestamp=0, valueToMerge={"counted": 7})
     answer(ear, deployment)
@@ -241,7 +241,7 @@ def test_what_components_write_while_a_deployment_waits_is_kept(updates, ear):
 def test_the_new_configuration_is_judged_after_all_have_agreed_to_the_update(updates, ear):
     with updates.device.ipc(TARGET) as target:
         ears, questions = listen(ear), target.subscribe("SubscribeToValidateConfigurationUpdates")
-        updates.deploy(timeoutInSeconds=100)
+        updates.deploy(timeoutInSeconds=1000)
         deployment = told(ears)
         assert questions.so_far() == []
         answer(ear, deployment)
@@ -276,7 +276,7 @@ def test_after_a_start_of_the_nucleus_the_same_components_are_asked_again(update
     device = updates.device
     with device.ipc(EAR) as ear:
         ears, before = listen(ear), device.log().count("phase=WAITING")
-        updates.deploy(timeoutInSeconds=100)
+        updates.deploy(timeoutInSeconds=1000)
         deployment = told(ears)
         answer(ear, deployment, 10**9)
         device.wait_log("greengrass", "phase=WAITING", count=before + 1)
@@ -300,7 +300,7 @@ def test_it_is_told_that_the_nucleus_restarts_and_when_that_is_over(updates):
     with device.ipc(EAR) as ear:
         ears = listen(ear)
         merge = json.dumps({"runWithDefault": {"posixShell": "bash"}})
-        updates.deploy(timeoutInSeconds=100, more={SLOW: "1.0.0", "aws.greengrass.Nucleus": {
+        updates.deploy(timeoutInSeconds=1000, more={SLOW: "1.0.0", "aws.greengrass.Nucleus": {
             "componentVersion": "2.17.0", "configurationUpdate": {"merge": merge}}})
         deployment = told(ears, restarting=True)
         answer(ear, deployment)

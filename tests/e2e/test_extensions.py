@@ -29,10 +29,6 @@ def crash_on(device, name, code=3):
     return f"echo up; while [ ! -e {path} ]; do sleep 0.1; done; exit {code}"
 
 
-def wait_state(device, name, state, seconds=20):
-    wait_until(lambda: device.state(name) == state, seconds, f"{name} to be {state}: {device.components()}\n{device.log(name)[-2000:]}")
-
-
 def ups(device, name):
     return device.output(name).count("up")
 
@@ -41,7 +37,7 @@ def test_a_crash_is_followed_by_a_pause_that_people_see_and_end(device):
     device.recipe("a", "1.0.0", {"run": crash_on(device, "crash"), "sedge": {"backoff": LONG}})
     device.deploy_ok("a=1.0.0")
     crash = flag(device, "crash")
-    wait_state(device, "a", "INSTALLED")
+    device.wait_state("a", "INSTALLED")
     details = device.details("a")
     assert details["statusCode"] == "RUN_ERROR"
     assert re.search(r"exited with code 3\. Starts again in \d+ s \(attempt 2\)\.$", details["statusReason"]), details
@@ -49,7 +45,7 @@ def test_a_crash_is_followed_by_a_pause_that_people_see_and_end(device):
     os.unlink(crash)
     device.sedge("component", "restart", "--names", "a")
     wait_until(lambda: ups(device, "a") == 2, 20, "the restart to end the pause")
-    wait_state(device, "a", "RUNNING")
+    device.wait_state("a", "RUNNING")
     assert device.details("a")["statusReason"] == ""
 
 
@@ -57,9 +53,9 @@ def test_a_stop_ends_the_pause_and_the_component(device):
     device.recipe("a", "1.0.0", {"run": crash_on(device, "crash"), "sedge": {"backoff": LONG}})
     device.deploy_ok("a=1.0.0")
     flag(device, "crash")
-    wait_state(device, "a", "INSTALLED")
+    device.wait_state("a", "INSTALLED")
     device.sedge("component", "stop", "--names", "a")
-    wait_state(device, "a", "FINISHED")
+    device.wait_state("a", "FINISHED")
     assert ups(device, "a") == 1
 
 
@@ -75,7 +71,7 @@ def test_a_deployment_does_not_wait_for_a_long_pause(device):
     device.recipe("a", "1.0.0", {"install": "exit 3", "sedge": {"backoff": LONG}})
     text, _ = device.deploy_failing("a=1.0.0", policy="DO_NOTHING")
     assert "The install script exited with an error. It exited with code 3." in text, text
-    wait_state(device, "a", "NEW")  # it goes on trying
+    device.wait_state("a", "NEW")  # it goes on trying
     assert "Starts again in" in device.details("a")["statusReason"]
 
 
@@ -84,7 +80,7 @@ def test_a_deployment_ends_a_pause_that_began_before_it(device):
     device.recipe("b", "1.0.0", "while :; do sleep 1; done")
     device.deploy_ok("a=1.0.0")
     crash = flag(device, "crash")
-    wait_state(device, "a", "INSTALLED")
+    device.wait_state("a", "INSTALLED")
     os.unlink(crash)
     device.deploy_ok("b=1.0.0")
     assert device.state("a") == "RUNNING"
@@ -100,7 +96,7 @@ def test_a_component_is_running_when_it_reports_it_and_dependents_wait(device, r
     deployment = device.create("b=1.0.0")
     wait_until(lambda: ups(device, "a") == 1, 20, "a to be launched")
     assert device.state("a") == "STARTING"
-    assert device.state("b") == "INSTALLED"
+    device.wait_state("b", "INSTALLED")
     flag(device, "go")
     assert device.wait(deployment)["status"] == "SUCCEEDED"
     assert device.state("a") == "RUNNING" and device.state("b") == "RUNNING"
@@ -146,4 +142,4 @@ def test_a_component_of_a_start_up_file_may_be_periodic(stopped_device):
     device.start("--init-config", path)
     wait_until(lambda: device.output("tick").count("tick") >= 3, 30, "three runs")
     device.sedge("component", "stop", "--names", "tick")
-    wait_state(device, "tick", "FINISHED")
+    device.wait_state("tick", "FINISHED")

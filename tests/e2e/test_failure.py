@@ -25,7 +25,7 @@ def slow_server():
             self.wfile.write(b"x" * 1000)
             self.wfile.flush()
             asked.set()
-            leave.wait(60)
+            leave.wait(600)
 
         def log_message(self, *_):
             pass
@@ -79,11 +79,12 @@ def test_rollback_brings_the_old_version_and_configuration_back(device):
 
 def test_rollback_removes_what_the_deployment_had_added(device):
     two_versions(device)
-    device.recipe("extra", "1.0.0", FOREVER + " # extra")
+    marker = f"{FOREVER} # extra of {device.root}"
+    device.recipe("extra", "1.0.0", marker)
     _, details = device.deploy_failing("app=1.1.0", "extra=1.0.0", policy="ROLLBACK")
     assert details["detailedDeploymentStatus"] == "FAILED_ROLLBACK_COMPLETE"
     assert "extra" not in device.components()
-    assert not device.processes(FOREVER + " # extra")
+    assert not device.processes(marker)
 
 
 def test_a_broken_component_is_replaced_by_the_next_deployment(device):
@@ -116,7 +117,7 @@ def test_two_groups_that_disagree_are_both_named(device):
 def test_a_deployment_that_downloads_can_be_cancelled(device, slow_server):
     device.recipe("slow", "1.0.0", "true", artifacts=[{"URI": slow_server.url}])
     deployment = device.create("slow=1.0.0")
-    assert slow_server.asked.wait(20)
+    assert slow_server.asked.wait(90)
     device.wait_phase(deployment, "DOWNLOADING")
     device.sedge("deployment", "cancel", "-i", deployment)
     assert device.wait(deployment)["status"] == "CANCELED"
@@ -129,7 +130,7 @@ def test_a_deployment_that_waits_can_be_cancelled(device, slow_server):
     device.recipe("slow", "1.0.0", "true", artifacts=[{"URI": slow_server.url}])
     device.recipe("next", "1.0.0", "true")
     first = device.create("slow=1.0.0")
-    assert slow_server.asked.wait(20)
+    assert slow_server.asked.wait(90)
     waiting = device.create("next=1.0.0")
     device.sedge("deployment", "cancel", "-i", waiting)
     device.sedge("deployment", "cancel", "-i", first)

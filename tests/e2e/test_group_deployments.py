@@ -50,7 +50,7 @@ def test_the_book_s_hello_with_config_is_published_and_deployed_unchanged(fleet,
     fleet.join("hbshubprototypes", device)
     fleet.site.cloud("deploy", "create", "-f", os.path.join(book, "chapter4/deployment-hellowithconfig.json"))
     fleet.wait("hbshubprototypes", device, "SUCCEEDED")
-    assert device.output(name) == ["Hello from the cloud"]
+    device.wait_output(name, "Hello from the cloud")
 
 
 def test_a_broken_version_is_rolled_back_and_the_cloud_has_the_reason(fleet):
@@ -97,7 +97,7 @@ def test_a_nucleus_killed_during_a_job_finishes_it_and_the_cloud_hears_of_it(fle
     gate = os.path.join(fleet.folder, "gate")
     fleet.publish("com.x.Kill", "1.0.0", {"install": f"until [ -e {gate} ]; do sleep 0.1; done", "run": FOREVER})
     fleet.deploy("kill", {"com.x.Kill": "1.0.0"})
-    wait_until(lambda: "phase=STARTING" in device.log(), 20, "the job to reach the start of the component")
+    device.wait_log("greengrass", "phase=STARTING")
     device.kill()
     with open(gate, "w", encoding="utf-8"):
         pass
@@ -129,8 +129,9 @@ def test_messages_of_a_broker_outage_are_spooled_and_arrive_in_order(fleet, tmp_
 
     try:
         wait_until(lambda: (send(0), mine())[1], 20, "the subscriber to be there", step=0.2)
+        gone = device.log().count("mqtt-disconnected")
         site.stop_broker()
-        wait_until(lambda: "mqtt-disconnected" in device.log() or "connection lost" in device.log().lower(), 10, "the nucleus to notice")
+        device.wait_log("greengrass", "mqtt-disconnected", count=gone + 1)
         send(*range(1, 31))
         site.start_broker()
         wait_until(lambda: "spool-30" in mine(), 40, "the last spooled message")
@@ -149,6 +150,7 @@ def test_a_script_holds_no_descriptor_of_the_nucleus(fleet):
     device = fleet.device("fd-1")
     device.recipe("fds", "1.0.0", "ls -l /proc/self/fd | sed -n 's/.*fd -> //p; s/.* -> /open: /p'")
     device.deploy_ok("fds=1.0.0")
+    device.wait_state("fds", "FINISHED")
     held = [line for line in device.output("fds") if line.startswith("open: ") and "/proc/" not in line]
     assert len(held) == 3 and all("pipe:" in line or "socket:" in line for line in held), held
 

@@ -28,7 +28,7 @@ def deploy_hello(device, book, **more):
 
 def test_hello_world_of_the_book_deploys_unchanged_and_logs(device, book):
     deploy_hello(device, book)
-    assert device.state(HELLO_WORLD) == "FINISHED"
+    device.wait_state(HELLO_WORLD, "FINISHED")
     assert device.output(HELLO_WORLD) == ["Hello world!"]
     line = next(text for text in device.log(HELLO_WORLD).splitlines() if "stdout" in text)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[INFO\] \(Copier\) com\.hbs\.hub\.HelloWorld: stdout\. Hello world!\. "
@@ -38,14 +38,16 @@ def test_hello_world_of_the_book_deploys_unchanged_and_logs(device, book):
 
 def test_component_list_prints_the_book_s_lines(device, book):
     deploy_hello(device, book)
+    device.wait_state(HELLO_WORLD, "FINISHED")
     assert ("Component Name: com.hbs.hub.HelloWorld\n    Version: 1.0.0\n    State: FINISHED\n"
             "    Configuration: {\"Message\":\"world!\"}\n") in device.sedge("component", "list")
 
 
 def test_the_configuration_of_hello_world_is_updated_and_the_script_runs_again(device, book):
     deploy_hello(device, book)
+    device.wait_state(HELLO_WORLD, "FINISHED")
     device.deploy_ok(update={HELLO_WORLD: {"MERGE": {"Message": "friend"}}})
-    wait_until(lambda: device.output(HELLO_WORLD) == ["Hello world!", "Hello friend"], 5, "the second greeting")
+    device.wait_output(HELLO_WORLD, "Hello world!", "Hello friend")
     device.deploy_ok(update={HELLO_WORLD: {"RESET": ["/Message"]}})
     assert device.details(HELLO_WORLD)["configuration"] == {"Message": "world!"}
 
@@ -66,8 +68,8 @@ def test_hello_with_config_of_the_book_runs_from_its_unpacked_archive(device, bo
         z.writestr("config.sh", "WHERE=the archive\n".replace("the archive", "'the archive'"))
     device.artifact(name, "1.0.0", "archive.zip", archive.getvalue(), 0o644)
     device.deploy_ok(f"{name}=1.0.0")
-    assert device.output(name) == ["Hello from the archive"]
-    assert device.state(name) == "FINISHED"
+    device.wait_output(name, "Hello from the archive")
+    device.wait_state(name, "FINISHED")
 
 
 def test_versions_replace_each_other_up_and_down(device):
@@ -114,12 +116,13 @@ def test_restart_and_stop(device):
     device.deploy_ok("s=1.0.0")
     first = device.pid("s")
     device.sedge("component", "restart", "--names", "s")
-    wait_until(lambda: device.state("s") == "RUNNING" and device.pid("s") != first, 10, "another process")
+    wait_until(lambda: device.details("s").get("pid") not in (None, first), 30, "another process")
+    device.wait_state("s", "RUNNING")
     device.sedge("component", "stop", "--names", "s")
-    wait_until(lambda: device.state("s") == "FINISHED", 10, "the component to stop")
+    device.wait_state("s", "FINISHED")
     assert "pid" not in device.details("s")
     device.sedge("component", "restart", "--names", "s")
-    wait_until(lambda: device.state("s") == "RUNNING", 10, "the component to run again")
+    device.wait_state("s", "RUNNING")
 
 
 def test_what_a_deployment_does_not_change_keeps_its_process(device):
@@ -156,7 +159,7 @@ def test_the_components_survive_a_restart_of_the_nucleus(device):
     device.recipe("stays", "1.0.0", "echo hello $AWS_IOT_THING_NAME; " + FOREVER, configuration={"a": {"b": [1, "2"]}})
     device.deploy_ok("stays=1.0.0", update={"stays": {"MERGE": {"a": {"c": 3}}}})
     device.restart()
-    wait_until(lambda: device.state("stays") == "RUNNING", 10, "the component to come back")
+    device.wait_state("stays", "RUNNING")
     assert device.details("stays")["configuration"] == {"a": {"b": [1, "2"], "c": 3}}
     wait_until(lambda: len(device.processes("echo hello $AWS_IOT_THING_NAME; " + FOREVER)) == 1, 10,
                "the one process of the component behind its helper")
@@ -175,4 +178,4 @@ def test_environment_and_work_folder_of_a_component(device):
     device.recipe("env", "1.0.0", {"setenv": {"WHO": "me and {configuration:/who}"}, "run": "echo $WHO in $PWD with $GGC_VERSION"},
                   configuration={"who": "you"})
     device.deploy_ok("env=1.0.0")
-    assert device.output("env") == [f"me and you in {device.root}/work/env with 2.17.0"]
+    device.wait_output("env", f"me and you in {device.root}/work/env with 2.17.0")

@@ -9,6 +9,7 @@ import random
 import re
 import time
 
+import catalog
 from scenarios import SCENARIOS
 from world import KINDS, PATIENCE, World  # noqa: F401 (World: for those who import us)
 
@@ -43,7 +44,7 @@ def state_of(site, components):
 
 
 def _settled(site, scenario, expected=None):
-    """The deployment is over, its status is known in the cloud, and the components are as expected (or stable)."""
+    """The deployment is over, its status is known in the cloud, and the components are as expected (or at rest)."""
     if not scenario.over(site):
         scenario.drive(site)
         return None
@@ -52,7 +53,7 @@ def _settled(site, scenario, expected=None):
         return None
     if expected is not None:
         return found if found == expected else None
-    return found if all(state in ("RUNNING", "FINISHED", "BROKEN") for _, state in found.values()) else None
+    return found if catalog.at_rest(found) else None
 
 
 def _finish(site, scenario, expected=None):

@@ -62,6 +62,11 @@ def publish(store, notes, bucket=BUCKET):
             store.put(f"{BUCKET}/artifacts/{name}/{version}/{file}", data)
 
 
+def at_rest(components):
+    """name -> (version, state): only keep runs on, the scripts of all others have ended."""
+    return all(state == "RUNNING" if name == "keep" else state in ("FINISHED", "BROKEN") for name, (_, state) in components.items())
+
+
 def document(revision, components, policy="ROLLBACK", created=1764590400000):
     """components: name -> version, or name -> the object of a deployment document."""
     return {"deploymentId": f"deployment-{revision}", "schemaDate": "2021-05-17",

@@ -3,7 +3,8 @@
     store = StoreServer(folder)            # below it: BUCKET/KEY
     store.cuts = [1000]                    # the next GET of an object ends after so many bytes
     store.refuse = 3                       # the next answers are 503
-    store.slow_s = 0.2                     # before each answer"""
+    store.slow_s = 0.2                     # before each answer
+    store.hold = threading.Event()         # that each answer waits for"""
 import http.server
 import os
 import threading
@@ -38,6 +39,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         if server.slow_s:
             time.sleep(server.slow_s)
+        if server.hold:
+            server.hold.wait(600)
         with server.lock:
             refused = server.refuse > 0
             server.refuse -= refused
@@ -77,7 +80,7 @@ class _Server(http.server.ThreadingHTTPServer):
 class StoreServer:
     def __init__(self, folder, port=0):
         self.folder, self.lock = folder, threading.Lock()
-        self.cuts, self.refuse, self.slow_s = [], 0, 0
+        self.cuts, self.refuse, self.slow_s, self.hold = [], 0, 0, None
         self.server = _Server(("127.0.0.1", port), _Handler)
         self.server.store = self
         self.port = self.server.server_port

@@ -1,4 +1,5 @@
 """A broker and an object store that are down, slow, cut in the middle or swallow answers: the deployment ends as the undisturbed one."""
+import threading
 import time
 
 import catalog
@@ -25,7 +26,7 @@ def succeeds(site, job="job", seconds=None):
 def store(world):
     """The object store, and well again afterwards."""
     yield world.store
-    world.store.cuts, world.store.refuse, world.store.slow_s = [], 0, 0
+    world.store.cuts, world.store.refuse, world.store.slow_s, world.store.hold = [], 0, 0, None
 
 
 def test_a_store_that_cuts_transfers_in_the_middle_is_asked_for_the_rest(site, store):
@@ -79,7 +80,8 @@ def test_a_connection_to_the_broker_that_is_cut_in_the_middle_loses_nothing(site
         succeeds(site, seconds=120)
 
 
-def test_what_ended_while_the_broker_was_away_is_told_when_it_is_back(site):
+def test_what_ended_while_the_broker_was_away_is_told_when_it_is_back(site, store):
+    store.hold = threading.Event()
     with CuttingProxy(site.world.broker.device_port) as proxy:
         through(site, proxy)
         site.start()
@@ -87,6 +89,7 @@ def test_what_ended_while_the_broker_was_away_is_told_when_it_is_back(site):
         deploy(site)
         site.wait(lambda: site.world.cloud.updates.get(site.name), "the deployment to begin")
         proxy.cut_all(refuse=True)
+        store.hold.set()
         site.wait(lambda: "deployment-finished. id=job status=SUCCEEDED" in site.log(), "the deployment to end here")
         assert not site.world.cloud.told(site.name)
         proxy.refuse = False

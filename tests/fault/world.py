@@ -27,7 +27,7 @@ STATE = struct.Struct("<iiiiq5i")  # struct fault_state in fault.h
 KINDS = ("sync", "write", "name", "spawn", "mqtt")
 BASE = {"keep": "1.0.0", "app": "1.0.0", "extra": "1.0.0"}
 SLOW = any(word in os.environ.get("SEDGE_BIN", "") for word in ("asan", "tsan"))  # under sanitizers
-PATIENCE = float(os.environ.get("SEDGE_FAULT_PATIENCE", "60"))  # seconds for what takes one; the machine may be busy
+PATIENCE = float(os.environ.get("SEDGE_FAULT_PATIENCE", "180"))  # seconds for what takes one; the machine may be busy
 
 
 def fast_folder():
@@ -76,7 +76,7 @@ class Site:
         self.wait(lambda: self.world.cloud.ended(self.name, "base"), "the base deployment")
         assert self.world.cloud.ended(self.name, "base") == "SUCCEEDED", self.log()
         self.wait(lambda: "jobs: reported." in self.log(), "the cloud's answer to its status")
-        self.wait(lambda: self.components() and all(s in ("FINISHED", "RUNNING") for _, s in self.components().values()), "base")
+        self.wait(lambda: (found := self.components()) and catalog.at_rest(found), "the components of the base")
         self.stop()
         os.rename(self.root, self.base)
 
@@ -141,7 +141,7 @@ class Site:
 
     def wait(self, check, what, seconds=None):
         """Until check() is true; an AssertionError with the log when the nucleus ends before, or time is up."""
-        deadline = time.monotonic() + (seconds or PATIENCE)
+        deadline = time.monotonic() + max(seconds or 0, PATIENCE)
         while True:
             value = check()
             if value:

@@ -36,10 +36,10 @@ def test_a_bootstrap_step_runs_before_the_others_and_the_nucleus_starts_again_in
     machine.recipe("app", "1.0.0", {"bootstrap": machine.note("bootstrap"), "install": machine.note("install"),
                                     "run": machine.note("run")})
     machine.deploy_ok("app=1.0.0")
-    assert machine.noted() == ["bootstrap", "install", "run"]
+    machine.wait_noted("bootstrap", "install", "run")
     assert machine.launches() == launches + 1
     assert machine.process.running() and machine.process.pid == pid
-    assert machine.state("app") == "FINISHED"
+    machine.wait_state("app", "FINISHED")
 
 
 def test_exit_code_100_restarts_the_nucleus_before_the_next_step(machine):
@@ -95,7 +95,7 @@ def test_a_bootstrap_step_without_a_script_fails_the_deployment(machine):
 def test_a_skipped_bootstrap_step_counts_as_done(machine):
     machine.recipe("app", "1.0.0", {"bootstrap": {"Script": "exit 5", "SkipIf": "exists /"}, "run": machine.note("run")})
     machine.deploy_ok("app=1.0.0")
-    assert machine.noted() == ["run"]
+    machine.wait_noted("run")
 
 
 def test_processes_that_a_bootstrap_script_leaves_behind_do_not_live_on(machine):
@@ -103,7 +103,7 @@ def test_processes_that_a_bootstrap_script_leaves_behind_do_not_live_on(machine)
     machine.recipe("app", "1.0.0", {"bootstrap": f"(sh -c '{marker}; :' >/dev/null 2>&1 &) ; {machine.note('done')}"})
     machine.deploy_ok("app=1.0.0")
     assert machine.noted() == ["done"]
-    assert not machine.processes(marker)
+    wait_until(lambda: not machine.processes(marker), 30, "the process to end")
 
 
 # ---- which steps, in which order ----
@@ -139,6 +139,7 @@ def test_a_bootstrap_step_runs_again_when_its_text_changes_with_the_configuratio
 def test_components_that_do_not_change_keep_their_configuration(machine):
     machine.recipe("other", "1.0.0", machine.note("other"), configuration={"a": 1})
     machine.deploy_ok("other=1.0.0", update={"other": {"MERGE": {"a": 7, "b": [1, 2]}}})
+    machine.wait_noted("other")
     machine.recipe("app", "1.0.0", {"bootstrap": machine.note("app")})
     machine.deploy_ok("app=1.0.0")
     assert machine.details("other")["configuration"] == {"a": 7, "b": [1, 2]}
@@ -204,6 +205,7 @@ def test_when_the_bootstrap_step_of_the_way_back_fails_the_device_says_so_and_st
                                                   "BootstrapOnRollback": True}, "run": machine.note("run")})
     machine.recipe("app", "1.1.0", {"bootstrap": "exit 3"})
     machine.deploy_ok("app=1.0.0")
+    machine.wait_noted("old", "run")
     detailed, stack, cause = machine.failure( "app=1.1.0")
     assert detailed == "FAILED_UNABLE_TO_ROLLBACK"
     assert "COMPONENT_BOOTSTRAP_ERROR" in stack and "code 3" in cause
@@ -246,7 +248,7 @@ def test_a_parameter_that_counts_at_the_start_restarts_the_nucleus(machine):
     machine.recipe("app", "1.0.0", f"echo ${{BASH_VERSION:+bash}} >> {machine.notes}/trace")
     machine.deploy_ok("app=1.0.0", f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": {"posixShell": "bash"}}}})
     assert machine.launches() == launches + 1
-    assert machine.noted() == ["bash"]
+    machine.wait_noted("bash")
     machine.deploy_ok(f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"RESET": ["/runWithDefault/posixShell"]}})
     assert machine.launches() == launches + 2
 
@@ -284,5 +286,5 @@ def test_a_default_user_or_shell_that_cannot_be_is_refused_before_anything_chang
 def test_another_default_user_counts_although_the_command_line_names_one(machine):
     machine.recipe("app", "1.0.0", "id -un")
     machine.deploy_ok("app=1.0.0", f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": {"posixUser": "daemon"}}}})
-    assert machine.output("app")[-1] == "daemon"
+    wait_until(lambda: machine.output("app")[-1:] == ["daemon"], 30, "the script to run as daemon")
     machine.deploy_ok(f"{NUCLEUS}=2.17.0", update={NUCLEUS: {"MERGE": {"runWithDefault": {"posixUser": "nobody:nogroup"}}}})

@@ -9,7 +9,7 @@ from local import LocalError
 def publish(broker, ca, name, topic, text="x"):
     cert, key = ca.device(name)
     return subprocess.run(broker.device_client("mosquitto_pub", name, cert, key, "-V", "5", "-q", "1", "-t", topic, "-m", text),
-                          capture_output=True, text=True, timeout=20)
+                          capture_output=True, text=True, timeout=90)
 
 
 @pytest.mark.parametrize("topic, allowed", [
@@ -28,26 +28,25 @@ def test_a_device_may_publish_what_is_its_own(broker, ca, topic, allowed):
 
 
 def test_an_observer_hears_devices_but_cannot_speak(broker, ca):
-    observer = subprocess.Popen(["stdbuf", "-oL"] + broker.client("mosquitto_sub", "-v", "-d", "-t", "ml/#", "-C", "1", "-W", "30"),
+    observer = subprocess.Popen(["stdbuf", "-oL"] + broker.client("mosquitto_sub", "-v", "-d", "-t", "ml/#", "-C", "1", "-W", "300"),
                                 stdout=subprocess.PIPE,
                                 text=True)
-    while "SUBACK" not in observer.stdout.readline():
-        pass
+    assert any("SUBACK" in line for line in iter(observer.stdout.readline, ""))
     denied = subprocess.run(broker.client("mosquitto_pub", "-V", "5", "-q", "1", "-t", "ml/dlr/image-classification", "-m", "no"),
-                            capture_output=True, text=True, timeout=20)
+                            capture_output=True, text=True, timeout=90)
     assert "not authorized" in (denied.stdout + denied.stderr).lower()
     assert publish(broker, ca, "cam-1", "ml/dlr/image-classification", "yes").returncode == 0
-    assert "ml/dlr/image-classification yes" in observer.communicate(timeout=20)[0]
+    assert "ml/dlr/image-classification yes" in observer.communicate(timeout=90)[0]
 
 
 def test_a_revoked_device_is_refused(broker, ca):
     cert, key = ca.device("cam-9")
     command = broker.device_client("mosquitto_pub", "cam-9", cert, key, "-q", "1", "-t", "dt/cam-9/x", "-m", "x")
-    assert subprocess.run(command, capture_output=True, timeout=20).returncode == 0
+    assert subprocess.run(command, capture_output=True, timeout=90).returncode == 0
     ca.revoke(cert)
     broker.stop()
     broker.start()
-    assert subprocess.run(command, capture_output=True, timeout=20).returncode != 0
+    assert subprocess.run(command, capture_output=True, timeout=90).returncode != 0
 
 
 @pytest.mark.parametrize("name", ["a/b", "a+b", "", "x" * 65, "fleet-service"])

@@ -21,7 +21,7 @@ def json_line(second, level, message, **more):
 @pytest.fixture
 def sedge(bin_dir):
     def run(*args, env=None):
-        return subprocess.run([os.path.join(bin_dir, "sedge"), *args], env={**ENV, **(env or {})}, timeout=20,
+        return subprocess.run([os.path.join(bin_dir, "sedge"), *args], env={**ENV, **(env or {})}, timeout=90,
                               text=True, capture_output=True, check=False)
     return run
 
@@ -99,7 +99,7 @@ def test_follow_shows_what_is_written_later(bin_dir, logs):
                     path.rename(logs / "com.example.Tick_2024_03_07_10_0.log")
                 with open(path, "a", encoding="utf-8") as f:
                     f.write(TEXT.format(9, "INFO", text))
-            assert select.select([p.stdout], [], [], 10)[0]
+            assert select.select([p.stdout], [], [], 90)[0]
             line = os.read(p.stdout.fileno(), 4096).decode()
             assert text in line.replace(RED, "").replace(OFF, "") and line.count("\n") == 1
     finally:

@@ -53,13 +53,13 @@ def test_a_group_deployment_runs_the_whole_ladder(fleet):
 def test_a_failed_deployment_shows_its_reason(fleet):
     with fleet.device("cam-1") as d:
         wait = subprocess.Popen([fleet.program, "deploy", "create", "-f", fleet.document(ONE), "--skip-resolve", "--wait",
-                                 "--timeout", "30", "--state", fleet.state], stdout=subprocess.PIPE, text=True)
+                                 "--timeout", "300", "--state", fleet.state], stdout=subprocess.PIPE, text=True)
         job = d.notify()["jobs"]["QUEUED"][0]["jobId"]
         d.update(job, "FAILED", statusDetails={
             "detailed-deployment-status": "FAILED_ROLLBACK_COMPLETE",
             "deployment-failure-cause": "Component x.one broke",
             "deployment-error-stack": "[\"DEPLOYMENT_FAILURE\",\"COMPONENT_BROKEN\"]"})
-        out, _ = wait.communicate(timeout=30)
+        out, _ = wait.communicate(timeout=90)
     assert wait.returncode == 5
     assert "Component x.one broke" in out and "DEPLOYMENT_FAILURE > COMPONENT_BROKEN" in out
     assert fleet.json("deploy", "show", "group:cams")["outcome"] == "BAD"

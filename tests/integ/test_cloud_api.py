@@ -39,7 +39,7 @@ class Site:
             return f.read().strip()
 
     def sql(self, text):
-        with sqlite3.connect(os.path.join(self.cloud.state, "cloud.db"), timeout=10) as db:
+        with sqlite3.connect(os.path.join(self.cloud.state, "cloud.db"), timeout=60) as db:
             return db.execute(text).fetchall()
 
     def roles(self, roles):
@@ -306,7 +306,7 @@ def test_another_user_has_the_role_of_its_name_or_group(site, tmp_root):
 
     def ask():
         return subprocess.run(["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", sys.executable, "-c",
-                               script, site.socket], capture_output=True, text=True, timeout=30).stdout.strip()
+                               script, site.socket], capture_output=True, text=True, timeout=90).stdout.strip()
 
     assert ask() == "403"
     site.roles({"users": {"nobody": {"role": "viewer"}}})

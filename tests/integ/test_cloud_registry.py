@@ -8,6 +8,7 @@ import subprocess
 
 from local.process import wait_until
 from support.cloud import write_component
+from support.mqtt_client import MqttError
 
 
 def connects(cloud, name):
@@ -15,7 +16,7 @@ def connects(cloud, name):
         with cloud.device(name) as d:
             d.get()
         return True
-    except (OSError, ConnectionError, AssertionError, TimeoutError):
+    except (OSError, MqttError):
         return False
 
 
@@ -129,7 +130,7 @@ def test_watch_ends_with_the_deployment_and_works_in_a_pipe(fleet):
         d.update(job, "IN_PROGRESS")
         lines.append(watch.stdout.readline())
         d.update(job, "FAILED", statusDetails={"deployment-failure-cause": "no room"})
-    rest, _ = watch.communicate(timeout=30)
+    rest, _ = watch.communicate(timeout=90)
     lines += rest.splitlines()
     assert watch.returncode == 5
     assert "0 of 1 done, 1 QUEUED" in lines[0] and "1 IN_PROGRESS" in lines[1] and "1 of 1 done, 1 FAILED" in lines[-1]
@@ -177,6 +178,7 @@ def test_a_document_that_fits_no_message_is_in_the_store_before_a_device_can_ask
 
 
 def test_old_executions_are_exported_and_the_newest_twenty_stay(fleet):
+    fleet.service.stop()  # it does the same once a day
     fleet.execute("""
         INSERT INTO target(kind,ref_name) VALUES(0,'old');
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<25)

@@ -23,7 +23,7 @@ def world(bin_dir, ca):
         mqtt["PORT"] = str(mqtt.pop("port"))  # neither the case of a key nor the type of a number matters
         world.config["services"]["aws.greengrass.Nucleus"]["configuration"]["Mqtt"] = mqtt
         world.start()
-        world.launch = world.client.wait("greengrassv2/health/json", 30)
+        world.launch = world.client.wait("greengrassv2/health/json")
         world.device.recipe("talker", "1.0.0", "exec sleep 100000", configuration={"accessControl": POLICY})
         world.device.recipe("broken", "1.0.0", {"run": "exit 1"})
         world.device.deploy_ok("talker=1.0.0")
@@ -56,12 +56,12 @@ def test_the_launch_message_has_the_parts_of_the_nucleus(world):
 
 def test_only_a_component_that_does_not_work_has_details(world):
     world.device.wait(world.device.create("broken=1.0.0", policy="DO_NOTHING"))
-    while "broken" not in (found := {c["componentName"]: c for c in world.client.wait("greengrassv2/health/json", 30)["components"]}):
+    while "broken" not in (found := {c["componentName"]: c for c in world.client.wait("greengrassv2/health/json")["components"]}):
         pass
     assert found["broken"]["status"] in ("ERRORED", "BROKEN")
     assert found["broken"]["componentStatusDetails"]["statusCodes"] == ["RUN_ERROR"]
     world.device.deploy_ok("talker=1.0.0", remove=["broken"])
-    while not [c for c in world.client.wait("greengrassv2/health/json", 30)["components"]
+    while not [c for c in world.client.wait("greengrassv2/health/json")["components"]
                if (c["componentName"], c["version"], c["status"]) == ("broken", "", "UNINSTALLED")]:
         pass
 

@@ -1,5 +1,6 @@
 """Every kind of failure, told the same everywhere: on the command line, in the log, in the job, in the shadow, in the fleet status."""
 import http.server
+import os
 import re
 import socketserver
 import threading
@@ -178,6 +179,7 @@ def test_two_groups_that_disagree(site):
 
 def test_a_roll_back_that_fails_itself(site):
     site.job("return-1", "return", group="return")
+    wait_until(lambda: os.path.exists(os.path.join(site.device.notes, "once")), 60, "its script to have run once")
     details = site.job("return-2", "return=1.1.0", group="return", revision=2, status="FAILED")
     assert details["detailed-deployment-status"] == LOST and details["deployment-error-stack"] == BROKEN
     assert "return 1.1.0" in details["deployment-failure-cause"]

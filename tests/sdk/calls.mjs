@@ -3,7 +3,7 @@ import sdk from 'aws-iot-device-sdk-v2';
 import { once } from 'node:events';
 
 export const { greengrasscoreipc } = sdk;
-const DEADLINE_MS = 30000; // a loaded machine under the sanitizers
+const DEADLINE_MS = 120000; // a loaded machine under the sanitizers
 const SHOWN = 300; // characters of a request or an answer in a line
 
 export function within(promise, what) {

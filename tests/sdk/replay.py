@@ -16,7 +16,7 @@ from support.ipc_client import CONNECT, Ipc, frame  # noqa: E402
 class Wire(Ipc):
     def __init__(self, path, connect):  # as the SDK in question does it
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
+        self.socket.settimeout(120)
         self.socket.connect(path)
         self.socket.sendall(frame({":message-type": CONNECT, ":message-flags": 0, ":stream-id": 0, ":version": "0.1.0"}, connect))
         headers, _ = self._receive()

@@ -125,7 +125,7 @@ def answers(bin_dir):
                       configuration={"accessControl": ACCESS, "given": {"n": 7}})
         device.deploy_ok(f"{NAME}=1.0.0")
         path = os.path.join(device.root, "work", NAME, "answers")
-        wait_until(lambda: ended(path) or device.state(NAME) == "BROKEN", 60, "the replay to end")
+        wait_until(lambda: ended(path) or device.state(NAME) == "BROKEN", 120, "the replay to end")
         with open(path, encoding="utf-8") as f:
             lines = [json.loads(line) for line in f]
         yield {line["name"]: line for line in lines[:-1]}

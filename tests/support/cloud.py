@@ -30,7 +30,7 @@ class Cloud:
 
     def run(self, *args, status=0, state=None):
         done = subprocess.run([self.program, *args, "--state", state or self.state], capture_output=True, text=True,
-                              timeout=60)
+                              timeout=180)
         assert done.returncode == status, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout if status in (0, 5) else done.stderr
 

@@ -231,6 +231,14 @@ class Device:
         """The lines that a component printed."""
         return [line.split(": stdout. ", 1)[1].split(". {", 1)[0] for line in self.log(name).splitlines() if ": stdout. " in line]
 
+    def wait_output(self, name, *lines):
+        """Until the component has printed these lines and no others: a deployment may be over before a script is."""
+        wait_until(lambda: self.output(name) == list(lines), 60, lambda: f"{name} to print {lines}; it has printed {self.output(name)}")
+
+    def wait_state(self, name, state, seconds=60):
+        wait_until(lambda: self.state(name) == state, seconds,
+                   lambda: f"{name} to be {state}: {self.components()}\n{self.log(name)[-3000:]}")
+
     def processes(self, marker):
         """Ids of the processes that have `marker` in their command line; the helper in front of each script does not count."""
         found = []
