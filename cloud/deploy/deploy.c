@@ -73,10 +73,11 @@ static int check_size(struct sedge_cloud *c, const struct sedge_buf *doc, const 
                          full->len);
 }
 
-static int64_t first_state(const struct sedge_policy *p, int64_t now_ms)
+/* Nobody is told of a document that is still to be put into the object store. */
+static int64_t first_state(const struct sedge_policy *p, bool large, int64_t now_ms)
 {
     if (p->approval) return SEDGE_DEP_WAITING_APPROVAL;
-    return p->start_at > now_ms / 1000 ? SEDGE_DEP_SCHEDULED : SEDGE_DEP_ROLLING;
+    return large || p->start_at > now_ms / 1000 ? SEDGE_DEP_SCHEDULED : SEDGE_DEP_ROLLING;
 }
 
 static int insert(struct sedge_cloud *c, const struct sedge_deploy_request *rq, const struct target *t,
@@ -106,8 +107,8 @@ static int insert(struct sedge_cloud *c, const struct sedge_deploy_request *rq, 
             "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"
             "?11,?12,?13,?14,?15,NULLIF(?16,0),?17)",
             "ttiitiittttittiit", (const char *)uuid, (const char *)job, t->id, revision, rq->name, created,
-            first_state(p, now_ms), (const char *)doc.data, hash, rq->request ? rq->request : "", (const char *)policy,
-            (int64_t)(full.len != 0), full.len ? (const char *)full.data : NULL,
+            first_state(p, full.len != 0, now_ms), (const char *)doc.data, hash, rq->request ? rq->request : "",
+            (const char *)policy, (int64_t)(full.len != 0), full.len ? (const char *)full.data : NULL,
             full.len ? (const char *)digest.data : NULL, (int64_t)p->gated, rq->only_after, sedge_who()) != 0)
         return -1;
     *id = sqlite3_last_insert_rowid(sedge_db_handle(c->db));
@@ -145,12 +146,15 @@ static int check_expected(const struct sedge_deploy_request *rq, const struct ta
 static int enter(struct sedge_cloud *c, const struct sedge_deploy_request *rq, const struct target *t,
                  const struct sedge_policy *p, const char *hash, int64_t now_ms, int64_t *id, struct sedge_err *err)
 {
+    int64_t state = 0;
+
     if (sedge_q_run(c->db, err, "UPDATE deployment SET state=?2 WHERE target_id=?1 AND state IN (?3,?4)", "iiii", t->id,
                     (int64_t)SEDGE_DEP_INACTIVE, (int64_t)SEDGE_DEP_SCHEDULED,
                     (int64_t)SEDGE_DEP_WAITING_APPROVAL) != 0 ||
-        insert(c, rq, t, p, hash, now_ms, id, err) != 0)
+        insert(c, rq, t, p, hash, now_ms, id, err) != 0 ||
+        sedge_q_i64(c->db, err, &state, "SELECT state FROM deployment WHERE id=?1", "i", *id) != 1)
         return -1;
-    return first_state(p, now_ms) == SEDGE_DEP_ROLLING ? sedge_rollout_begin(c, *id, now_ms, err) : 0;
+    return state == SEDGE_DEP_ROLLING ? sedge_rollout_begin(c, *id, now_ms, err) : 0;
 }
 
 static struct json_object *create_checked(struct sedge_cloud *c, const struct sedge_deploy_request *rq,

@@ -33,9 +33,8 @@ struct sedge_deploy_request {
 };
 
 /* The result: {deploymentId, jobId, target, revision, things, unchanged?, warnings?, large?}, and more of deploy show.
- * `large`: devices fetch the document from the object store, so sedge_archive_revisions should be called now. New
- * reference, NULL on failure.
- */
+ * `large`: devices fetch the document from the object store, so sedge_archive_revisions should be called now; the
+ * revision is SCHEDULED until it is there. New reference, NULL on failure. */
 struct json_object *sedge_deploy_create(struct sedge_cloud *c, const struct sedge_deploy_request *rq, int64_t now_ms,
                                         struct sedge_err *err);
 

@@ -114,7 +114,8 @@ static int approve(struct change *x, void *arg, struct sedge_err *err)
                              who ? who : "?");
     if (sedge_q_run(x->c->db, err, "UPDATE deployment SET approved_by=?2 WHERE id=?1", "it", x->id, who) != 0)
         return -1;
-    if (x->rev.policy.start_at > x->now_ms / 1000) return set_state(x, SEDGE_DEP_SCHEDULED, NULL, err);
+    if (x->rev.policy.start_at > x->now_ms / 1000 || x->rev.unstored)
+        return set_state(x, SEDGE_DEP_SCHEDULED, NULL, err);
     return sedge_rollout_begin(x->c, x->id, x->now_ms, err);
 }
 

@@ -102,12 +102,14 @@ static int add_course(struct sedge_cloud *c, int64_t id, struct json_object *o, 
             o, "outcome",
             sedge_judge_outcome(&r.policy, &n, r.stopped,
                                 !r.released && (r.state == SEDGE_DEP_ROLLING || r.state == SEDGE_DEP_PAUSED)));
-        sedge_json_add_str(o, "reason", r.reason);
+        sedge_json_add_str(o, "reason",
+                           r.unstored && r.state == SEDGE_DEP_SCHEDULED ? "its document is not in the object store yet"
+                                                                        : r.reason);
         if (r.policy.n_waves > 1) {
             sedge_json_add_i64(o, "wave", r.wave + 1);
             sedge_json_add_i64(o, "waves", r.policy.n_waves);
         }
-        if (r.state == SEDGE_DEP_SCHEDULED) sedge_json_add_i64(o, "startsAt", r.policy.start_at);
+        if (r.state == SEDGE_DEP_SCHEDULED && r.policy.start_at) sedge_json_add_i64(o, "startsAt", r.policy.start_at);
     }
     sedge_rev_release(&r);
     return rc;

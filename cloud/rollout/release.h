@@ -25,6 +25,7 @@ struct sedge_rev {
     bool released;            /* everybody that it is for has been offered it; who joins gets it at once */
     bool gated;               /* the gate decides when it is over */
     bool stopped;             /* a rule has paused or aborted it */
+    bool unstored;            /* devices fetch its document, which is not in the object store yet */
     int64_t only_after;       /* only for things that were given this deployment; 0: for all */
     int64_t joins;            /* rises when somebody joins */
     int64_t minute, minute_n; /* how many were released in the minute `minute` (epoch seconds / 60) */

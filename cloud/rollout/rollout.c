@@ -204,7 +204,7 @@ static int step(struct sedge_cloud *c, struct sedge_rev *r, struct sedge_run_sta
 
     if (rc != 0) return rc < 0 ? -1 : 0;
     if (r->state == SEDGE_DEP_SCHEDULED)
-        return now >= r->policy.start_at ? sedge_rollout_begin(c, r->id, now_ms, err) : 0;
+        return now >= r->policy.start_at && !r->unstored ? sedge_rollout_begin(c, r->id, now_ms, err) : 0;
     if (r->state != SEDGE_DEP_ROLLING) return 0;
     if (sedge_counts_read(c->db, r->id, &n, err) != 0) return -1;
     if (sedge_rollout_judge(c, r, &n, now_ms, &stopped, err) != 0) return -1;

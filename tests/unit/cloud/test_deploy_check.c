@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cloud/component/component.h"
 #include "cloud/deploy/deploy_check.h"
+#include "cloud/rollout/rollout.h"
 
 static void put(struct sedge_cloud *c, const char *name, const char *version, int64_t state, const char *architecture,
                 const char *dependencies)
@@ -158,6 +159,38 @@ static void a_document_that_fits_no_message_is_fetched(void **st)
     assert_true(sedge_json_bool(again, "unchanged", false));
 }
 
+static int64_t number(struct sedge_cloud *c, const char *query)
+{
+    int64_t n = -1;
+
+    assert_int_equal(sedge_q_i64(c->db, NULL, &n, query, ""), 1);
+    return n;
+}
+
+static void nobody_is_told_of_a_large_document_before_it_is_stored(void **st)
+{
+    struct sedge_cloud *c = *st;
+    struct sedge_rollout *engine = sedge_rollout_new(c);
+    sedge_auto_put struct json_object *content = large(40000);
+    sedge_auto_put struct json_object *made = NULL;
+    struct sedge_deploy_request rq = {
+        .kind = SEDGE_TARGET_GROUP, .target = "cams", .content = content, .skip_resolve = true};
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    c->set.s3_bucket = sedge_xstrdup("b");
+    made = sedge_deploy_create(c, &rq, T0, &err);
+    if (!made) fail_msg("%s", err.msg);
+    assert_string_equal(sedge_json_str(made, "state", ""), "SCHEDULED");
+    assert_string_equal(sedge_json_str(made, "reason", ""), "its document is not in the object store yet");
+    assert_int_equal(sedge_rollout_tick(engine, T0 + 1000, 1000, &err), 0);
+    assert_int_equal(number(c, "SELECT COUNT(*) FROM execution"), 0);
+    assert_int_equal(sedge_q_run(c->db, &err, "UPDATE deployment SET archived=1", ""), 0);
+    assert_int_equal(sedge_rollout_tick(engine, T0 + 2000, 2000, &err), 0);
+    assert_int_equal(number(c, "SELECT state FROM deployment"), SEDGE_DEP_ROLLING);
+    assert_int_equal(number(c, "SELECT COUNT(*) FROM execution"), number(c, "SELECT COUNT(*) FROM member"));
+    sedge_rollout_free(engine);
+}
+
 static void a_shadow_takes_less_than_a_job(void **st)
 {
     static const struct {
@@ -210,9 +243,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, site_setup, site_teardown)
     const struct CMUnitTest tests[] = {
-        T(all_that_is_missing_is_told_at_once),           T(every_platform_of_the_group_must_be_served),
-        T(a_conflict_of_two_groups_is_predicted),         T(a_document_that_fits_no_message_is_fetched),
-        cmocka_unit_test(a_shadow_takes_less_than_a_job), cmocka_unit_test(the_operators_form_comes_back_as_it_went_in),
+        T(all_that_is_missing_is_told_at_once),
+        T(every_platform_of_the_group_must_be_served),
+        T(a_conflict_of_two_groups_is_predicted),
+        T(a_document_that_fits_no_message_is_fetched),
+        T(nobody_is_told_of_a_large_document_before_it_is_stored),
+        cmocka_unit_test(a_shadow_takes_less_than_a_job),
+        cmocka_unit_test(the_operators_form_comes_back_as_it_went_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
