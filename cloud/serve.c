@@ -384,11 +384,18 @@ static int lock_folder(struct serve *s, struct sedge_err *err)
     return sedge_err_set(err, SEDGE_E_CONFLICT, "another sedge-cloud serve is running on %s; stop it first", s->c->dir);
 }
 
+static int widen_cache(struct serve *s, struct sedge_err *err)
+{
+    sedge_auto_free char *sql = sedge_xasprintf("PRAGMA cache_size=-%d", SEDGE_SERVE_CACHE_KB);
+
+    return sedge_db_exec(s->c->db, sql, err);
+}
+
 static int set_up(struct serve *s, struct sedge_err *err)
 {
     sigset_t set;
 
-    if (lock_folder(s, err) != 0) return -1;
+    if (lock_folder(s, err) != 0 || widen_cache(s, err) != 0) return -1;
     if (!s->c->set.service_password)
         return sedge_err_set(err, SEDGE_E_INVALID,
                              "the settings hold no password for the service; run sedge-cloud init");

@@ -12,6 +12,7 @@
 
 #define SEDGE_SERVE_TURN_MS         50   /* longest wait for the network, and until changes of the operator are seen */
 #define SEDGE_SERVE_TIMERS_MS       5000 /* how often time limits are looked at */
+#define SEDGE_SERVE_CACHE_KB        8192 /* pages of the database in memory: what a busy fleet touches */
 #define SEDGE_SERVE_BATCH           500  /* messages after which a transaction is made although more wait */
 #define SEDGE_SERVE_GATHER_MS       5    /* how long a busy service waits for more messages in one transaction */
 #define SEDGE_SERVE_BUSY_MS         20   /* busy: the last message came so short ago */

@@ -35,6 +35,7 @@ struct sedge_publisher {
     struct told *told; /* by thing id */
     size_t ntold;
     int64_t confirm_at;
+    int64_t at_thing, at_ns; /* the row that was looked at last */
 };
 
 struct row {
@@ -143,20 +144,36 @@ static bool due(struct sedge_publisher *p, const struct row *row, int64_t mono_m
     return !t->at_ms[row->ns] || mono_ms - t->at_ms[row->ns] >= SEDGE_PUBLISH_DEBOUNCE_MS;
 }
 
-void sedge_publisher_turn(struct sedge_publisher *p, int64_t mono_ms, int64_t wall_ms)
+/* The next rows behind the last one; from the start again when there are no more. */
+static size_t next_rows(struct sedge_publisher *p, struct row *rows)
 {
-    struct row rows[SEDGE_PUBLISH_ROWS];
     struct sedge_err err = SEDGE_ERR_INIT;
-    sqlite3_stmt *q =
-        sedge_q_kept(p->db, &err, "SELECT thing_id, ns, seq FROM dirty LIMIT ?1", "i", (int64_t)SEDGE_PUBLISH_ROWS);
+    sqlite3_stmt *q = sedge_q_kept(
+        p->db, &err, "SELECT thing_id, ns, seq FROM dirty WHERE (thing_id,ns)>(?1,?2) ORDER BY thing_id, ns LIMIT ?3",
+        "iii", p->at_thing, p->at_ns, (int64_t)SEDGE_PUBLISH_ROWS);
     size_t n = 0;
 
     while (q && n < SEDGE_PUBLISH_ROWS && sedge_db_step(p->db, q, &err) == 1)
         rows[n++] = (struct row){sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2)};
     sedge_db_done(p->db, q);
     if (err.code != SEDGE_OK) sedge_log(SEDGE_ERROR, "serve", "database", "%s", err.msg);
-    for (size_t i = 0; i < n && p->nsent < SEDGE_PUBLISH_WINDOW; i++) {
+    p->at_thing = p->at_ns = 0;
+    return n;
+}
+
+void sedge_publisher_turn(struct sedge_publisher *p, int64_t mono_ms, int64_t wall_ms)
+{
+    struct row rows[SEDGE_PUBLISH_ROWS];
+    size_t n, i;
+
+    if (p->nsent == SEDGE_PUBLISH_WINDOW) return;
+    n = next_rows(p, rows);
+    for (i = 0; i < n && p->nsent < SEDGE_PUBLISH_WINDOW; i++) {
         if (due(p, &rows[i], mono_ms)) tell(p, &rows[i], mono_ms, wall_ms);
+    }
+    if (i < n || n == SEDGE_PUBLISH_ROWS) {
+        p->at_thing = rows[i - 1].thing_id;
+        p->at_ns = rows[i - 1].ns;
     }
 }
 

@@ -18,7 +18,7 @@
 #include "plane.h"
 
 #define SEDGE_PUBLISH_WINDOW      100 /* things with messages that the broker has not taken yet */
-#define SEDGE_PUBLISH_ROWS        500 /* dirty rows looked at in one turn */
+#define SEDGE_PUBLISH_ROWS        200 /* dirty rows looked at in one turn; the next turn goes on behind them */
 #define SEDGE_PUBLISH_DEBOUNCE_MS 200
 #define SEDGE_PUBLISH_CONFIRM_MS  100 /* what the broker has taken is written at most so often, or when half is full */
 
