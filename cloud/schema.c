@@ -170,4 +170,13 @@ static const char dynamic[] =
                 NOTE("changed", "UPDATE OF version ON component_state", "NEW.thing_id")
                     NOTE("gone", "DELETE ON component_state", "OLD.thing_id");
 
-const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry, rollout, upkeep, plane, dynamic};
+/* Bytes that releases are expected to make things fetch, and those that had no time yet. */
+static const char bytes[] =
+    "ALTER TABLE deployment ADD COLUMN bytes_owed INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE deployment ADD COLUMN bytes_at INTEGER NOT NULL DEFAULT 0;\n"
+    "CREATE TABLE download(\n"
+    "  deployment_id INTEGER NOT NULL, arch TEXT NOT NULL, component TEXT NOT NULL, version TEXT NOT NULL,\n"
+    "  bytes INTEGER NOT NULL, PRIMARY KEY(deployment_id, arch, component)) WITHOUT ROWID;\n";
+
+const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry, rollout, upkeep,
+                                                                    plane, dynamic,  bytes};

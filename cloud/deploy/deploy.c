@@ -216,10 +216,22 @@ int sedge_deploy_last_revision(struct sedge_cloud *c, int kind, const char *targ
                : 0;
 }
 
+/* Of a rollout block, what belongs to the network and not to one revision. New reference; NULL: nothing. */
+static struct json_object *lasting(struct json_object *rollout)
+{
+    int64_t bytes = sedge_json_i64(rollout, "maxBytesPerSecond", 0);
+    struct json_object *o;
+
+    if (!bytes) return NULL;
+    o = json_object_new_object();
+    sedge_json_add_i64(o, "maxBytesPerSecond", bytes);
+    return o;
+}
+
 struct json_object *sedge_deploy_copy(struct sedge_cloud *c, int64_t from, int64_t only_after, int64_t now_ms,
                                       struct sedge_err *err)
 {
-    sedge_auto_put struct json_object *content = NULL, *rollout = NULL, *job = NULL;
+    sedge_auto_put struct json_object *content = NULL, *rollout = NULL, *job = NULL, *kept = NULL;
     sedge_auto_put struct json_object *warnings = json_object_new_array();
     sedge_auto_free char *name = NULL, *target = NULL;
     struct sedge_deploy_request rq = {.force = true, .skip_resolve = true, .only_after = only_after};
@@ -240,6 +252,7 @@ struct json_object *sedge_deploy_copy(struct sedge_cloud *c, int64_t from, int64
     rq.name = name;
     rq.content = content;
     rq.job = job;
+    rq.rollout = kept = lasting(rollout);
     return create(c, &rq, now_ms, warnings, err);
 }
 

@@ -31,6 +31,8 @@ static void read_row(sqlite3_stmt *q, struct sedge_rev *r)
         .joins = sqlite3_column_int64(q, 15),
         .minute = sqlite3_column_int64(q, 16),
         .minute_n = sqlite3_column_int64(q, 17),
+        .bytes_owed = sqlite3_column_int64(q, 24),
+        .bytes_at = sqlite3_column_int64(q, 25),
     };
     r->unstored = sqlite3_column_int64(q, 23) != 0;
     r->target = sedge_xstrdup(sedge_db_text(q, 18));
@@ -45,8 +47,8 @@ int sedge_rev_load(struct sedge_db *db, int64_t id, struct sedge_rev *out, struc
         db, err,
         "SELECT d.id, d.target_id, t.kind, d.revision, d.state, d.wave, d.wave_started_at, d.wave_done_at,"
         " d.wave_limit, d.rate_step, d.rate_mark, d.released, d.gated, d.verdict, d.only_after, d.joins, d.minute,"
-        " d.minute_n, t.ref_name, d.uuid, d.reason, d.accepted, d.policy, d.large AND NOT d.archived FROM deployment"
-        " d JOIN target t ON t.id=d.target_id WHERE d.id=?1",
+        " d.minute_n, t.ref_name, d.uuid, d.reason, d.accepted, d.policy, d.large AND NOT d.archived, d.bytes_owed,"
+        " d.bytes_at FROM deployment d JOIN target t ON t.id=d.target_id WHERE d.id=?1",
         "i", id);
     int rc = q ? sedge_db_step(db, q, err) : -1;
 

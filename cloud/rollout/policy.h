@@ -26,7 +26,8 @@
 #define SEDGE_POLICY_RATE_MAX        60000 /* releases a minute */
 #define SEDGE_POLICY_RATE_DEFAULT    1000
 #define SEDGE_POLICY_RETRIES_MAX     10
-#define SEDGE_POLICY_DORMANT_DAYS    30 /* a thing that was not seen for so long is not counted on */
+#define SEDGE_POLICY_BYTES_MAX       1000000000000 /* a second */
+#define SEDGE_POLICY_DORMANT_DAYS    30            /* a thing that was not seen for so long is not counted on */
 #define SEDGE_POLICY_HEALTH_MINUTES  10 /* a component that breaks so soon after SUCCEEDED counts as a failure */
 #define SEDGE_POLICY_SUCCESS_PERCENT 95
 #define SEDGE_POLICY_MIN_FINISHED    5
@@ -76,9 +77,10 @@ struct sedge_policy {
     double success_percent, unfinished_percent;
     int64_t min_finished;
     enum sedge_on_fail on_fail;
-    int64_t max_in_progress; /* 0: no bound */
-    bool salt_group;         /* the same canaries each time */
-    bool supersede_waves;    /* the revision before goes on where this one has not come yet */
+    int64_t max_in_progress;      /* 0: no bound */
+    int64_t max_bytes_per_second; /* 0: no bound */
+    bool salt_group;              /* the same canaries each time */
+    bool supersede_waves;         /* the revision before goes on where this one has not come yet */
     int64_t dormant_days, health_minutes;
     bool approval;
 };

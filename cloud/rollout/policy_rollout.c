@@ -9,9 +9,9 @@
 #define MINUTES_MAX 525600 /* a year */
 
 struct rollout {
-    struct json_object *waves, *gate, *bytes;
+    struct json_object *waves, *gate;
     char *canary_group, *salt, *supersede;
-    int64_t max_in_progress, dormant_days, health_minutes;
+    int64_t max_in_progress, max_bytes, dormant_days, health_minutes;
     bool approval;
 };
 static const struct sedge_jfield rollout_fields[] = {
@@ -19,7 +19,7 @@ static const struct sedge_jfield rollout_fields[] = {
     {"canaryGroup", SEDGE_J_STR, false, 1, SEDGE_CLOUD_GROUP_MAX, offsetof(struct rollout, canary_group)},
     {"gate", SEDGE_J_OBJ, false, 0, 0, offsetof(struct rollout, gate)},
     {"maxInProgress", SEDGE_J_INT, false, 1, INT32_MAX, offsetof(struct rollout, max_in_progress)},
-    {"maxBytesPerSecond", SEDGE_J_ANY, false, 0, 0, offsetof(struct rollout, bytes)},
+    {"maxBytesPerSecond", SEDGE_J_INT, false, 1, SEDGE_POLICY_BYTES_MAX, offsetof(struct rollout, max_bytes)},
     {"salt", SEDGE_J_STR, false, 1, 32, offsetof(struct rollout, salt)},
     {"supersede", SEDGE_J_STR, false, 1, 32, offsetof(struct rollout, supersede)},
     {"dormantDays", SEDGE_J_INT, false, 1, 3650, offsetof(struct rollout, dormant_days)},
@@ -119,9 +119,6 @@ static int take_choices(struct rollout *r, struct sedge_policy *p, struct sedge_
 
 static int take(struct rollout *r, struct sedge_policy *p, struct sedge_err *err)
 {
-    if (r->bytes)
-        return sedge_err_set(err, SEDGE_E_UNSUPPORTED,
-                             "rollout.maxBytesPerSecond is not offered: limit with maxInProgress or maximumPerMinute");
     if (r->canary_group && sedge_cloud_check_name("group", r->canary_group, err) != 0)
         return sedge_err_wrap(err, "rollout.canaryGroup");
     p->n_waves = 0;
@@ -134,6 +131,7 @@ static int take(struct rollout *r, struct sedge_policy *p, struct sedge_err *err
     if (r->gate && take_gate(r->gate, p, err) != 0) return -1;
     p->canary_group = sedge_steal(&r->canary_group);
     p->max_in_progress = r->max_in_progress;
+    p->max_bytes_per_second = r->max_bytes;
     p->dormant_days = r->dormant_days;
     p->health_minutes = r->health_minutes;
     p->approval = r->approval;

@@ -68,25 +68,42 @@ static int offer(struct sedge_db *db, int64_t now, struct sedge_rev *r, int64_t 
     return count_minute(db, now, r, err);
 }
 
-int sedge_release_one(struct sedge_db *db, int64_t now, struct sedge_rev *r, int64_t thing_id, bool *done,
+int sedge_release_one(struct sedge_db *db, int64_t now, struct sedge_rev *r, int64_t thing_id, enum sedge_release *done,
                       struct sedge_err *err)
 {
     int has = has_it(db, r, thing_id, err);
+    bool may = true;
 
-    *done = has == 0;
+    *done = SEDGE_RELEASE_HAD;
     if (has != 0) return has < 0 ? -1 : 0;
-    return offer(db, now, r, thing_id, err);
+    if (sedge_rev_spend(db, now, r, thing_id, &may, err) != 0) return -1;
+    *done = may ? SEDGE_RELEASE_DONE : SEDGE_RELEASE_LATER;
+    return may ? offer(db, now, r, thing_id, err) : 0;
+}
+
+/* Too many bytes now: the engine looks at everybody again, and releases the thing at its pace. */
+static int leave_to_engine(struct sedge_db *db, const struct sedge_rev *r, struct sedge_err *err)
+{
+    if (!r->released) return 0;
+    return sedge_q_run(db, err,
+                       "UPDATE deployment SET joins=joins+1, released=0, state=CASE state WHEN ?2 THEN ?3 ELSE state"
+                       " END WHERE id=?1",
+                       "iii", r->id, (int64_t)SEDGE_DEP_ACTIVE, (int64_t)SEDGE_DEP_ROLLING);
 }
 
 /* Whether a thing beyond the engine's own pace may be released now: 1, 0, -1. */
-static int may_release(struct sedge_db *db, int64_t now, const struct sedge_rev *r, struct sedge_err *err)
+static int may_release(struct sedge_db *db, int64_t now, struct sedge_rev *r, int64_t thing_id, struct sedge_err *err)
 {
     int64_t room = 0;
+    bool may = true;
 
     if (r->state != SEDGE_DEP_ROLLING && r->state != SEDGE_DEP_ACTIVE) return 0;
     if (!sedge_policy_window_open(&r->policy, now)) return 0;
     if (r->minute == now / 60 && (double)r->minute_n >= sedge_rate_at(&r->policy, r->rate_step)) return 0;
-    return sedge_rev_room(db, r, now, &room, err) < 0 ? -1 : room > 0;
+    if (sedge_rev_room(db, r, now, &room, err) < 0) return -1;
+    if (room <= 0) return 0;
+    if (sedge_rev_spend(db, now, r, thing_id, &may, err) != 0) return -1;
+    return may ? 1 : leave_to_engine(db, r, err);
 }
 
 /* One alive revision and one thing. 1: this revision decides (offered, or had already); 0: look at the one before. */
@@ -102,7 +119,7 @@ static int late_for(struct sedge_db *db, int64_t now, int64_t id, int64_t thing_
         if (rc == 1 && r.state != SEDGE_DEP_PAUSED) *offered = r.revision;
     } else if (rc == 0 && r.id) {
         rc = sedge_rev_reaches(db, &r, thing_id, err);
-        if (rc == 1) rc = may_release(db, now, &r, err);
+        if (rc == 1) rc = may_release(db, now, &r, thing_id, err);
         if (rc == 1 && offer(db, now, &r, thing_id, err) != 0) rc = -1;
         if (rc == 1) *offered = r.revision;
     }

@@ -22,13 +22,14 @@ struct sedge_rev {
     int64_t id, target_id, kind, revision, state;
     int64_t wave, wave_started_at, wave_done_at, wave_limit; /* limit -1: the wave has not begun */
     int64_t rate_step, rate_mark;
-    bool released;            /* everybody that it is for has been offered it; who joins gets it at once */
-    bool gated;               /* the gate decides when it is over */
-    bool stopped;             /* a rule has paused or aborted it */
-    bool unstored;            /* devices fetch its document, which is not in the object store yet */
-    int64_t only_after;       /* only for things that were given this deployment; 0: for all */
-    int64_t joins;            /* rises when somebody joins */
-    int64_t minute, minute_n; /* how many were released in the minute `minute` (epoch seconds / 60) */
+    bool released;                /* everybody that it is for has been offered it; who joins gets it at once */
+    bool gated;                   /* the gate decides when it is over */
+    bool stopped;                 /* a rule has paused or aborted it */
+    bool unstored;                /* devices fetch its document, which is not in the object store yet */
+    int64_t only_after;           /* only for things that were given this deployment; 0: for all */
+    int64_t joins;                /* rises when somebody joins */
+    int64_t minute, minute_n;     /* how many were released in the minute `minute` (epoch seconds / 60) */
+    int64_t bytes_owed, bytes_at; /* released and had no time yet, at that time (seconds) */
     char *target, *uuid, *reason;
     struct sedge_counts accepted; /* what had happened when an operator resumed it */
     struct sedge_policy policy;
@@ -45,8 +46,17 @@ int sedge_rev_reaches(struct sedge_db *db, const struct sedge_rev *r, int64_t th
 /* How many may be open now, by maxInProgress; INT64_MAX without. */
 int sedge_rev_room(struct sedge_db *db, const struct sedge_rev *r, int64_t now, int64_t *room, struct sedge_err *err);
 
-/* Offers the revision to a thing, ends older ones there, and counts it. *done false: it has this or a newer one. */
-int sedge_release_one(struct sedge_db *db, int64_t now, struct sedge_rev *r, int64_t thing_id, bool *done,
+/* Whether maxBytesPerSecond lets the thing have it now; then its bytes are counted (download.h). */
+int sedge_rev_spend(struct sedge_db *db, int64_t now, struct sedge_rev *r, int64_t thing_id, bool *may,
+                    struct sedge_err *err);
+
+enum sedge_release {
+    SEDGE_RELEASE_DONE,
+    SEDGE_RELEASE_HAD,  /* it has this or a newer one */
+    SEDGE_RELEASE_LATER /* the bytes it has to fetch are too many now */
+};
+/* Offers the revision to a thing, ends older ones there, and counts it. */
+int sedge_release_one(struct sedge_db *db, int64_t now, struct sedge_rev *r, int64_t thing_id, enum sedge_release *done,
                       struct sedge_err *err);
 /* Offers what the thing should have and has no execution of. *offered counts. */
 int sedge_release_late(struct sedge_db *db, int64_t now, int64_t thing_id, int *offered, struct sedge_err *err);

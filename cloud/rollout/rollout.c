@@ -101,7 +101,7 @@ static void add_tokens(const struct sedge_rev *r, struct sedge_run_state *s, int
     s->last_ms = mono_ms;
 }
 
-/* Releases as many as there are tokens and room for. */
+/* Releases as many as there are tokens, room and bytes for. */
 static int release_some(struct sedge_db *db, struct sedge_rev *r, struct sedge_run_state *s, int64_t now,
                         struct sedge_err *err)
 {
@@ -112,10 +112,12 @@ static int release_some(struct sedge_db *db, struct sedge_rev *r, struct sedge_r
     most = fmin(fmin(floor(s->tokens), (double)room), SEDGE_ROLLOUT_BATCH);
     if (s->at == s->n && !s->complete && sedge_rollout_scan(db, r, now, s, err) != 0) return -1;
     while (most >= 1 && s->at < s->n) {
-        bool done = false;
+        enum sedge_release done;
 
-        if (sedge_release_one(db, now, r, s->next[s->at++].thing_id, &done, err) != 0) return -1;
-        if (!done) continue;
+        if (sedge_release_one(db, now, r, s->next[s->at].thing_id, &done, err) != 0) return -1;
+        if (done == SEDGE_RELEASE_LATER) return 0;
+        s->at++;
+        if (done == SEDGE_RELEASE_HAD) continue;
         s->tokens -= 1;
         most -= 1;
     }
@@ -236,7 +238,7 @@ int sedge_rollout_tick(struct sedge_rollout *r, int64_t now_ms, int64_t mono_ms,
 static int begin_thing(struct sedge_db *db, struct sedge_rev *r, int64_t now, struct sedge_err *err)
 {
     int64_t thing = 0;
-    bool done = false;
+    enum sedge_release done;
 
     if (sedge_q_i64(db, err, &thing, "SELECT id FROM thing WHERE name=?1 AND state<>?2", "ti", (const char *)r->target,
                     (int64_t)SEDGE_THING_DELETED) < 0 ||

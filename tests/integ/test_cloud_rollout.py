@@ -170,7 +170,7 @@ def test_a_device_that_joins_is_offered_the_revision_and_loses_it_when_it_leaves
 def test_a_rollout_block_with_a_mistake_is_refused_with_its_place(site):
     site.group("typo", 1)
     for rollout, said in [({"waves": [{"percent": 50}]}, "the last wave must be 100"),
-                          ({"maxBytesPerSecond": 5}, "maxBytesPerSecond is not offered"),
+                          ({"maxBytesPerSecond": "5 MB"}, "maxBytesPerSecond"),
                           ({"canaryGroup": "nobody"}, "rollout.canaryGroup"),
                           ({"wavs": []}, "did you mean \"waves\"")]:
         status = 3 if "canaryGroup" in rollout else 1

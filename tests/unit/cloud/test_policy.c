@@ -57,7 +57,7 @@ static void what_is_wrong_is_named_with_its_place(void **st)
         {NULL, "{\"gate\":{\"onFail\":\"STOP\"}}", "rollout.gate.onFail: \"STOP\" is none of PAUSE, ABORT, REVERT"},
         {NULL, "{\"salt\":\"thing\"}", "none of revision, group"},
         {NULL, "{\"supersede\":\"never\"}", "none of immediately, waves"},
-        {NULL, "{\"maxBytesPerSecond\":1000}", "maxBytesPerSecond is not offered"},
+        {NULL, "{\"maxBytesPerSecond\":0}", "maxBytesPerSecond"},
         {NULL, "{\"canaryGroup\":\"a b\"}", "canaryGroup"},
     };
 
@@ -85,7 +85,8 @@ static void everything_that_is_given_is_taken_and_survives_storing(void **st)
     static const char rollout[] =
         "{\"waves\":[{\"percent\":1,\"minThings\":5,\"soakMinutes\":60},{\"percent\":100}],\"canaryGroup\":\"lab\","
         "\"gate\":{\"successPercentage\":90,\"minFinished\":3,\"maxUnfinishedPercentage\":5,\"onFail\":\"REVERT\"},"
-        "\"maxInProgress\":50,\"salt\":\"group\",\"dormantDays\":7,\"healthWindowMinutes\":2,\"approval\":true}";
+        "\"maxInProgress\":50,\"maxBytesPerSecond\":125000000,\"salt\":\"group\",\"dormantDays\":7,"
+        "\"healthWindowMinutes\":2,\"approval\":true}";
     sedge_auto_put struct json_object *j = sedge_json_parse_object(job, strlen(job), "job", NULL);
     sedge_auto_put struct json_object *r = sedge_json_parse_object(rollout, strlen(rollout), "rollout", NULL);
     sedge_auto_free char *text = sedge_policy_text(j, r, 9);
@@ -106,6 +107,7 @@ static void everything_that_is_given_is_taken_and_survives_storing(void **st)
     assert_true(p.waves[0].canary && p.waves[1].hundredths == 100 && p.waves[1].min_things == 5);
     assert_true(p.gated && p.on_fail == SEDGE_GATE_REVERT && p.min_finished == 3);
     assert_true(p.max_in_progress == 50 && p.salt_group && p.supersede_waves && p.approval);
+    assert_int_equal(p.max_bytes_per_second, 125000000);
     assert_true(p.dormant_days == 7 && p.health_minutes == 2);
     sedge_policy_release(&p);
 }
