@@ -195,9 +195,13 @@ void sedge_ext_group_add(void *user, const struct sedge_http_request *rq, struct
 
 void sedge_ext_group_rm(void *user, const struct sedge_http_request *rq, struct sedge_http_reply *re)
 {
+    const char *group = sedge_http_arg(rq, 0), *thing = sedge_http_arg(rq, 1);
     struct sedge_err err = SEDGE_ERR_INIT;
+    sedge_auto_free char *by = NULL;
+    int rc = sedge_api_flag(rq, "prune") ? sedge_group_prune(rq->cloud, group, thing, sedge_wall_ms(), &by, &err)
+                                         : sedge_group_rm(rq->cloud, group, thing, sedge_wall_ms(), &err);
 
     (void)user;
-    sedge_api_done(re, sedge_group_rm(rq->cloud, sedge_http_arg(rq, 0), sedge_http_arg(rq, 1), sedge_wall_ms(), &err),
-                   "The thing is not in the group.", &err);
+    sedge_api_done(re, rc, "The thing is not in the group.", &err);
+    if (rc == 0) sedge_json_add_str(re->json, "prunedBy", by);
 }

@@ -88,6 +88,17 @@ static void add_thing(struct json_object *things, const char *thing, const char 
     (void)json_object_array_add(things, sedge_texts("thingName", thing, "offered", offers, NULL)); /* takes it */
 }
 
+static int prune(struct sedge_run *r, const char *thing, struct json_object *things, struct sedge_err *err)
+{
+    sedge_auto_free char *by = NULL;
+
+    if (sedge_group_prune(&r->cloud, r->operands.v[0], thing, sedge_wall_ms(), &by, err) != 0) return -1;
+    if (!r->json)
+        printf("%s is not in group %s; it removes the group's components with %s\n", thing, r->operands.v[0], by);
+    (void)json_object_array_add(things, sedge_texts("thingName", thing, "prunedBy", by, NULL)); /* takes it */
+    return 0;
+}
+
 /* The lines have been printed as it went on; with --json all comes at the end. */
 static int changed(const struct sedge_run *r, const char *group, struct json_object *things)
 {
@@ -151,6 +162,10 @@ int sedge_cmd_group_rm(struct sedge_run *r, struct sedge_err *err)
     sedge_auto_put struct json_object *things = json_object_new_array();
 
     for (size_t i = 1; i < r->operands.n; i++) {
+        if (sedge_run_has(r, "prune")) {
+            if (prune(r, r->operands.v[i], things, err) != 0) return -1;
+            continue;
+        }
         if (sedge_group_rm(&r->cloud, r->operands.v[0], r->operands.v[i], sedge_wall_ms(), err) != 0) return -1;
         if (!r->json) tell_leaving(r, r->operands.v[i], r->operands.v[0]);
         add_thing(things, r->operands.v[i], NULL);

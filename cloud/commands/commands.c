@@ -77,7 +77,11 @@ const struct sedge_command sedge_commands[] = {
      "Put things into a group", "create", 2, MANY, false, sedge_cmd_group_add},
     {"group move-thing", "FROM TO THING...", "Move things from one group into another", "", 3, MANY, false,
      sedge_cmd_group_move},
-    {"group rm-thing", "GROUP THING...", "Take things out of a group", "", 2, MANY, false, sedge_cmd_group_rm},
+    {"group rm-thing",
+     "GROUP THING... [--prune]\n\nA device removes the group's components with its next deployment. --prune: it gets "
+     "one "
+     "that changes nothing\nelse, so that they go at once.",
+     "Take things out of a group", "prune", 2, MANY, false, sedge_cmd_group_rm},
     {"group delete", "NAME [--cascade]", "Delete a group", "cascade", 1, 1, false, sedge_cmd_group_delete},
     {"component publish",
      "FOLDER|RECIPE [--artifact-dir DIR] [--dry-run]\n\n"

@@ -256,6 +256,17 @@ struct json_object *sedge_deploy_copy(struct sedge_cloud *c, int64_t from, int64
     return create(c, &rq, now_ms, warnings, err);
 }
 
+struct json_object *sedge_deploy_nothing(struct sedge_cloud *c, const char *thing, int64_t now_ms,
+                                         struct sedge_err *err)
+{
+    sedge_auto_put struct json_object *content = sedge_doc_empty();
+    sedge_auto_put struct json_object *warnings = json_object_new_array();
+    struct sedge_deploy_request rq = {
+        .kind = SEDGE_TARGET_THING, .target = thing, .content = content, .skip_resolve = true, .force = true};
+
+    return create(c, &rq, now_ms, warnings, err);
+}
+
 /* Hash of what the operator asked for, to tell a repeated request from another one with the same token. */
 static void request_hash(const struct sedge_deploy_request *rq, struct sedge_buf *out)
 {

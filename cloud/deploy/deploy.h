@@ -43,6 +43,10 @@ struct json_object *sedge_deploy_create(struct sedge_cloud *c, const struct sedg
 struct json_object *sedge_deploy_copy(struct sedge_cloud *c, int64_t from, int64_t only_after, int64_t now_ms,
                                       struct sedge_err *err);
 
+/* A revision for one thing without components. Inside of the caller's transaction. */
+struct json_object *sedge_deploy_nothing(struct sedge_cloud *c, const char *thing, int64_t now_ms,
+                                         struct sedge_err *err);
+
 /* A deployment by id, or the current (else the last) revision of TARGET, or TARGET:REV. NOT_FOUND. */
 int sedge_deploy_find(struct sedge_cloud *c, const char *text, int64_t *id, struct sedge_err *err);
 /* Content of a deployment (new reference), its target, name and time limit. */

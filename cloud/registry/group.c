@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cloud/query.h"
+#include "cloud/deploy/prune.h"
 #include "registry.h"
 #include "cloud/rollout/release.h"
 
@@ -232,15 +233,33 @@ int sedge_group_move(struct sedge_cloud *c, const char *from, const char *to, co
     return sedge_q_end(c->db, rc, err);
 }
 
+static int take_out(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, struct sedge_err *err)
+{
+    if (check_static(c, group, err) != 0 || leave_by_name(c, group, thing, now_ms, err) != 0) return -1;
+    return sedge_audit(c->db, now_ms, "group-rm", group, thing, err);
+}
+
 int sedge_group_rm(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, struct sedge_err *err)
+{
+    if (sedge_q_begin(c->db, err) != 0) return -1;
+    return sedge_q_end(c->db, take_out(c, group, thing, now_ms, err), err);
+}
+
+int sedge_group_prune(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, char **by,
+                      struct sedge_err *err)
 {
     int rc;
 
+    *by = NULL;
     if (sedge_q_begin(c->db, err) != 0) return -1;
-    rc = check_static(c, group, err);
-    if (rc == 0) rc = leave_by_name(c, group, thing, now_ms, err);
-    if (rc == 0) rc = sedge_audit(c->db, now_ms, "group-rm", group, thing, err);
-    return sedge_q_end(c->db, rc, err);
+    rc = take_out(c, group, thing, now_ms, err);
+    if (rc == 0) rc = sedge_prune(c, thing, now_ms, by, err);
+    if (rc == 0) rc = sedge_audit(c->db, now_ms, "group-prune", group, *by, err);
+    rc = sedge_q_end(c->db, rc, err);
+    if (rc == 0) return 0;
+    free(*by);
+    *by = NULL;
+    return -1;
 }
 
 struct json_object *sedge_group_list(struct sedge_cloud *c, struct sedge_err *err)

@@ -69,6 +69,10 @@ int sedge_group_move(struct sedge_cloud *c, const char *from, const char *to, co
 int sedge_group_set_member(struct sedge_cloud *c, const char *group, const char *thing, bool in, int64_t now_ms,
                            struct sedge_err *err);
 int sedge_group_rm(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, struct sedge_err *err);
+/* The same, and the device removes the group's components at once: *by is what makes it do so (prune.h); heap.
+ * UNSUPPORTED without a data plane. */
+int sedge_group_prune(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, char **by,
+                      struct sedge_err *err);
 struct json_object *sedge_group_list(struct sedge_cloud *c, struct sedge_err *err);
 struct json_object *sedge_group_show(struct sedge_cloud *c, const char *name, struct sedge_err *err);
 

@@ -51,3 +51,6 @@ def test_who_leaves_a_group_is_told_when_its_components_go(cloud):
     cloud.run("init", "--data-plane-port", "8443")
     cloud.run("group", "add-thing", "g", "one")
     assert "removes the group's components with its next deployment" in cloud.run("group", "rm-thing", "g", "one")
+    cloud.run("group", "add-thing", "g", "one")
+    assert cloud.json("group", "rm-thing", "g", "one", "--prune") == {
+        "groupName": "g", "things": [{"thingName": "one", "prunedBy": "thing:one:1"}]}
