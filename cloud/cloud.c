@@ -56,6 +56,7 @@ static const struct sedge_jfield site_fields[] = {
     TEXT("account", account),
     {"inProgressTimeoutInMinutes", SEDGE_J_INT, false, 1, 10080,
      offsetof(struct sedge_cloud_settings, in_progress_minutes)},
+    {"autoRegister", SEDGE_J_BOOL, false, 0, 0, offsetof(struct sedge_cloud_settings, auto_register)},
 };
 static const struct sedge_jfield broker_fields[] = {
     TEXT("deviceHost", device_host),   PORT("devicePort", device_port),   TEXT("serviceHost", service_host),

@@ -42,6 +42,7 @@ struct sedge_cloud_settings {
     char *s3_access_key, *s3_secret_key;               /* of the publisher; NULL: environment or credentials file */
     char *s3_device_access_key, *s3_device_secret_key; /* written into device bundles; NULL: the publisher's */
     int64_t in_progress_minutes;                       /* default time limit of an execution */
+    bool auto_register;          /* things that nobody made, with a certificate of the site's authority */
     char *data_host, *data_bind; /* data plane: host names in its certificate, the first for devices; address */
     int64_t data_port;           /* 0: no data plane */
     char *data_allow;            /* components that no deployment of a thing has: "log", "enforce" or "off" */

@@ -414,6 +414,7 @@ static int set_up(struct serve *s, struct sedge_err *err)
     mosquitto_message_v5_callback_set(s->m, on_message);
     mosquitto_publish_v5_callback_set(s->m, on_publish);
     s->plane = sedge_plane_new(s->c->db);
+    sedge_plane_auto_register(s->plane, s->c->set.auto_register);
     s->upkeep = sedge_upkeep_new(s->c);
     s->publisher = sedge_publisher_new(s->c->db, s->plane, publish, s);
     s->rollout = sedge_rollout_new(s->c);

@@ -30,6 +30,17 @@ static int take(const struct sedge_run *r, const char *option, bool secret, char
     return 0;
 }
 
+static int take_switch(const struct sedge_run *r, const char *option, bool *setting, struct sedge_err *err)
+{
+    const char *v = sedge_run_opt(r, option, NULL);
+
+    if (!v) return 0;
+    if (strcmp(v, "on") != 0 && strcmp(v, "off") != 0)
+        return sedge_err_set(err, SEDGE_E_INVALID, "--%s %s: expected on or off", option, v);
+    *setting = strcmp(v, "on") == 0;
+    return 0;
+}
+
 static int take_all(const struct sedge_run *r, struct sedge_cloud_settings *s, struct sedge_err *err)
 {
     const struct {
@@ -60,6 +71,7 @@ static int take_all(const struct sedge_run *r, struct sedge_cloud_settings *s, s
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(texts); i++) {
         if (take(r, texts[i].option, texts[i].secret, texts[i].setting, err) != 0) return -1;
     }
+    if (take_switch(r, "auto-register", &s->auto_register, err) != 0) return -1;
     if (sedge_run_has(r, "virtual-host-style")) s->s3_path_style = false;
     if (sedge_run_int(r, "broker-port", 1, 65535, &s->device_port, err) != 0 ||
         sedge_run_int(r, "service-port", 1, 65535, &s->service_port, err) != 0 ||

@@ -7,18 +7,21 @@ const struct sedge_command sedge_commands[] = {
      "--broker-host HOST [--broker-port N] [--service-host HOST] [--service-port N] [--region R] [--account A]\n"
      "    [--s3-endpoint URL] [--s3-region R] [--bucket B] [--prefix P] [--virtual-host-style]\n"
      "    [--s3-access-key K] [--s3-secret-key S] [--s3-device-access-key K] [--s3-device-secret-key S]\n"
-     "    [--in-progress-minutes N] [--create-bucket]\n"
+     "    [--in-progress-minutes N] [--create-bucket] [--auto-register on|off]\n"
      "    [--data-plane-port N [--data-plane-host HOST,...] [--data-plane-bind ADDRESS]]\n"
      "    [--unlisted-components log|enforce|off]\n"
      "    [--api-port N [--api-host HOST,...] [--api-bind ADDRESS]] [--api-socket PATH]\n\n"
      "--broker-host and --broker-port: where devices reach the broker; --service-...: where this program does.\n"
      "--data-plane-...: HTTPS for devices, written into the bundles of things; port 0: none, devices read the store.\n"
      "--api-...: the control API on TCP; without a port it is on the Unix socket alone.\n"
+     "--auto-register: a device that nobody made here, with a certificate of this authority, becomes a thing in group\n"
+     "unassigned; off to begin with. It counts when serve starts.\n"
      "A secret written as @FILE is read from that file. Run again, it changes only what is given.",
      "Make the state folder: settings, database, certificate authority",
      "broker-host= broker-port= service-host= service-port= region= account= s3-endpoint= s3-region= bucket= prefix= "
      "virtual-host-style s3-access-key= s3-secret-key= s3-device-access-key= s3-device-secret-key= "
-     "in-progress-minutes= create-bucket data-plane-port= data-plane-host= data-plane-bind= unlisted-components= "
+     "in-progress-minutes= create-bucket auto-register= data-plane-port= data-plane-host= data-plane-bind= "
+     "unlisted-components= "
      "api-port= api-host= api-bind= api-socket=",
      0, 0, true, sedge_cmd_init},
     {"broker-config",

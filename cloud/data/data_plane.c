@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "data_internal.h"
 #include "cloud/query.h"
+#include "cloud/registry/registry.h"
 #include "cloud/site/server_cert.h"
 
 static const struct sedge_http_route routes[] = {
@@ -38,6 +39,23 @@ static int find_thing(struct sedge_cloud *c, const struct sedge_http_proof *proo
     return rc;
 }
 
+/* What find_thing says, after a look at things that nobody made. */
+static int meet(struct sedge_cloud *c, const struct sedge_http_proof *proof, bool known, int64_t *id,
+                struct sedge_err *err)
+{
+    int64_t one = 0;
+    int rc;
+
+    if (known &&
+        sedge_q_i64(c->db, err, &one, "SELECT 1 FROM thing WHERE id=?1 AND cert_sha256 IS NULL", "i", *id) == 0)
+        return 1;
+    if (sedge_q_begin(c->db, err) != 0) return -1;
+    rc = known ? sedge_thing_pin(c, *id, proof->fingerprint, proof->serial, err)
+               : sedge_thing_meet(c, proof->cn, proof->fingerprint, proof->serial, sedge_wall_ms(), id, err);
+    if (sedge_q_end(c->db, rc < 0 ? -1 : 0, err) != 0) return -1;
+    return known ? 1 : rc;
+}
+
 static int identify(void *user, struct sedge_cloud *c, const struct sedge_http_proof *proof,
                     struct sedge_http_peer *out, struct sedge_err *err)
 {
@@ -50,6 +68,7 @@ static int identify(void *user, struct sedge_cloud *c, const struct sedge_http_p
                              "this is the data plane for devices: show a device certificate of this site's authority");
     (void)snprintf(out->who, sizeof(out->who), "%s", proof->cn);
     rc = find_thing(c, proof, &out->id, &state, err);
+    if (rc >= 0 && c->set.auto_register && state == SEDGE_THING_ACTIVE) rc = meet(c, proof, rc == 1, &out->id, err);
     if (rc < 0) return -1;
     if (rc == 0)
         return sedge_err_set(err, SEDGE_E_DENIED, "thing \"%s\" is not registered with this certificate", proof->cn);

@@ -11,11 +11,13 @@
 #include "cloud/deploy/exec.h"
 #include "plane_internal.h"
 #include "cloud/query.h"
+#include "cloud/registry/registry.h"
 
 struct sedge_plane {
     struct sedge_db *db;
     struct sedge_guests *guests;
     struct sedge_doc_cache *docs;
+    bool auto_register;
 };
 
 static const char *const filters[] = {
@@ -54,6 +56,11 @@ struct sedge_plane *sedge_plane_new(struct sedge_db *db)
     p->guests = sedge_guests_new();
     p->docs = sedge_doc_cache_new();
     return p;
+}
+
+void sedge_plane_auto_register(struct sedge_plane *p, bool on)
+{
+    p->auto_register = on;
 }
 
 void sedge_plane_free(struct sedge_plane *p)
@@ -252,6 +259,13 @@ static int dispatch(struct sedge_plane *p, struct sedge_plane_req *r, struct sed
     return 0;
 }
 
+static int meet(struct sedge_plane *p, const struct sedge_plane_req *r, int64_t *id, struct sedge_err *err)
+{
+    struct sedge_cloud c = {.db = p->db};
+
+    return sedge_thing_meet(&c, r->thing, NULL, NULL, r->now_ms, id, err);
+}
+
 /* 1 known and active; 0 answered or dropped; -1 failure. */
 static int find_thing(struct sedge_plane *p, struct sedge_plane_req *r, struct sedge_err *err)
 {
@@ -262,6 +276,7 @@ static int find_thing(struct sedge_plane *p, struct sedge_plane_req *r, struct s
     if (!r->guest) {
         rc = sedge_q_i64(p->db, err, &id, "SELECT id FROM thing WHERE name=?1 AND state=?2", "ti", r->thing,
                          (int64_t)SEDGE_THING_ACTIVE);
+        if (rc == 0 && p->auto_register) rc = meet(p, r, &id, err);
         if (rc < 0) return -1;
         if (rc == 0) {
             sedge_auto_free char *message = sedge_xasprintf("thing \"%s\" is not registered here", r->thing);

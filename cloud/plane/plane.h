@@ -42,6 +42,9 @@ struct sedge_plane_out {
 
 struct sedge_plane *sedge_plane_new(struct sedge_db *db); /* db is borrowed */
 void sedge_plane_free(struct sedge_plane *p);
+/* Things that nobody made are made when they come first (sedge_thing_meet): the broker lets nobody in without a
+ * certificate of the site's authority. Off to begin with. */
+void sedge_plane_auto_register(struct sedge_plane *p, bool on);
 void sedge_plane_out_release(struct sedge_plane_out *out);
 
 /* The topic filters to subscribe to; NULL ends the list. */

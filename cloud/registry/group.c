@@ -126,8 +126,8 @@ int sedge_group_delete(struct sedge_cloud *c, const char *name, bool cascade, in
     return sedge_q_end(c->db, rc, err);
 }
 
-static int join(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, struct sedge_buf *offers,
-                struct sedge_err *err)
+int sedge_group_join(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms,
+                     struct sedge_buf *offers, struct sedge_err *err)
 {
     struct group joined[SEDGE_GROUP_DEPTH_MAX];
     int64_t group_id = 0, thing_id = 0, in = 0;
@@ -181,7 +181,7 @@ int sedge_group_set_member(struct sedge_cloud *c, const char *group, const char 
     int rc;
 
     if (sedge_q_begin(c->db, err) != 0) return -1;
-    rc = in ? join(c, group, thing, now_ms, &offers, err) : leave_by_name(c, group, thing, now_ms, err);
+    rc = in ? sedge_group_join(c, group, thing, now_ms, &offers, err) : leave_by_name(c, group, thing, now_ms, err);
     if (rc == 0) rc = sedge_audit(c->db, now_ms, in ? "group-query-in" : "group-query-out", group, thing, err);
     return sedge_q_end(c->db, rc, err);
 }
@@ -195,7 +195,7 @@ int sedge_group_add(struct sedge_cloud *c, const char *group, const char *thing,
     *offers = NULL;
     if (sedge_q_begin(c->db, err) != 0) return -1;
     rc = check_static(c, group, err);
-    if (rc == 0) rc = join(c, group, thing, now_ms, &got, err);
+    if (rc == 0) rc = sedge_group_join(c, group, thing, now_ms, &got, err);
     if (rc == 0) rc = sedge_audit(c->db, now_ms, "group-add", group, thing, err);
     if (rc == 0 && got.len) *offers = sedge_buf_steal(&got);
     return sedge_q_end(c->db, rc, err);
@@ -213,7 +213,7 @@ static int move(struct sedge_cloud *c, const char *from, const char *to, const c
                      thing_id);
     if (rc == 0) return sedge_err_set(err, SEDGE_E_NOT_FOUND, "thing \"%s\" is not in group \"%s\"", thing, from);
     if (rc < 0 || strcmp(from, to) == 0) return rc < 0 ? -1 : 0;
-    if (join(c, to, thing, now_ms, offers, err) != 0) return -1;
+    if (sedge_group_join(c, to, thing, now_ms, offers, err) != 0) return -1;
     return leave(c, group_id, thing_id, now_ms, err);
 }
 

@@ -9,6 +9,7 @@
 
 #include <json-c/json.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 #include "cloud/cloud.h"
 
@@ -17,6 +18,7 @@
 #define SEDGE_ATTRIBUTE_VALUE_MAX 800
 #define SEDGE_GROUP_DEPTH_MAX     7 /* a group and those above it */
 #define SEDGE_REVOCATIONS_FILE    "ca.crl"
+#define SEDGE_GROUP_UNASSIGNED    "unassigned" /* of things that register themselves */
 
 struct sedge_bundle {
     const char *out;         /* folder to write */
@@ -40,6 +42,16 @@ int sedge_thing_block(struct sedge_cloud *c, const char *name, bool blocked, int
  * is no such folder. The broker reads it when it starts and on SIGHUP. Called by block and delete. */
 int sedge_revocations_write(struct sedge_cloud *c, struct sedge_err *err);
 
+/* A thing that nobody has made comes with a certificate that the site's authority has signed for it: it is made, and
+ * joins SEDGE_GROUP_UNASSIGNED. 1 and its id; 0: the name was used before, the certificate is revoked, or the name is
+ * none. fingerprint, serial: NULL where the certificate is not seen (MQTT). Inside of the caller's transaction; only
+ * when the settings allow it (auto_register). */
+int sedge_thing_meet(struct sedge_cloud *c, const char *name, const char *fingerprint, const char *serial,
+                     int64_t now_ms, int64_t *id, struct sedge_err *err);
+/* The first certificate that is seen of a thing without one is its own from now on. */
+int sedge_thing_pin(struct sedge_cloud *c, int64_t id, const char *fingerprint, const char *serial,
+                    struct sedge_err *err);
+
 /* Members that are NULL or 0 do not filter. */
 struct sedge_thing_filter {
     const char *attribute; /* NAME or NAME=VALUE */
@@ -62,6 +74,9 @@ int sedge_group_delete(struct sedge_cloud *c, const char *name, bool cascade, in
 /* `offers`: the revisions that the thing gets by joining (of the group and those above it), as text, or NULL. */
 int sedge_group_add(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms, char **offers,
                     struct sedge_err *err);
+/* The same inside of the caller's transaction, for dynamic groups too, without a line of the audit. */
+int sedge_group_join(struct sedge_cloud *c, const char *group, const char *thing, int64_t now_ms,
+                     struct sedge_buf *offers, struct sedge_err *err);
 /* From one group into another, as one change: the device never sees it out of both. */
 int sedge_group_move(struct sedge_cloud *c, const char *from, const char *to, const char *thing, int64_t now_ms,
                      char **offers, struct sedge_err *err);
