@@ -178,5 +178,11 @@ static const char bytes[] =
     "  deployment_id INTEGER NOT NULL, arch TEXT NOT NULL, component TEXT NOT NULL, version TEXT NOT NULL,\n"
     "  bytes INTEGER NOT NULL, PRIMARY KEY(deployment_id, arch, component)) WITHOUT ROWID;\n";
 
+/* Component versions that came over the control API and are not in the bucket yet. */
+static const char publications[] = "CREATE TABLE publication(\n"
+                                   "  name TEXT NOT NULL, version TEXT NOT NULL, state INTEGER NOT NULL, message TEXT, "
+                                   "who TEXT, at INTEGER NOT NULL,\n"
+                                   "  PRIMARY KEY(name, version)) WITHOUT ROWID;\n";
+
 const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION] = {first, registry, rollout, upkeep,
-                                                                    plane, dynamic,  bytes};
+                                                                    plane, dynamic,  bytes,   publications};

@@ -13,7 +13,7 @@
 #ifndef SEDGE_CLOUD_SCHEMA_H
 #define SEDGE_CLOUD_SCHEMA_H
 
-#define SEDGE_CLOUD_SCHEMA_VERSION 7
+#define SEDGE_CLOUD_SCHEMA_VERSION 8
 extern const char *const sedge_cloud_schema[SEDGE_CLOUD_SCHEMA_VERSION];
 
 #endif

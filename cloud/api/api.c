@@ -6,14 +6,16 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cloud/component/publication.h"
 #include "cloud/registry/registry.h"
 #include "cloud/site/server_cert.h"
 
-#define VIEW   SEDGE_ROLE_VIEW
-#define DEPLOY SEDGE_ROLE_DEPLOY
-#define ADMIN  SEDGE_ROLE_ADMIN
-#define GG     "greengrass/v2/"
-#define EXT    "ext/v1/"
+#define VIEW    SEDGE_ROLE_VIEW
+#define DEPLOY  SEDGE_ROLE_DEPLOY
+#define PUBLISH SEDGE_ROLE_PUBLISH
+#define ADMIN   SEDGE_ROLE_ADMIN
+#define GG      "greengrass/v2/"
+#define EXT     "ext/v1/"
 
 static const struct sedge_http_route routes[] = {
     {"POST", GG "deployments", "CreateDeployment", DEPLOY, sedge_api_create_deployment},
@@ -27,6 +29,8 @@ static const struct sedge_http_route routes[] = {
      sedge_api_effective_deployments},
     {"GET", GG "components", "ListComponents", VIEW, sedge_api_list_components},
     {"GET", GG "components/{}/versions", "ListComponentVersions", VIEW, sedge_api_list_versions},
+    {"POST", GG "createComponentVersion", "CreateComponentVersion", PUBLISH, sedge_api_create_component},
+    {"GET", GG "components/{}/metadata", "DescribeComponent", VIEW, sedge_api_describe_component},
     {"GET", GG "components/{}", "GetComponent", VIEW, sedge_api_get_component},
 
     {"GET", EXT "things", "ListThings", VIEW, sedge_ext_things},
@@ -50,6 +54,12 @@ static const struct sedge_http_route routes[] = {
     {"POST", EXT "deployments/{}/approve", "ApproveDeployment", DEPLOY, sedge_ext_approve},
     {"POST", EXT "deployments/{}/retry", "RetryDeployment", DEPLOY, sedge_ext_retry},
     {"POST", EXT "targets/{}/revert", "RevertTarget", DEPLOY, sedge_ext_revert},
+    {"PUT", EXT "uploads/{}/{}/{}", "UploadArtifact", PUBLISH | SEDGE_HTTP_TO_FILE, sedge_ext_upload},
+    {"POST", EXT "components/{}/deprecate", "DeprecateComponent", PUBLISH, sedge_ext_component_deprecate},
+    {"POST", EXT "components/{}/block", "BlockComponent", PUBLISH, sedge_ext_component_block},
+    {"POST", EXT "components/{}/restore", "RestoreComponent", PUBLISH, sedge_ext_component_restore},
+    {"DELETE", EXT "components/{}", "DeleteComponent", PUBLISH, sedge_ext_component_delete},
+    {"GET", EXT "audit", "ListAudit", ADMIN, sedge_ext_audit},
     {"GET", "metrics", "Metrics", VIEW, sedge_ext_metrics},
     {0},
 };
@@ -72,8 +82,13 @@ static int start_local(struct sedge_api *a, const struct sedge_cloud_settings *s
 {
     sedge_auto_free char *path =
         set->api_socket ? sedge_xstrdup(set->api_socket) : sedge_xasprintf("%s/api.sock", a->dir);
-    struct sedge_http_options o = {
-        .name = "api", .dir = a->dir, .socket = path, .routes = routes, .identify = identify, .user = a};
+    struct sedge_http_options o = {.name = "api",
+                                   .dir = a->dir,
+                                   .socket = path,
+                                   .routes = routes,
+                                   .identify = identify,
+                                   .user = a,
+                                   .file_max = SEDGE_PUBLICATION_FILE_MAX};
     struct sedge_err why = SEDGE_ERR_INIT;
 
     a->local = sedge_http_start(&o, &why);
@@ -97,7 +112,8 @@ static int start_tcp(struct sedge_api *a, const struct sedge_cloud_settings *set
                                    .tls = &tls,
                                    .routes = routes,
                                    .identify = identify,
-                                   .user = a};
+                                   .user = a,
+                                   .file_max = SEDGE_PUBLICATION_FILE_MAX};
     int rc = sedge_roles_make_token(a->dir, err);
 
     if (rc == 0) rc = sedge_server_cert_read(a->dir, "api", set->api_host, &files, err);

@@ -20,6 +20,8 @@ SEDGE_API_HANDLER(sedge_api_effective_deployments);
 SEDGE_API_HANDLER(sedge_api_list_components);
 SEDGE_API_HANDLER(sedge_api_list_versions);
 SEDGE_API_HANDLER(sedge_api_get_component);
+SEDGE_API_HANDLER(sedge_api_create_component);
+SEDGE_API_HANDLER(sedge_api_describe_component);
 
 /* Ours. */
 SEDGE_API_HANDLER(sedge_ext_things);
@@ -43,6 +45,12 @@ SEDGE_API_HANDLER(sedge_ext_resume);
 SEDGE_API_HANDLER(sedge_ext_approve);
 SEDGE_API_HANDLER(sedge_ext_retry);
 SEDGE_API_HANDLER(sedge_ext_revert);
+SEDGE_API_HANDLER(sedge_ext_upload);
+SEDGE_API_HANDLER(sedge_ext_component_deprecate);
+SEDGE_API_HANDLER(sedge_ext_component_block);
+SEDGE_API_HANDLER(sedge_ext_component_restore);
+SEDGE_API_HANDLER(sedge_ext_component_delete);
+SEDGE_API_HANDLER(sedge_ext_audit);
 SEDGE_API_HANDLER(sedge_ext_metrics);
 
 /* The object becomes the answer (taken), or the error does when it is NULL. */

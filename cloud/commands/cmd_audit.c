@@ -4,8 +4,6 @@
 #include "base/mem.h"
 #include "commands.h"
 
-#define AUDIT_MAX 1000000
-
 int sedge_cmd_audit(struct sedge_run *r, struct sedge_err *err)
 {
     struct sedge_audit_filter f = {
@@ -17,7 +15,8 @@ int sedge_cmd_audit(struct sedge_run *r, struct sedge_err *err)
     struct sedge_table t = {.columns = 5};
     int64_t since = 0;
 
-    if (sedge_run_age(r, "since", &since, err) != 0 || sedge_run_int(r, "limit", 1, AUDIT_MAX, &f.limit, err) != 0)
+    if (sedge_run_age(r, "since", &since, err) != 0 ||
+        sedge_run_int(r, "limit", 1, SEDGE_AUDIT_MAX, &f.limit, err) != 0)
         return -1;
     f.since_ms = since * 1000;
     list = sedge_audit_list(&r->cloud, &f, err);

@@ -15,7 +15,7 @@
  * them. start, sweep and stop: the thread that made it.
  *
  * Limits: connections in all and from one address, bytes of headers, of the request line and of the body (413), seconds
- * without a byte, and seconds in all for a request to arrive.
+ * without a byte, and seconds in all for a request to arrive (a body that goes into a file may take longer).
  */
 #ifndef SEDGE_CLOUD_HTTP_H
 #define SEDGE_CLOUD_HTTP_H
@@ -36,6 +36,10 @@
 #define SEDGE_HTTP_BODY_MAX        11534336 /* where a listener does not say less: a deployment and its JSON */
 #define SEDGE_HTTP_RETRY_AFTER_S   30       /* told with 503 */
 #define SEDGE_HTTP_ARGS_MAX        4
+#define SEDGE_HTTP_INCOMING        "incoming" /* folder in the state folder for bodies in files */
+
+/* In the role of a route: the body goes into a file. */
+enum { SEDGE_HTTP_TO_FILE = 1 << 30 };
 
 struct sedge_http;
 
@@ -53,6 +57,9 @@ struct sedge_http_request {
     size_t args[SEDGE_HTTP_ARGS_MAX]; /* segments of the route's {} */
     const char *body;                 /* NUL behind it; valid for the handler's time */
     size_t nbody;
+    const char
+        *file; /* of a route with SEDGE_HTTP_TO_FILE: the body, synced; gone after the handler unless that renames it */
+    int64_t nfile;
     struct sedge_http_peer peer;
     struct sedge_cloud *cloud; /* for this request alone */
 };
@@ -71,7 +78,7 @@ typedef void (*sedge_http_handler)(void *user, const struct sedge_http_request *
 struct sedge_http_route {
     const char *method, *pattern; /* http_target.h */
     const char *operation;        /* for metrics and logs */
-    unsigned role;                /* bits that the peer must have */
+    unsigned role;                /* bits that the peer must have; SEDGE_HTTP_TO_FILE */
     sedge_http_handler handle;
 };
 
@@ -107,6 +114,7 @@ struct sedge_http_options {
     void *user;
     unsigned threads;           /* 0: 1 */
     size_t body_max;            /* 0: SEDGE_HTTP_BODY_MAX */
+    int64_t file_max;           /* bytes of a body that goes into a file */
     unsigned idle_s, request_s; /* 0: the limits above */
 };
 

@@ -32,6 +32,15 @@ struct sedge_http {
 struct sedge_cloud *sedge_http_context_take(struct sedge_http *h);
 void sedge_http_context_give(struct sedge_http *h, struct sedge_cloud *c);
 
+struct sedge_http_file {
+    int fd; /* -1: none */
+    char *path;
+};
+int sedge_http_file_open(struct sedge_http_file *f, const char *dir, struct sedge_err *err);
+int sedge_http_file_add(struct sedge_http_file *f, const char *data, size_t n, struct sedge_err *err);
+int sedge_http_file_sync(struct sedge_http_file *f, struct sedge_err *err);
+void sedge_http_file_close(struct sedge_http_file *f);
+
 /* Callbacks of MHD. */
 void *sedge_http_on_target(void *cls, const char *uri, struct MHD_Connection *mc);
 enum MHD_Result sedge_http_on_request(void *cls, struct MHD_Connection *mc, const char *url, const char *method,

@@ -16,6 +16,8 @@ struct request {
     struct sedge_err bad; /* of the target */
     const struct sedge_http_route *route;
     struct sedge_buf body;
+    struct sedge_http_file file; /* in place of body */
+    int64_t received;            /* bytes of the body */
     bool begun, answered;
     struct sedge_http_reply refusal; /* status 0: none; told when the body has been read */
     int64_t began_ms;
@@ -28,6 +30,7 @@ void *sedge_http_on_target(void *cls, const char *uri, struct MHD_Connection *mc
 
     (void)cls;
     (void)mc;
+    r->file.fd = -1;
     r->began_ms = sedge_mono_ms();
     (void)sedge_http_target_parse(uri, &r->rq.target, &r->bad);
     return r;
@@ -38,6 +41,7 @@ static void free_request(struct request *r)
     sedge_http_target_release(&r->rq.target);
     sedge_strv_release(&r->rq.peer.groups);
     sedge_buf_release(&r->body);
+    sedge_http_file_close(&r->file);
     sedge_http_reply_release(&r->refusal);
     free(r);
 }
@@ -143,7 +147,7 @@ static int admit(struct sedge_http *h, struct MHD_Connection *mc, struct request
     sedge_http_prove(h, mc, connection_of(mc), &proof);
     rc = h->o.identify(h->o.user, c, &proof, &r->rq.peer, &err);
     sedge_http_context_give(h, c);
-    if (rc == 0 && r->route && (r->route->role & ~r->rq.peer.role))
+    if (rc == 0 && r->route && (r->route->role & ~(unsigned)SEDGE_HTTP_TO_FILE & ~r->rq.peer.role))
         rc = sedge_err_set(&err, SEDGE_E_DENIED, "%s may not do this (%s)", r->rq.peer.who, r->route->operation);
     if (rc != 0) refuse(re, &proof, &err);
     return rc;
@@ -157,9 +161,19 @@ static int64_t announced(struct MHD_Connection *mc)
     return text && sedge_str_to_i64(text, 0, INT64_MAX, &n, NULL) == 0 ? n : 0;
 }
 
-static void too_large(const struct sedge_http *h, struct sedge_http_reply *re)
+static bool to_file(const struct request *r)
 {
-    sedge_auto_free char *text = sedge_xasprintf("the body may have %zu bytes", h->o.body_max);
+    return r->route && (r->route->role & (unsigned)SEDGE_HTTP_TO_FILE);
+}
+
+static int64_t limit_of(const struct sedge_http *h, const struct request *r)
+{
+    return to_file(r) ? h->o.file_max : (int64_t)h->o.body_max;
+}
+
+static void too_large(const struct sedge_http *h, const struct request *r, struct sedge_http_reply *re)
+{
+    sedge_auto_free char *text = sedge_xasprintf("the body may have %lld bytes", (long long)limit_of(h, r));
 
     sedge_http_fail_with(re, MHD_HTTP_CONTENT_TOO_LARGE, "ValidationException", text);
 }
@@ -170,7 +184,7 @@ static enum MHD_Result refuse_later(struct sedge_http *h, struct MHD_Connection 
 {
     int64_t n = announced(mc);
 
-    if (n == 0 || n > (int64_t)h->o.body_max) return answer(h, mc, r, re);
+    if (n == 0 || n > limit_of(h, r)) return answer(h, mc, r, re);
     r->refusal = *re;
     return MHD_YES;
 }
@@ -179,15 +193,20 @@ static enum MHD_Result refuse_later(struct sedge_http *h, struct MHD_Connection 
 static enum MHD_Result begin(struct sedge_http *h, struct MHD_Connection *mc, struct request *r, const char *method)
 {
     struct sedge_http_reply re = {.status = 200};
+    struct sedge_err err = SEDGE_ERR_INIT;
 
     r->begun = true;
     if (r->bad.code == SEDGE_OK) r->route = route_of(h, r, method, &re);
     if (admit(h, mc, r, &re) != 0) return refuse_later(h, mc, r, &re);
     if (r->bad.code != SEDGE_OK) sedge_http_fail(&re, &r->bad);
     if (!r->route) return refuse_later(h, mc, r, &re);
-    if (announced(mc) > (int64_t)h->o.body_max) {
-        too_large(h, &re);
+    if (announced(mc) > limit_of(h, r)) {
+        too_large(h, r, &re);
         return answer(h, mc, r, &re);
+    }
+    if (to_file(r) && sedge_http_file_open(&r->file, h->dir, &err) != 0) {
+        sedge_http_fail(&re, &err);
+        return refuse_later(h, mc, r, &re);
     }
     return MHD_YES;
 }
@@ -195,21 +214,53 @@ static enum MHD_Result begin(struct sedge_http *h, struct MHD_Connection *mc, st
 static enum MHD_Result finish(struct sedge_http *h, struct MHD_Connection *mc, struct request *r, const char *method)
 {
     struct sedge_http_reply re = {.status = 200};
+    struct sedge_err err = SEDGE_ERR_INIT;
 
-    if (r->body.len > h->o.body_max) {
-        too_large(h, &re);
+    if (r->received > limit_of(h, r)) {
+        too_large(h, r, &re);
+        return answer(h, mc, r, &re);
+    }
+    if (r->file.fd >= 0 && sedge_http_file_sync(&r->file, &err) != 0) {
+        sedge_http_fail(&re, &err);
         return answer(h, mc, r, &re);
     }
     sedge_buf_puts(&r->body, "");
     r->rq.method = method;
     r->rq.body = r->body.data;
     r->rq.nbody = r->body.len;
+    r->rq.file = r->file.path;
+    r->rq.nfile = r->received;
     r->rq.cloud = sedge_http_context_take(h);
     sedge_actor_set(r->rq.peer.who);
     r->route->handle(h->o.user, &r->rq, &re);
     sedge_actor_set(NULL);
     sedge_http_context_give(h, r->rq.cloud);
     return answer(h, mc, r, &re);
+}
+
+static void touch(struct sedge_http *h, struct MHD_Connection *mc)
+{
+    struct sedge_http_connection *c = connection_of(mc);
+
+    if (!c) return;
+    (void)pthread_mutex_lock(&h->lock);
+    c->since_ms = sedge_mono_ms();
+    (void)pthread_mutex_unlock(&h->lock);
+}
+
+/* A piece of the body. What comes beyond the limit, or after a refusal, is forgotten. */
+static void take(struct sedge_http *h, struct MHD_Connection *mc, struct request *r, const char *data, size_t n)
+{
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    if (r->refusal.status || r->received > limit_of(h, r)) return;
+    r->received += (int64_t)n;
+    if (r->file.fd < 0) {
+        sedge_buf_add(&r->body, data, n);
+        return;
+    }
+    touch(h, mc); /* large files take their time */
+    if (sedge_http_file_add(&r->file, data, n, &err) != 0) sedge_http_fail(&r->refusal, &err);
 }
 
 enum MHD_Result sedge_http_on_request(void *cls, struct MHD_Connection *mc, const char *url, const char *method,
@@ -227,22 +278,15 @@ enum MHD_Result sedge_http_on_request(void *cls, struct MHD_Connection *mc, cons
     }
     if (*ndata == 0 && r->refusal.status) return answer(cls, mc, r, &r->refusal);
     if (*ndata == 0) return finish(cls, mc, r, method);
-    if (!r->refusal.status && r->body.len <= ((struct sedge_http *)cls)->o.body_max)
-        sedge_buf_add(&r->body, data, *ndata);
+    take(cls, mc, r, data, *ndata);
     *ndata = 0;
     return MHD_YES;
 }
 
 void sedge_http_on_completed(void *cls, struct MHD_Connection *mc, void **state, enum MHD_RequestTerminationCode why)
 {
-    struct sedge_http *h = cls;
-    struct sedge_http_connection *c = connection_of(mc);
-
     (void)why;
     if (*state) free_request(*state);
     *state = NULL;
-    if (!c) return;
-    (void)pthread_mutex_lock(&h->lock);
-    c->since_ms = sedge_mono_ms();
-    (void)pthread_mutex_unlock(&h->lock);
+    touch(cls, mc);
 }

@@ -6,9 +6,9 @@
  *    "unixGroups": {"ops": {"role": "admin"}},
  *    "tokens": {"ci": {"role": "publisher", "file": "/etc/sedge/ci.token"}}}
  *
- * viewer reads; deployer also makes and changes deployments (of `groups`, if given); publisher also changes the state
- * of component versions; admin everything. The file is read for each request: a change counts at once. A file that is
- * not in order lets in nobody but root and the service's user, and says why.
+ * viewer reads; deployer also makes and changes deployments (of `groups`, if given); publisher publishes components and
+ * changes the state of their versions; admin everything. The file is read for each request: a change counts at once. A
+ * file that is not in order lets in nobody but root and the service's user, and says why.
  */
 #ifndef SEDGE_CLOUD_ROLES_H
 #define SEDGE_CLOUD_ROLES_H

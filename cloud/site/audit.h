@@ -7,6 +7,7 @@
 #include "cloud/cloud.h"
 
 #define SEDGE_AUDIT_SHOWN 100      /* lines, unless asked for more */
+#define SEDGE_AUDIT_MAX   1000000  /* lines at once */
 #define SEDGE_AUDIT_KEPT  63072000 /* seconds: two years */
 
 struct sedge_audit_filter {

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cloud/component/component.h"
+#include "cloud/component/publication.h"
 #include "cloud/registry/group_dynamic.h"
 
 struct sedge_upkeep {
@@ -84,7 +85,7 @@ static void ended(struct sedge_upkeep *u, int status, int64_t mono_ms)
 
 void sedge_upkeep_turn(struct sedge_upkeep *u, int64_t mono_ms)
 {
-    int64_t waiting = 0, changed = 0;
+    int64_t waiting = 0, changed = 0, publications = 0;
     int status = 0;
 
     if (u->pid && waitpid(u->pid, &status, WNOHANG) == u->pid) ended(u, status, mono_ms);
@@ -92,8 +93,10 @@ void sedge_upkeep_turn(struct sedge_upkeep *u, int64_t mono_ms)
     u->look_at = mono_ms + SEDGE_UPKEEP_LOOK_MS;
     if (mono_ms >= u->regroup_at && sedge_groups_note_all(u->c, NULL) == 0)
         u->regroup_at = mono_ms + SEDGE_REGROUP_SECONDS * INT64_C(1000);
-    if (sedge_archive_waiting(u->c, &waiting, NULL) != 0 || sedge_groups_waiting(u->c, &changed, NULL) != 0) return;
-    if (waiting || changed || clean_is_due(u->c, sedge_wall_ms() / 1000)) start(u);
+    if (sedge_archive_waiting(u->c, &waiting, NULL) != 0 || sedge_groups_waiting(u->c, &changed, NULL) != 0 ||
+        sedge_publications_waiting(u->c, &publications, NULL) != 0)
+        return;
+    if (waiting || changed || publications || clean_is_due(u->c, sedge_wall_ms() / 1000)) start(u);
 }
 
 void sedge_upkeep_free(struct sedge_upkeep *u)
@@ -110,7 +113,8 @@ static int clean(struct sedge_cloud *c, int64_t now_ms, struct sedge_upkeep_done
 {
     sedge_auto_free char *stamp = sedge_xasprintf("%s/upkeep.stamp", c->dir);
 
-    if (sedge_archive_executions(c, now_ms, &done->executions, err) != 0 || sedge_archive_audit(c, now_ms, err) != 0)
+    if (sedge_archive_executions(c, now_ms, &done->executions, err) != 0 || sedge_archive_audit(c, now_ms, err) != 0 ||
+        sedge_publications_clean(c, now_ms, err) != 0)
         return -1;
     if (c->set.s3_bucket && c->set.s3_bucket[0] && sedge_component_clean(c, now_ms, &done->leftovers, err) != 0)
         return -1;
@@ -123,6 +127,7 @@ int sedge_upkeep_run(struct sedge_cloud *c, bool force, int64_t now_ms, struct s
 {
     *done = (struct sedge_upkeep_done){0};
     if (sedge_groups_refresh(c, now_ms, &done->moved, err) != 0) return -1;
-    if (sedge_archive_revisions(c, &done->revisions, err) != 0) return -1;
+    if (sedge_archive_revisions(c, &done->revisions, err) != 0 || sedge_publications_run(c, &done->published, err) != 0)
+        return -1;
     return force || clean_is_due(c, now_ms / 1000) ? clean(c, now_ms, done, err) : 0;
 }

@@ -24,8 +24,8 @@ void sedge_upkeep_turn(struct sedge_upkeep *u, int64_t mono_ms);
 void sedge_upkeep_free(struct sedge_upkeep *u);
 
 struct sedge_upkeep_done {
-    int revisions, executions, leftovers, moved; /* moved: into dynamic groups or out of them */
-    bool cleaned;                                /* the daily part was done */
+    int revisions, published, executions, leftovers, moved; /* moved: into dynamic groups or out of them */
+    bool cleaned;                                           /* the daily part was done */
 };
 /* What the process does, dynamic groups (group_dynamic.h) included. `force`: the daily part also when it is not due. */
 int sedge_upkeep_run(struct sedge_cloud *c, bool force, int64_t now_ms, struct sedge_upkeep_done *done,
