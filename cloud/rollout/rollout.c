@@ -101,6 +101,17 @@ static void add_tokens(const struct sedge_rev *r, struct sedge_run_state *s, int
     s->last_ms = mono_ms;
 }
 
+/* Whether the thing that was found some time ago is there, and a member, still: 1, 0, -1. */
+static int is_member(struct sedge_db *db, const struct sedge_rev *r, int64_t thing_id, struct sedge_err *err)
+{
+    int64_t one = 0;
+
+    return sedge_q_i64(db, err, &one,
+                       "SELECT 1 FROM member m JOIN grp_above a ON a.group_id=m.group_id JOIN grp g ON g.id=a.above_id"
+                       " JOIN thing t ON t.id=m.thing_id WHERE m.thing_id=?1 AND g.name=?2 AND t.state=?3 LIMIT 1",
+                       "iti", thing_id, (const char *)r->target, (int64_t)SEDGE_THING_ACTIVE);
+}
+
 /* Releases as many as there are tokens, room and bytes for. */
 static int release_some(struct sedge_db *db, struct sedge_rev *r, struct sedge_run_state *s, int64_t now,
                         struct sedge_err *err)
@@ -112,9 +123,11 @@ static int release_some(struct sedge_db *db, struct sedge_rev *r, struct sedge_r
     most = fmin(fmin(floor(s->tokens), (double)room), SEDGE_ROLLOUT_BATCH);
     if (s->at == s->n && !s->complete && sedge_rollout_scan(db, r, now, s, err) != 0) return -1;
     while (most >= 1 && s->at < s->n) {
-        enum sedge_release done;
+        enum sedge_release done = SEDGE_RELEASE_HAD;
+        int64_t thing_id = s->next[s->at].thing_id;
+        int is = is_member(db, r, thing_id, err);
 
-        if (sedge_release_one(db, now, r, s->next[s->at].thing_id, &done, err) != 0) return -1;
+        if (is < 0 || (is && sedge_release_one(db, now, r, thing_id, &done, err) != 0)) return -1;
         if (done == SEDGE_RELEASE_LATER) return 0;
         s->at++;
         if (done == SEDGE_RELEASE_HAD) continue;

@@ -395,6 +395,30 @@ static void who_leaves_is_removed_and_who_comes_back_gets_a_new_execution(void *
     assert_int_equal(given(f, d), 101);
 }
 
+static void who_leaves_or_is_deleted_before_its_turn_is_not_offered(void **st)
+{
+    struct fleet *f = *st;
+    int64_t d = create(f, "1.0.0", "{\"jobExecutionsRolloutConfig\":{\"maximumPerMinute\":600}}", NULL);
+    sedge_auto_free char *leaves = NULL;
+    sedge_auto_free char *goes = NULL;
+
+    tick(f, 0); /* all are in the list now */
+    assert_int_equal(sedge_q_text(f->c->db, NULL, &leaves,
+                                  "SELECT name FROM thing WHERE id NOT IN (SELECT thing_id FROM execution) ORDER BY id",
+                                  ""),
+                     1);
+    assert_int_equal(sedge_group_rm(f->c, "g", leaves, f->now_ms, NULL), 0);
+    assert_int_equal(sedge_q_text(f->c->db, NULL, &goes,
+                                  "SELECT name FROM thing WHERE id NOT IN (SELECT thing_id FROM execution)"
+                                  " ORDER BY id DESC",
+                                  ""),
+                     1);
+    assert_int_equal(sedge_thing_delete(f->c, goes, f->now_ms, NULL), 0);
+    ticks(f, 60, 250);
+    assert_int_equal(given(f, d), 98);
+    assert_int_equal(count(f, "SELECT released FROM deployment"), 1);
+}
+
 static void a_move_between_groups_is_one_change(void **st)
 {
     struct fleet *f = *st;
@@ -572,6 +596,7 @@ int main(void)
         T(while_all_devices_are_offline_the_outcome_is_unknown),
         T(open_executions_stay_below_their_bound),
         T(who_leaves_is_removed_and_who_comes_back_gets_a_new_execution),
+        T(who_leaves_or_is_deleted_before_its_turn_is_not_offered),
         T(a_move_between_groups_is_one_change),
         T(who_joins_during_the_first_wave_waits_for_a_later_one),
         T(a_crowd_that_joins_afterwards_is_released_at_the_rate),
