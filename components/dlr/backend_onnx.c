@@ -164,6 +164,11 @@ static int onnx_pin(struct sedge_model *m, bool pin, struct sedge_err *err)
     return sedge_xnn_pin(s->xnn, pin, err);
 }
 
+static size_t onnx_memory(struct sedge_model *m)
+{
+    return ((struct onnx_state *)m->state)->arena->size;
+}
+
 static int onnx_set_threads(struct sedge_model *m, int threads, struct sedge_err *err)
 {
     struct onnx_state *s = m->state;
@@ -185,6 +190,7 @@ const struct sedge_backend sedge_backend_onnx = {
     .run = onnx_run,
     .output = onnx_output,
     .storage = onnx_storage,
+    .memory = onnx_memory,
     .set_threads = onnx_set_threads,
     .pin = onnx_pin,
     .free = onnx_free,

@@ -290,6 +290,11 @@ static struct sedge_storage *ort_storage(struct sedge_model *m, size_t index)
     return NULL; /* outputs lie in the library's memory */
 }
 
+static size_t ort_memory(struct sedge_model *m)
+{
+    return ((struct ort_state *)m->state)->storage->size; /* of the inputs: the library keeps the others to itself */
+}
+
 static int ort_set_threads(struct sedge_model *m, int threads, struct sedge_err *err)
 {
     return open_session(m->state, threads, err); /* a session keeps the number that it began with */
@@ -317,6 +322,7 @@ const struct sedge_backend sedge_backend_ort = {
     .run = ort_run,
     .output = ort_output,
     .storage = ort_storage,
+    .memory = ort_memory,
     .set_threads = ort_set_threads,
     .pin = ort_pin,
     .free = ort_free,

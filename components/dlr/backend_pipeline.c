@@ -148,6 +148,16 @@ static struct sedge_storage *pipeline_storage(struct sedge_model *m, size_t inde
     return last->backend->storage(last, index);
 }
 
+static size_t pipeline_memory(struct sedge_model *m)
+{
+    struct pipeline *p = m->state;
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n; i++)
+        n += p->stages[i]->backend->memory(p->stages[i]);
+    return n;
+}
+
 static int pipeline_set_threads(struct sedge_model *m, int threads, struct sedge_err *err)
 {
     struct pipeline *p = m->state;
@@ -173,6 +183,7 @@ const struct sedge_backend sedge_backend_pipeline = {
     .run = pipeline_run,
     .output = pipeline_output,
     .storage = pipeline_storage,
+    .memory = pipeline_memory,
     .set_threads = pipeline_set_threads,
     .pin = pipeline_pin,
     .free = pipeline_free,

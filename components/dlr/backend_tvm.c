@@ -228,8 +228,14 @@ static int describe_ends(struct sedge_model *m, const struct tvm_state *s, struc
 {
     for (size_t i = 0; i < m->nin; i++)
         if (describe(&m->in[i], &s->g.entries[s->inputs[i]], "an input", err)) return -1;
-    for (; m->nout < s->g.nheads; m->nout++)
-        if (describe(&m->out[m->nout], &s->g.entries[s->g.heads[m->nout]], "an output", err)) return -1;
+    for (; m->nout < s->g.nheads; m->nout++) {
+        const char *name = sedge_meta_output(m->meta, m->nout);
+        m->out[m->nout].name = name ? sedge_xstrdup(name) : sedge_xasprintf("output_%zu", m->nout);
+        if (describe(&m->out[m->nout], &s->g.entries[s->g.heads[m->nout]], "an output", err)) {
+            m->nout++; /* its name is freed with the others */
+            return -1;
+        }
+    }
     return 0;
 }
 
@@ -365,6 +371,11 @@ static int tvm_pin(struct sedge_model *m, bool pin, struct sedge_err *err)
     return sedge_threads_pin(s->pool, pin, err);
 }
 
+static size_t tvm_memory(struct sedge_model *m)
+{
+    return ((struct tvm_state *)m->state)->storage->size;
+}
+
 static int tvm_set_threads(struct sedge_model *m, int threads, struct sedge_err *err)
 {
     struct tvm_state *s = m->state;
@@ -387,6 +398,7 @@ const struct sedge_backend sedge_backend_tvm = {
     .run = tvm_run,
     .output = tvm_output,
     .storage = tvm_storage,
+    .memory = tvm_memory,
     .set_threads = tvm_set_threads,
     .pin = tvm_pin,
     .free = tvm_free,

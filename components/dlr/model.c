@@ -193,14 +193,15 @@ static void clear(struct sedge_model *m)
     m->nin = m->nout = m->nweights = 0;
 }
 
-static int load_with(struct sedge_model *m, const struct sedge_backend *backend, const struct sedge_model_files *files,
-                     struct sedge_err *err)
+static int load_with(struct sedge_model *m, const struct sedge_backend *backend, const char *why,
+                     const struct sedge_model_files *files, struct sedge_err *err)
 {
     if (backend->load(m, files, err)) {
         clear(m);
         return -1;
     }
     m->backend = backend;
+    m->why = sedge_xstrdup(why);
     return 0;
 }
 
@@ -212,10 +213,10 @@ static int load_onnx(struct sedge_model *m, const struct sedge_model_files *file
 
     if (wanted && strcmp(wanted, "onnx") != 0 && strcmp(wanted, "ort") != 0)
         return sedge_err_set(err, SEDGE_E_INVALID, "DLR_BACKEND is \"%.40s\"; expected onnx or ort", wanted);
-    if (wanted && strcmp(wanted, "ort") == 0) return load_with(m, &sedge_backend_ort, files, err);
-    if (load_with(m, &sedge_backend_onnx, files, &why) == 0) return 0;
+    if (wanted && strcmp(wanted, "ort") == 0) return load_with(m, &sedge_backend_ort, "DLR_BACKEND=ort", files, err);
+    if (load_with(m, &sedge_backend_onnx, "the importer supports every operator", files, &why) == 0) return 0;
     if (wanted || why.code != SEDGE_E_UNSUPPORTED) return sedge_err_set(err, why.code, "%s", why.msg);
-    if (load_with(m, &sedge_backend_ort, files, &other) == 0) return 0;
+    if (load_with(m, &sedge_backend_ort, why.msg, files, &other) == 0) return 0;
     return sedge_err_set(err, why.code, "%.600s (nor elsewhere: %.300s)", why.msg, other.msg);
 }
 
@@ -227,7 +228,9 @@ struct sedge_model *sedge_model_from(const struct sedge_model_files *files, int 
 
     m->meta = sedge_meta_read(&files->meta);
     backend = check_device(m->meta, dev_type, err) ? NULL : choose(files, err);
-    if (backend) rc = backend == &sedge_backend_onnx ? load_onnx(m, files, err) : load_with(m, backend, files, err);
+    if (backend)
+        rc = backend == &sedge_backend_onnx ? load_onnx(m, files, err)
+                                            : load_with(m, backend, "compiled by TVM or SageMaker Neo", files, err);
     if (rc == 0) return m;
     sedge_model_free(m);
     return NULL;
@@ -249,6 +252,7 @@ void sedge_model_free(struct sedge_model *m)
 {
     if (m->backend) m->backend->free(m);
     clear(m);
+    free(m->why);
     if (m->meta) json_object_put(m->meta);
     free(m);
 }

@@ -40,6 +40,8 @@ struct sedge_backend {
     const void *(*output)(struct sedge_model *m, size_t index);
     /* What holds the output (borrowed); NULL: the output is not in counted memory. */
     struct sedge_storage *(*storage)(struct sedge_model *m, size_t index);
+    size_t (*memory)(
+        struct sedge_model *m); /* bytes that all its tensors take at once, weights of kernels not counted */
     int (*set_threads)(struct sedge_model *m, int threads, struct sedge_err *err);
     int (*pin)(struct sedge_model *m, bool pin, struct sedge_err *err);
     void (*free)(struct sedge_model *m);
@@ -53,6 +55,7 @@ struct sedge_model {
     char **weights; /* names */
     size_t nweights;
     struct json_object *meta; /* NULL without */
+    char *why;                /* this back-end */
 };
 
 extern const struct sedge_backend sedge_backend_onnx, sedge_backend_tvm, sedge_backend_ort, sedge_backend_pipeline;
