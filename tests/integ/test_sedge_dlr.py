@@ -69,3 +69,13 @@ def test_bench_tells_latency_load_time_and_memory(tool):
 ])
 def test_wrong_words_are_answered_with_what_is_wrong(tool, words, code, complaint):
     assert complaint in tool(*words, code=code)
+
+
+def test_a_model_that_neo_compiled_classifies_photos(tool, shared_dir):
+    neo = os.path.join(shared_dir, "data", "neo", "mobilenet_v2_224")
+    if not os.path.isdir(neo):
+        pytest.skip("../shared/data is not there")
+    if os.uname().machine != "x86_64":
+        pytest.skip("the compiled model is for x86-64")
+    labels, photo = (os.path.join(shared_dir, "data", name) for name in ("labels.txt", "images/cat_720p.jpg"))
+    assert "Egyptian cat" in tool("run", neo, photo, "--labels", labels, "--top", "1")
