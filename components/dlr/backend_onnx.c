@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "import.h"
+#include "kernels.h"
 #include "model.h"
 #include "plan.h"
 #include "threads.h"
@@ -26,8 +27,11 @@ static char *text_of(struct sedge_slice s)
 static void describe(const struct sedge_graph *g, int value, char *name, struct sedge_model_io *io)
 {
     const struct sedge_value *v = &g->values[value];
-    *io = (struct sedge_model_io){
-        .name = name, .type = "float32", .shape = v->shape, .count = v->count, .bytes = v->count * sizeof(float)};
+    *io = (struct sedge_model_io){.name = name,
+                                  .type = sedge_onnx_dtype_name(v->dtype),
+                                  .shape = v->shape,
+                                  .count = v->count,
+                                  .bytes = sedge_value_bytes(v)};
 }
 
 static void describe_all(struct sedge_model *m, const struct onnx_state *s, const struct sedge_onnx *onnx)
@@ -99,32 +103,26 @@ static int onnx_load(struct sedge_model *m, const struct sedge_model_files *file
 
 /* ---- the table ---- */
 
-static float *memory_of(const struct onnx_state *s, int value)
+static void *memory_of(const struct onnx_state *s, int value)
 {
-    const struct sedge_value *v = &s->g.values[value];
-
-    if (v->fixed) return v->fixed;
-    return (float *)(void *)((char *)s->arena->p + s->g.values[v->root].offset);
+    return sedge_value_at(&s->g, s->arena->p, value);
 }
 
 /* Between the caller's order (N,C,H,W) and ours (graph.h). */
-static void copy_in(const struct sedge_value *v, const float *from, float *to, bool inwards)
+static void copy_in(const struct sedge_value *v, const char *from, char *to, bool inwards)
 {
-    size_t d[SEDGE_DLR_RANK_MAX];
+    size_t d[SEDGE_DLR_RANK_MAX], width = sedge_onnx_width(v->dtype);
 
     if (v->shape.rank != 4) {
-        memcpy(to, from, v->count * sizeof(float));
+        memcpy(to, from, sedge_value_bytes(v));
         return;
     }
     (void)sedge_value_memory(&v->shape, d);
-    size_t pixels = d[1] * d[2], channels = d[3];
-    for (size_t n = 0; n < d[0]; n++, from += pixels * channels, to += pixels * channels)
-        for (size_t c = 0; c < channels; c++)
-            for (size_t x = 0; x < pixels; x++)
-                if (inwards)
-                    to[x * channels + c] = from[c * pixels + x];
-                else
-                    to[c * pixels + x] = from[x * channels + c];
+    for (size_t n = 0; n < d[0]; n++, from += d[1] * d[2] * d[3] * width, to += d[1] * d[2] * d[3] * width)
+        if (inwards)
+            sedge_transpose(from, to, d[3], d[1] * d[2], width);
+        else
+            sedge_transpose(from, to, d[1] * d[2], d[3], width);
 }
 
 static void onnx_set_input(struct sedge_model *m, size_t index, const void *data)

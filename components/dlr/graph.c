@@ -17,6 +17,19 @@ int sedge_value_memory(const struct sedge_shape *s, size_t dims[SEDGE_DLR_RANK_M
     return s->rank;
 }
 
+void *sedge_value_at(const struct sedge_graph *g, void *arena, int value)
+{
+    const struct sedge_value *v = &g->values[value];
+
+    if (v->fixed) return v->fixed;
+    return (char *)arena + g->values[v->root].offset;
+}
+
+size_t sedge_value_bytes(const struct sedge_value *v)
+{
+    return v->count * sedge_onnx_width(v->dtype);
+}
+
 void sedge_graph_release(struct sedge_graph *g)
 {
     for (size_t i = 0; i < g->nops; i++) {

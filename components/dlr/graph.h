@@ -10,6 +10,8 @@
 #ifndef SEDGE_DLR_GRAPH_H
 #define SEDGE_DLR_GRAPH_H
 
+#include <stddef.h>
+
 #include "onnx.h"
 
 enum sedge_op_kind {
@@ -27,15 +29,75 @@ enum sedge_op_kind {
     SEDGE_OP_MEAN,    /* over all pixels */
     SEDGE_OP_SOFTMAX, /* over `cols`, for each of `rows` */
     SEDGE_OP_PAD,
+    SEDGE_OP_MAX,
+    SEDGE_OP_MIN,
+    SEDGE_OP_LEAKYRELU,
+    /* From here on: of kernels.h, any element type where the kernel does not say otherwise. */
     SEDGE_OP_PERMUTE,
-    SEDGE_OP_CONCAT
+    SEDGE_OP_CONCAT,
+    SEDGE_OP_STRIDED, /* output element (i, k, ...) is element start + i*stride[0] + k*stride[1] ... */
+    SEDGE_OP_UNARY,   /* func of each element */
+    SEDGE_OP_BINARY,  /* func of two that broadcast */
+    SEDGE_OP_WHERE,   /* in[0] ? in[1] : in[2], broadcast */
+    SEDGE_OP_CAST
+};
+
+/* Functions of UNARY (float32; NOT is of bool). */
+enum sedge_unary {
+    SEDGE_U_ABS,
+    SEDGE_U_ACOS,
+    SEDGE_U_ASIN,
+    SEDGE_U_ATAN,
+    SEDGE_U_CEIL,
+    SEDGE_U_CELU,
+    SEDGE_U_COS,
+    SEDGE_U_ELU,
+    SEDGE_U_ERF,
+    SEDGE_U_EXP,
+    SEDGE_U_FLOOR,
+    SEDGE_U_HARDSIGMOID,
+    SEDGE_U_LOG,
+    SEDGE_U_NEG,
+    SEDGE_U_NOT,
+    SEDGE_U_RECIPROCAL,
+    SEDGE_U_ROUND,
+    SEDGE_U_SELU,
+    SEDGE_U_SIGN,
+    SEDGE_U_SIN,
+    SEDGE_U_SOFTPLUS,
+    SEDGE_U_SOFTSIGN,
+    SEDGE_U_SQRT,
+    SEDGE_U_TAN,
+    SEDGE_U_TANH,
+    SEDGE_U_THRESHOLDED
+};
+
+/* Functions of BINARY. From EQUAL on the result is bool. */
+enum sedge_binary {
+    SEDGE_B_ADD,
+    SEDGE_B_SUB,
+    SEDGE_B_MUL,
+    SEDGE_B_DIV, /* of integers: towards zero; by zero gives 0 */
+    SEDGE_B_MAX,
+    SEDGE_B_MIN,
+    SEDGE_B_POW,   /* float32 */
+    SEDGE_B_PRELU, /* float32: a < 0 ? a*b : a */
+    SEDGE_B_EQUAL,
+    SEDGE_B_LESS,
+    SEDGE_B_LESS_EQUAL,
+    SEDGE_B_GREATER,
+    SEDGE_B_GREATER_EQUAL,
+    SEDGE_B_AND, /* the three of bool */
+    SEDGE_B_OR,
+    SEDGE_B_XOR
 };
 
 struct sedge_value {
     struct sedge_shape shape;
+    int64_t dtype; /* enum sedge_onnx_dtype */
     size_t count;
     int root;        /* itself, or the value whose memory it shares */
-    float *fixed;    /* owned content of a constant; NULL for what is computed */
+    void *fixed;     /* owned content of a constant; NULL for what is computed */
     int first, last; /* operators between which a root is needed (plan.h) */
     size_t offset;   /* of a root in the arena, in bytes (plan.h) */
 };
@@ -59,13 +121,15 @@ struct sedge_op {
     const struct sedge_onnx_tensor *weights, *bias;
     float *scale, *shift; /* owned, one for each output channel: y*scale + shift, folded into weights and bias */
     bool transposed;
-    float alpha, beta; /* FC: factors of weights and bias */
+    int func;          /* of enum sedge_unary or sedge_binary */
+    float alpha, beta; /* FC: factors of weights and bias; UNARY, LEAKYRELU: parameters */
     size_t rows, cols;
     int axes; /* PERMUTE, PAD: rank of dims[], how it is in memory */
     size_t dims[SEDGE_DLR_RANK_MAX], pre[SEDGE_DLR_RANK_MAX], post[SEDGE_DLR_RANK_MAX];
-    int perm[SEDGE_DLR_RANK_MAX]; /* output axis i is input axis perm[i] */
-    float fill;                   /* PAD */
-    struct sedge_slice node;      /* for messages; borrowed like the weights */
+    int perm[SEDGE_DLR_RANK_MAX];                /* output axis i is input axis perm[i] */
+    float fill;                                  /* PAD */
+    ptrdiff_t start, stride[SEDGE_DLR_RANK_MAX]; /* STRIDED */
+    struct sedge_slice node;                     /* for messages; borrowed like the weights */
 };
 
 struct sedge_graph {
@@ -77,6 +141,11 @@ struct sedge_graph {
 };
 
 void sedge_graph_release(struct sedge_graph *g);
+
+/* Where a value is: its own constant content, or its place in the arena. NULL arena: only constants have a place. */
+void *sedge_value_at(const struct sedge_graph *g, void *arena, int value);
+/* Bytes of the elements of a value. */
+size_t sedge_value_bytes(const struct sedge_value *v);
 
 /* How a value lies in memory: extents, outermost first. Returns how many. */
 int sedge_value_memory(const struct sedge_shape *s, size_t dims[SEDGE_DLR_RANK_MAX]);

@@ -8,43 +8,89 @@
 
 #include "base/mem.h"
 #include "importer.h"
+#include "kernels.h"
 
 struct rule {
     const char *op;
     sedge_import_fn *fn;
-    size_t min_in, max_in;
+    size_t min_in, max_in, more_out; /* outputs beside the first */
 };
 
 static const struct rule rules[] = {
-    {"Add", sedge_imp_binary, 2, 2},
-    {"AveragePool", sedge_imp_pool, 1, 1},
-    {"BatchNormalization", sedge_imp_norm, 5, 5},
-    {"Clip", sedge_imp_clip, 1, 3},
-    {"Concat", sedge_imp_concat, 1, SEDGE_DLR_LINKS_MAX},
-    {"Constant", sedge_imp_constant, 0, 0},
-    {"Conv", sedge_imp_conv, 2, 3},
-    {"Div", sedge_imp_binary, 2, 2},
-    {"Dropout", sedge_imp_dropout, 1, 3},
-    {"Flatten", sedge_imp_flatten, 1, 1},
-    {"Gather", sedge_imp_gather, 2, 2},
-    {"Gemm", sedge_imp_gemm, 2, 3},
-    {"GlobalAveragePool", sedge_imp_global_pool, 1, 1},
-    {"HardSwish", sedge_imp_unary, 1, 1},
-    {"Identity", sedge_imp_pass, 1, 1},
-    {"MatMul", sedge_imp_matmul, 2, 2},
-    {"MaxPool", sedge_imp_pool, 1, 1},
-    {"Mul", sedge_imp_binary, 2, 2},
-    {"Pad", sedge_imp_pad, 1, 3},
-    {"ReduceMean", sedge_imp_reduce_mean, 1, 2},
-    {"Relu", sedge_imp_relu, 1, 1},
-    {"Reshape", sedge_imp_reshape, 2, 2},
-    {"Shape", sedge_imp_shape, 1, 1},
-    {"Sigmoid", sedge_imp_unary, 1, 1},
-    {"Softmax", sedge_imp_softmax, 1, 1},
-    {"Squeeze", sedge_imp_squeeze, 1, 2},
-    {"Sub", sedge_imp_binary, 2, 2},
-    {"Transpose", sedge_imp_transpose, 1, 1},
-    {"Unsqueeze", sedge_imp_squeeze, 1, 2},
+    {"Abs", sedge_imp_func, 1, 1, 0},
+    {"Acos", sedge_imp_func, 1, 1, 0},
+    {"Add", sedge_imp_binary, 2, 2, 0},
+    {"And", sedge_imp_binary, 2, 2, 0},
+    {"Asin", sedge_imp_func, 1, 1, 0},
+    {"Atan", sedge_imp_func, 1, 1, 0},
+    {"AveragePool", sedge_imp_pool, 1, 1, 0},
+    {"BatchNormalization", sedge_imp_norm, 5, 5, 0},
+    {"Cast", sedge_imp_cast, 1, 1, 0},
+    {"CastLike", sedge_imp_cast, 2, 2, 0},
+    {"Ceil", sedge_imp_func, 1, 1, 0},
+    {"Celu", sedge_imp_func, 1, 1, 0},
+    {"Clip", sedge_imp_clip, 1, 3, 0},
+    {"Concat", sedge_imp_concat, 1, SEDGE_DLR_LINKS_MAX, 0},
+    {"Constant", sedge_imp_constant, 0, 0, 0},
+    {"Conv", sedge_imp_conv, 2, 3, 0},
+    {"Cos", sedge_imp_func, 1, 1, 0},
+    {"Div", sedge_imp_binary, 2, 2, 0},
+    {"Dropout", sedge_imp_dropout, 1, 3, 0},
+    {"Elu", sedge_imp_func, 1, 1, 0},
+    {"Equal", sedge_imp_binary, 2, 2, 0},
+    {"Erf", sedge_imp_func, 1, 1, 0},
+    {"Exp", sedge_imp_func, 1, 1, 0},
+    {"Expand", sedge_imp_expand, 2, 2, 0},
+    {"Flatten", sedge_imp_flatten, 1, 1, 0},
+    {"Floor", sedge_imp_func, 1, 1, 0},
+    {"Gather", sedge_imp_gather, 2, 2, 0},
+    {"Gemm", sedge_imp_gemm, 2, 3, 0},
+    {"GlobalAveragePool", sedge_imp_global_pool, 1, 1, 0},
+    {"Greater", sedge_imp_binary, 2, 2, 0},
+    {"GreaterOrEqual", sedge_imp_binary, 2, 2, 0},
+    {"HardSigmoid", sedge_imp_func, 1, 1, 0},
+    {"HardSwish", sedge_imp_unary, 1, 1, 0},
+    {"Identity", sedge_imp_pass, 1, 1, 0},
+    {"LeakyRelu", sedge_imp_leaky_relu, 1, 1, 0},
+    {"Less", sedge_imp_binary, 2, 2, 0},
+    {"LessOrEqual", sedge_imp_binary, 2, 2, 0},
+    {"Log", sedge_imp_func, 1, 1, 0},
+    {"MatMul", sedge_imp_matmul, 2, 2, 0},
+    {"Max", sedge_imp_variadic, 1, SEDGE_DLR_LINKS_MAX, 0},
+    {"MaxPool", sedge_imp_pool, 1, 1, 0},
+    {"Mean", sedge_imp_variadic, 1, SEDGE_DLR_LINKS_MAX, 0},
+    {"Min", sedge_imp_variadic, 1, SEDGE_DLR_LINKS_MAX, 0},
+    {"Mul", sedge_imp_binary, 2, 2, 0},
+    {"Neg", sedge_imp_func, 1, 1, 0},
+    {"Not", sedge_imp_func, 1, 1, 0},
+    {"Or", sedge_imp_binary, 2, 2, 0},
+    {"PRelu", sedge_imp_binary, 2, 2, 0},
+    {"Pad", sedge_imp_pad, 1, 3, 0},
+    {"Pow", sedge_imp_binary, 2, 2, 0},
+    {"Reciprocal", sedge_imp_func, 1, 1, 0},
+    {"ReduceMean", sedge_imp_reduce_mean, 1, 2, 0},
+    {"Relu", sedge_imp_relu, 1, 1, 0},
+    {"Reshape", sedge_imp_reshape, 2, 2, 0},
+    {"Round", sedge_imp_func, 1, 1, 0},
+    {"Selu", sedge_imp_func, 1, 1, 0},
+    {"Shape", sedge_imp_shape, 1, 1, 0},
+    {"Sigmoid", sedge_imp_unary, 1, 1, 0},
+    {"Sign", sedge_imp_func, 1, 1, 0},
+    {"Sin", sedge_imp_func, 1, 1, 0},
+    {"Softmax", sedge_imp_softmax, 1, 1, 0},
+    {"Softplus", sedge_imp_func, 1, 1, 0},
+    {"Softsign", sedge_imp_func, 1, 1, 0},
+    {"Sqrt", sedge_imp_func, 1, 1, 0},
+    {"Squeeze", sedge_imp_squeeze, 1, 2, 0},
+    {"Sub", sedge_imp_binary, 2, 2, 0},
+    {"Sum", sedge_imp_variadic, 1, SEDGE_DLR_LINKS_MAX, 0},
+    {"Tan", sedge_imp_func, 1, 1, 0},
+    {"Tanh", sedge_imp_func, 1, 1, 0},
+    {"ThresholdedRelu", sedge_imp_func, 1, 1, 0},
+    {"Transpose", sedge_imp_transpose, 1, 1, 0},
+    {"Unsqueeze", sedge_imp_squeeze, 1, 2, 0},
+    {"Where", sedge_imp_where, 3, 3, 0},
+    {"Xor", sedge_imp_binary, 2, 2, 0},
 };
 
 int sedge_imp_wrap(struct sedge_importer *p)
@@ -173,45 +219,32 @@ struct sedge_sym *sedge_imp_in(const struct sedge_importer *p, size_t i)
     return sedge_imp_has(p, i) ? find(p, p->node->in[i]) : NULL;
 }
 
-float *sedge_imp_copy_floats(const struct sedge_onnx_tensor *t)
+int sedge_imp_fix(struct sedge_importer *p, const struct sedge_onnx_tensor *t, const struct sedge_shape *shape,
+                  int *value)
 {
-    float *v = sedge_xcalloc(t->count + 16, sizeof(*v)); /* kernels may read a little past the end */
+    size_t width = sedge_onnx_width(t->dtype), rows = t->count, cols = 1;
+    char *content;
 
-    if (t->count) memcpy(v, t->data.p, t->count * sizeof(*v));
-    return v;
-}
-
-void sedge_imp_memory_order(float *v, const struct sedge_shape *s)
-{
-    size_t n, c, hw;
-    sedge_auto_free float *copy = NULL;
-
-    if (s->rank != 4) return;
-    n = (size_t)s->dims[0];
-    c = (size_t)s->dims[1];
-    hw = (size_t)(s->dims[2] * s->dims[3]);
-    if (c <= 1 || hw <= 1 || n == 0) return;
-    copy = sedge_xcalloc(n * c * hw, sizeof(*copy));
-    memcpy(copy, v, n * c * hw * sizeof(*v));
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < c; k++)
-            for (size_t x = 0; x < hw; x++)
-                v[(i * hw + x) * c + k] = copy[(i * c + k) * hw + x];
+    if (sedge_imp_new_value(p, shape, value)) return -1;
+    content = sedge_xcalloc(t->count + 16, width); /* kernels may read a little past the end */
+    p->g->values[*value].dtype = t->dtype;
+    p->g->values[*value].fixed = content;
+    p->uses[*value] = 2; /* nobody folds into it */
+    if (shape->rank == 4) rows = (size_t)shape->dims[1], cols = (size_t)(shape->dims[2] * shape->dims[3]);
+    for (size_t n = 0; n < t->count; n += rows * cols)
+        sedge_transpose(t->data.p + n * width, content + n * width, rows, cols, width);
+    return 0;
 }
 
 static int fix_value(struct sedge_importer *p, const struct sedge_onnx_tensor *t, size_t i, int *value)
 {
-    if (t->dtype != SEDGE_ONNX_FLOAT)
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "input %zu is a constant of type %s, only float32 is computed", i,
+    if (!sedge_onnx_width(t->dtype))
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "input %zu is a constant of type %s, which is not computed", i,
                               sedge_onnx_dtype_name(t->dtype));
-    if (sedge_imp_new_value(p, &t->shape, value)) return -1;
-    p->g->values[*value].fixed = sedge_imp_copy_floats(t);
-    sedge_imp_memory_order(p->g->values[*value].fixed, &t->shape);
-    p->uses[*value] = 2; /* nobody folds into it */
-    return 0;
+    return sedge_imp_fix(p, t, &t->shape, value);
 }
 
-int sedge_imp_value(struct sedge_importer *p, size_t i, int *value)
+int sedge_imp_any(struct sedge_importer *p, size_t i, int *value)
 {
     struct sedge_sym *s = sedge_imp_in(p, i);
 
@@ -220,6 +253,24 @@ int sedge_imp_value(struct sedge_importer *p, size_t i, int *value)
                               s ? (int)p->node->in[i].n : 0, s ? (const char *)p->node->in[i].p : "");
     if (s->kind == SEDGE_SYM_CONST) return fix_value(p, s->tensor, i, value);
     *value = s->value;
+    return 0;
+}
+
+int sedge_imp_value(struct sedge_importer *p, size_t i, int *value)
+{
+    if (sedge_imp_any(p, i, value)) return -1;
+    if (p->g->values[*value].dtype == SEDGE_ONNX_FLOAT) return 0;
+    return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "input %zu is of type %s, only float32 is computed", i,
+                          sedge_onnx_dtype_name(p->g->values[*value].dtype));
+}
+
+int sedge_imp_all(struct sedge_importer *p, int *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (sedge_imp_any(p, i, &values[i])) return -1;
+        if (p->g->values[values[i]].dtype != p->g->values[values[0]].dtype)
+            return sedge_imp_fail(p, SEDGE_E_INVALID, "input %zu has another type than the first", i);
+    }
     return 0;
 }
 
@@ -293,7 +344,7 @@ int sedge_imp_new_value(struct sedge_importer *p, const struct sedge_shape *shap
     g->values = more(g->values, n, sizeof(*g->values));
     p->producer = more(p->producer, n, sizeof(*p->producer));
     p->uses = more(p->uses, n, sizeof(*p->uses));
-    g->values[n] = (struct sedge_value){.shape = *shape, .count = count, .root = (int)n};
+    g->values[n] = (struct sedge_value){.shape = *shape, .dtype = SEDGE_ONNX_FLOAT, .count = count, .root = (int)n};
     p->producer[n] = -1;
     p->uses[n] = 0;
     g->nvalues++;
@@ -325,10 +376,15 @@ struct sedge_onnx_tensor *sedge_imp_new_const(struct sedge_importer *p, int64_t 
 
 void sedge_imp_bind_value(struct sedge_importer *p, int value)
 {
+    sedge_imp_bind_output(p, 0, value);
+}
+
+void sedge_imp_bind_output(struct sedge_importer *p, size_t i, int value)
+{
     struct sedge_sym *s;
 
-    if (p->node->nout == 0 || p->node->out[0].n == 0) return; /* a result that nobody wants */
-    s = find(p, p->node->out[0]);
+    if (p->node->nout <= i || p->node->out[i].n == 0) return; /* a result that nobody wants */
+    s = find(p, p->node->out[i]);
     s->kind = SEDGE_SYM_VALUE;
     s->value = value;
     p->uses[value] += s->uses;
@@ -344,13 +400,60 @@ void sedge_imp_bind_const(struct sedge_importer *p, const struct sedge_onnx_tens
     s->tensor = t;
 }
 
+int sedge_imp_between(struct sedge_importer *p, struct sedge_op *op, int64_t dtype, const struct sedge_shape *shape,
+                      int *value)
+{
+    if (sedge_imp_new_value(p, shape, value)) return -1;
+    p->g->values[*value].dtype = dtype;
+    op->out = *value;
+    return 0;
+}
+
 int sedge_imp_finish(struct sedge_importer *p, struct sedge_op *op, const struct sedge_shape *shape)
 {
     int value;
 
-    if (sedge_imp_new_value(p, shape, &value)) return -1;
-    op->out = value;
+    if (sedge_imp_between(p, op, SEDGE_ONNX_FLOAT, shape, &value)) return -1;
     p->producer[value] = (int)(op - p->g->ops);
+    sedge_imp_bind_value(p, value);
+    return 0;
+}
+
+static bool can_fold(const struct sedge_importer *p, const struct sedge_op *op)
+{
+    for (size_t i = 0; i < op->nin; i++)
+        if (!p->g->values[op->in[i]].fixed) return false;
+    return sedge_kernel_has(op->kind) && p->g->values[op->out].count <= SEDGE_DLR_FOLD_MAX;
+}
+
+/* The last operator, whose inputs are constants, becomes a constant in logical order. */
+static int fold(struct sedge_importer *p, struct sedge_op *op)
+{
+    struct sedge_value *v = &p->g->values[op->out];
+    size_t width = sedge_onnx_width(v->dtype), rows = v->count, cols = 1;
+    struct sedge_onnx_tensor *t = sedge_imp_new_const(p, v->dtype, &v->shape);
+    char *content = sedge_xcalloc(v->count + 16, width);
+
+    v->fixed = content;
+    t->owned = sedge_xcalloc(v->count, width);
+    t->count = v->count;
+    t->data = (struct sedge_slice){t->owned, v->count * width};
+    if (sedge_kernel_run(p->g, NULL, op, p->err)) return sedge_imp_wrap(p);
+    if (v->shape.rank == 4) rows = (size_t)(v->shape.dims[2] * v->shape.dims[3]), cols = (size_t)v->shape.dims[1];
+    for (size_t n = 0; n < v->count; n += rows * cols)
+        sedge_transpose(content + n * width, (char *)t->owned + n * width, rows, cols, width);
+    free(op->in);
+    p->g->nops--;
+    sedge_imp_bind_const(p, t);
+    return 0;
+}
+
+int sedge_imp_finish_as(struct sedge_importer *p, struct sedge_op *op, int64_t dtype, const struct sedge_shape *shape)
+{
+    int value;
+
+    if (sedge_imp_between(p, op, dtype, shape, &value)) return -1;
+    if (can_fold(p, op)) return fold(p, op);
     sedge_imp_bind_value(p, value);
     return 0;
 }
@@ -364,7 +467,7 @@ int sedge_imp_pass(struct sedge_importer *p)
         sedge_imp_bind_const(p, s->tensor);
         return 0;
     }
-    if (sedge_imp_value(p, 0, &value)) return -1;
+    if (sedge_imp_any(p, 0, &value)) return -1;
     p->uses[value]--; /* the readers of the output take the place of this one */
     sedge_imp_bind_value(p, value);
     return 0;
@@ -397,9 +500,9 @@ static int import_node(struct sedge_importer *p)
                               "not supported by this runtime; docs/dlr.md lists what is. Export the model without it");
     if (node->nin < r->min_in || node->nin > r->max_in)
         return sedge_imp_fail(p, SEDGE_E_INVALID, "%zu inputs, expected %zu to %zu", node->nin, r->min_in, r->max_in);
-    for (size_t i = 1; i < node->nout; i++)
+    for (size_t i = 1 + r->more_out; i < node->nout; i++)
         if (node->out[i].n && find(p, node->out[i])->uses)
-            return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "its output %zu is used; only the first one is computed", i);
+            return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "its output %zu is used, which is not computed", i);
     return r->fn(p);
 }
 
@@ -412,8 +515,8 @@ static int import_inputs(struct sedge_importer *p)
         int value;
 
         if (s->kind == SEDGE_SYM_CONST) continue; /* a weight with its default */
-        if (io->dtype != SEDGE_ONNX_FLOAT)
-            return sedge_err_set(p->err, SEDGE_E_UNSUPPORTED, "input \"%.*s\" is of type %s, only float32 is computed",
+        if (!sedge_onnx_width(io->dtype))
+            return sedge_err_set(p->err, SEDGE_E_UNSUPPORTED, "input \"%.*s\" is of type %s, which is not computed",
                                  (int)io->name.n, (const char *)io->name.p, sedge_onnx_dtype_name(io->dtype));
         if (p->g->nin == SEDGE_DLR_IO_MAX)
             return sedge_err_set(p->err, SEDGE_E_LIMIT, "more than %d inputs", SEDGE_DLR_IO_MAX);
@@ -426,6 +529,7 @@ static int import_inputs(struct sedge_importer *p)
         if (sedge_imp_new_value(p, &shape, &value)) return -1;
         s->kind = SEDGE_SYM_VALUE;
         s->value = value;
+        p->g->values[value].dtype = io->dtype;
         p->uses[value] = s->uses;
         p->g->in[p->g->nin++] = value;
     }
@@ -450,11 +554,23 @@ static int output_value(struct sedge_importer *p, int value, int *out)
     return 0;
 }
 
+/* A result that does not depend on any input. */
+static int constant_output(struct sedge_importer *p, struct sedge_sym *s)
+{
+    static const struct sedge_onnx_node none = {.nout = 0};
+
+    p->node = &none;
+    if (fix_value(p, s->tensor, 0, &s->value)) return -1;
+    s->kind = SEDGE_SYM_VALUE;
+    return 0;
+}
+
 static int import_outputs(struct sedge_importer *p)
 {
     for (size_t i = 0; i < p->m->nout; i++) {
         struct sedge_slice name = p->m->out[i].name;
         struct sedge_sym *s = find(p, name);
+        if (s->kind == SEDGE_SYM_CONST && constant_output(p, s)) return -1;
         if (s->kind != SEDGE_SYM_VALUE)
             return sedge_err_set(p->err, SEDGE_E_INVALID, "output \"%.*s\" is not computed by any node", (int)name.n,
                                  (const char *)name.p);

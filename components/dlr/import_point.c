@@ -27,6 +27,14 @@ static bool takes_bounds(enum sedge_op_kind kind)
     case SEDGE_OP_PAD:
     case SEDGE_OP_PERMUTE:
     case SEDGE_OP_CONCAT:
+    case SEDGE_OP_MAX:
+    case SEDGE_OP_MIN:
+    case SEDGE_OP_LEAKYRELU:
+    case SEDGE_OP_STRIDED:
+    case SEDGE_OP_UNARY:
+    case SEDGE_OP_BINARY:
+    case SEDGE_OP_WHERE:
+    case SEDGE_OP_CAST:
         return false;
     }
     return false;
@@ -97,74 +105,6 @@ int sedge_imp_dropout(struct sedge_importer *p)
     if (training && (training->kind != SEDGE_SYM_CONST || training->tensor->data.n != 1 || training->tensor->data.p[0]))
         return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "training mode: export the model for inference");
     return sedge_imp_pass(p);
-}
-
-/* ---- two operands ---- */
-
-/* Makes both of one rank by ones in front. A computed value of another rank than 4 cannot join one of rank 4, because
- * they lie differently in memory; a constant is laid out anew. */
-static int same_rank(struct sedge_importer *p, int *value, size_t i, int rank)
-{
-    const struct sedge_value *v = &p->g->values[*value];
-    struct sedge_shape shape = {.rank = rank};
-    int extra = rank - v->shape.rank;
-
-    if (extra == 0) return 0;
-    if (!v->fixed && rank == 4 && v->count != 1)
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "input %zu of %d dimensions on one of 4", i, v->shape.rank);
-    for (int k = 0; k < rank; k++)
-        shape.dims[k] = k < extra ? 1 : v->shape.dims[k - extra];
-    const struct sedge_sym *s = sedge_imp_in(p, i);
-    int root = v->root, old = *value;
-    if (sedge_imp_new_value(p, &shape, value)) return -1;
-    if (p->g->values[old].fixed) {
-        struct sedge_onnx_tensor t = *s->tensor;
-        t.shape = shape;
-        p->g->values[*value].fixed = sedge_imp_copy_floats(&t);
-        sedge_imp_memory_order(p->g->values[*value].fixed, &shape);
-    } else {
-        p->g->values[*value].root = root;
-    }
-    return 0;
-}
-
-static int broadcast(struct sedge_importer *p, const struct sedge_shape *a, const struct sedge_shape *b,
-                     struct sedge_shape *y)
-{
-    y->rank = a->rank;
-    for (int i = 0; i < a->rank; i++) {
-        if (a->dims[i] != b->dims[i] && a->dims[i] != 1 && b->dims[i] != 1)
-            return sedge_imp_fail(p, SEDGE_E_INVALID, "extents %lld and %lld in dimension %d do not fit",
-                                  (long long)a->dims[i], (long long)b->dims[i], i);
-        y->dims[i] = a->dims[i] == 1 ? b->dims[i] : a->dims[i];
-    }
-    return 0;
-}
-
-static enum sedge_op_kind binary_kind(struct sedge_slice op)
-{
-    if (sedge_slice_is(op, "Add")) return SEDGE_OP_ADD;
-    if (sedge_slice_is(op, "Sub")) return SEDGE_OP_SUB;
-    return sedge_slice_is(op, "Mul") ? SEDGE_OP_MUL : SEDGE_OP_DIV;
-}
-
-int sedge_imp_binary(struct sedge_importer *p)
-{
-    struct sedge_shape y;
-    struct sedge_op *op;
-    int v[2], rank = 0;
-
-    for (size_t i = 0; i < 2; i++) {
-        if (sedge_imp_value(p, i, &v[i])) return -1;
-        if (p->g->values[v[i]].shape.rank > rank) rank = p->g->values[v[i]].shape.rank;
-    }
-    for (size_t i = 0; i < 2; i++)
-        if (same_rank(p, &v[i], i, rank)) return -1;
-    if (broadcast(p, &p->g->values[v[0]].shape, &p->g->values[v[1]].shape, &y)) return -1;
-    op = sedge_imp_new_op(p, binary_kind(p->node->op), 2);
-    op->in[0] = v[0];
-    op->in[1] = v[1];
-    return sedge_imp_finish(p, op, &y);
 }
 
 /* ---- softmax ---- */

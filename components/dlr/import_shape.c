@@ -26,6 +26,7 @@ int sedge_imp_permute(struct sedge_importer *p, int from, const size_t *dims, in
     struct sedge_op *op;
 
     if (sedge_imp_new_value(p, shape, to)) return -1;
+    p->g->values[*to].dtype = p->g->values[from].dtype;
     if (keeps_order(dims, rank, perm) && !p->g->values[from].fixed) {
         p->g->values[*to].root = p->g->values[from].root;
         return 0;
@@ -39,14 +40,13 @@ int sedge_imp_permute(struct sedge_importer *p, int from, const size_t *dims, in
     return 0;
 }
 
-/* The same elements in their logical order under another shape; binds the output. */
-static int reshape_to(struct sedge_importer *p, int value, const struct sedge_shape *shape)
+int sedge_imp_reshaped(struct sedge_importer *p, int value, const struct sedge_shape *shape, int *to)
 {
     static const int to_nchw[4] = {0, 3, 1, 2}, to_nhwc[4] = {0, 2, 3, 1};
     const struct sedge_shape flat = {1, {(int64_t)p->g->values[value].count}}, old = p->g->values[value].shape;
     size_t dims[SEDGE_DLR_RANK_MAX] = {(size_t)flat.dims[0]};
     static const int same[1] = {0};
-    int now, plain;
+    int plain;
 
     if (old.rank == 4) {
         (void)sedge_value_memory(&old, dims);
@@ -54,14 +54,11 @@ static int reshape_to(struct sedge_importer *p, int value, const struct sedge_sh
     } else if (sedge_imp_permute(p, value, dims, 1, same, shape->rank == 4 ? &flat : shape, &plain)) {
         return -1;
     }
-    now = plain;
-    if (shape->rank == 4) {
-        for (int i = 0; i < 4; i++)
-            dims[i] = (size_t)shape->dims[i];
-        if (sedge_imp_permute(p, plain, dims, 4, to_nhwc, shape, &now)) return -1;
-    }
-    sedge_imp_bind_value(p, now);
-    return 0;
+    *to = plain;
+    if (shape->rank != 4) return 0;
+    for (int i = 0; i < 4; i++)
+        dims[i] = (size_t)shape->dims[i];
+    return sedge_imp_permute(p, plain, dims, 4, to_nhwc, shape, to);
 }
 
 static int rename_const(struct sedge_importer *p, const struct sedge_onnx_tensor *from, const struct sedge_shape *shape)
@@ -84,7 +81,9 @@ static int reshape_any(struct sedge_importer *p, const struct sedge_shape *shape
     if (count != old_count)
         return sedge_imp_fail(p, SEDGE_E_INVALID, "%zu elements in a shape of %zu", old_count, count);
     if (s && s->kind == SEDGE_SYM_CONST) return rename_const(p, s->tensor, shape);
-    return sedge_imp_value(p, 0, &value) ? -1 : reshape_to(p, value, shape);
+    if (sedge_imp_any(p, 0, &value) || sedge_imp_reshaped(p, value, shape, &value)) return -1;
+    sedge_imp_bind_value(p, value);
+    return 0;
 }
 
 /* Shape and size of input 0, computed or constant. */
@@ -98,7 +97,7 @@ static int input_shape(struct sedge_importer *p, struct sedge_shape *shape, size
         *count = s->tensor->count;
         return 0;
     }
-    if (sedge_imp_value(p, 0, &value)) return -1;
+    if (sedge_imp_any(p, 0, &value)) return -1;
     *shape = p->g->values[value].shape;
     *count = p->g->values[value].count;
     return 0;
@@ -252,7 +251,7 @@ int sedge_imp_transpose(struct sedge_importer *p)
 
     if (input_shape(p, &x, &count) || read_perm(p, x.rank, perm)) return -1;
     if (s->kind == SEDGE_SYM_CONST && x.rank == 2) return transpose_const(p, s->tensor, perm);
-    if (sedge_imp_value(p, 0, &value)) return -1;
+    if (sedge_imp_any(p, 0, &value)) return -1;
     y.rank = sedge_value_memory(&x, dims);
     for (int i = 0; i < x.rank; i++) {
         y.dims[i] = x.dims[perm[i]];
@@ -282,13 +281,18 @@ static int bind_ints(struct sedge_importer *p, const int64_t *v, int n, int rank
 
 /* ---- joining and padding ---- */
 
-static bool all_const(const struct sedge_importer *p)
+/* Whether it joins extents of a shape: lists of a few integers, perhaps empty. */
+static bool joins_lists(const struct sedge_importer *p)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < p->node->nin; i++) {
         const struct sedge_sym *s = sedge_imp_in(p, i);
-        if (!s || s->kind != SEDGE_SYM_CONST) return false;
+        if (!s || s->kind != SEDGE_SYM_CONST || s->tensor->dtype != SEDGE_ONNX_INT64 || s->tensor->shape.rank > 1)
+            return false;
+        n += s->tensor->count;
     }
-    return true;
+    return n <= SEDGE_DLR_RANK_MAX;
 }
 
 static int concat_ints(struct sedge_importer *p)
@@ -304,32 +308,33 @@ static int concat_ints(struct sedge_importer *p)
     return bind_ints(p, list, n, 1);
 }
 
+static int concat_shape(struct sedge_importer *p, const int *values, struct sedge_shape *y, int *axis)
+{
+    *y = p->g->values[values[0]].shape;
+    if (sedge_imp_axis(p, sedge_imp_int(p, "axis", 1), y->rank, axis)) return -1;
+    for (size_t i = 1; i < p->node->nin; i++) {
+        const struct sedge_shape *x = &p->g->values[values[i]].shape;
+        for (int k = 0; k < y->rank; k++)
+            if (x->rank != y->rank || (k != *axis && x->dims[k] != y->dims[k]))
+                return sedge_imp_fail(p, SEDGE_E_INVALID, "input %zu has another shape than the first", i);
+        y->dims[*axis] += x->dims[*axis];
+    }
+    return 0;
+}
+
 int sedge_imp_concat(struct sedge_importer *p)
 {
-    int64_t axis = sedge_imp_int(p, "axis", 1);
-    struct sedge_shape y = {0};
+    sedge_auto_free int *values = sedge_xcalloc(p->node->nin, sizeof(*values));
+    struct sedge_shape y;
     struct sedge_op *op;
+    int axis;
 
-    if (all_const(p)) return concat_ints(p);
+    if (joins_lists(p)) return concat_ints(p);
+    if (sedge_imp_all(p, values, p->node->nin) || concat_shape(p, values, &y, &axis)) return -1;
     op = sedge_imp_new_op(p, SEDGE_OP_CONCAT, p->node->nin);
-    for (size_t i = 0; i < p->node->nin; i++) {
-        if (sedge_imp_value(p, i, &op->in[i])) return -1;
-        const struct sedge_shape *x = &p->g->values[op->in[i]].shape;
-        if (i == 0) {
-            y = *x;
-            if (axis < 0) axis += y.rank;
-            if (axis < 0 || axis >= y.rank)
-                return sedge_imp_fail(p, SEDGE_E_INVALID, "axis %lld of %d", (long long)axis, y.rank);
-            continue;
-        }
-        for (int k = 0; k < y.rank; k++)
-            if (x->rank != y.rank || (k != axis && x->dims[k] != y.dims[k]))
-                return sedge_imp_fail(p, SEDGE_E_INVALID, "input %zu has another shape than the first", i);
-        y.dims[axis] += x->dims[axis];
-    }
-    for (int i = 0; i < y.rank; i++)
-        if (sedge_memory_axis(y.rank, i) == axis) op->axes = i;
-    return sedge_imp_finish(p, op, &y);
+    memcpy(op->in, values, p->node->nin * sizeof(*values));
+    op->axes = sedge_imp_place(y.rank, axis);
+    return sedge_imp_finish_as(p, op, p->g->values[values[0]].dtype, &y);
 }
 
 static int pad_amounts(struct sedge_importer *p, int rank, int64_t *pads)
@@ -390,14 +395,29 @@ int sedge_imp_pad(struct sedge_importer *p)
 
 /* ---- constants ---- */
 
+static int constant_of(struct sedge_importer *p, int64_t dtype, int rank, size_t n, const void *v)
+{
+    struct sedge_onnx_tensor *t = sedge_imp_new_const(p, dtype, &(struct sedge_shape){rank, {(int64_t)n}});
+
+    t->count = n;
+    t->data = (struct sedge_slice){v, n * sedge_onnx_width(dtype)}; /* lives as long as the decoded file */
+    sedge_imp_bind_const(p, t);
+    return 0;
+}
+
 int sedge_imp_constant(struct sedge_importer *p)
 {
     const struct sedge_onnx_attr *a = sedge_imp_attr(p, "value");
 
-    if (!a || !a->t)
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "only a tensor in the attribute \"value\" is supported");
-    sedge_imp_bind_const(p, a->t);
-    return 0;
+    if (a && a->t) {
+        sedge_imp_bind_const(p, a->t);
+        return 0;
+    }
+    if ((a = sedge_imp_attr(p, "value_float"))) return constant_of(p, SEDGE_ONNX_FLOAT, 0, 1, &a->f);
+    if ((a = sedge_imp_attr(p, "value_int"))) return constant_of(p, SEDGE_ONNX_INT64, 0, 1, &a->i);
+    if ((a = sedge_imp_attr(p, "value_floats"))) return constant_of(p, SEDGE_ONNX_FLOAT, 1, a->nfloats, a->floats);
+    if ((a = sedge_imp_attr(p, "value_ints"))) return constant_of(p, SEDGE_ONNX_INT64, 1, a->nints, a->ints);
+    return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "only tensors and numbers are supported");
 }
 
 int sedge_imp_shape(struct sedge_importer *p)

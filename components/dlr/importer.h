@@ -43,8 +43,12 @@ float sedge_imp_float(const struct sedge_importer *p, const char *name, float de
 /* Input i of the node at hand. NULL when it is left out. */
 struct sedge_sym *sedge_imp_in(const struct sedge_importer *p, size_t i);
 bool sedge_imp_has(const struct sedge_importer *p, size_t i);
-/* As something computed (a float constant becomes a fixed value). -1: left out, or a constant of another type. */
+/* As something computed of float32 (a constant becomes a fixed value). -1: left out, or of another type. */
 int sedge_imp_value(struct sedge_importer *p, size_t i, int *value);
+/* The same of any type that is computed. */
+int sedge_imp_any(struct sedge_importer *p, size_t i, int *value);
+/* All inputs, of one type; `values` has room for them. */
+int sedge_imp_all(struct sedge_importer *p, int *values, size_t n);
 /* As a constant; NULL (and the message) when it is computed or left out. */
 const struct sedge_onnx_tensor *sedge_imp_const(struct sedge_importer *p, size_t i, const char *what);
 /* A float32 constant of `count` elements. */
@@ -53,9 +57,9 @@ const struct sedge_onnx_tensor *sedge_imp_floats(struct sedge_importer *p, size_
 int sedge_imp_ints(struct sedge_importer *p, const struct sedge_onnx_tensor *t, int64_t *out, int max);
 /* The first element of a float32 constant. */
 int sedge_imp_scalar(struct sedge_importer *p, const struct sedge_onnx_tensor *t, float *out);
-/* Rearranges the content of a constant of rank 4 as it lies in memory (graph.h). */
-void sedge_imp_memory_order(float *v, const struct sedge_shape *s);
-float *sedge_imp_copy_floats(const struct sedge_onnx_tensor *t);
+/* The constant as a fixed value of that shape. */
+int sedge_imp_fix(struct sedge_importer *p, const struct sedge_onnx_tensor *t, const struct sedge_shape *shape,
+                  int *value);
 
 /* New things. Shapes are checked against the limits. */
 int sedge_imp_new_value(struct sedge_importer *p, const struct sedge_shape *shape, int *value);
@@ -63,9 +67,15 @@ struct sedge_op *sedge_imp_new_op(struct sedge_importer *p, enum sedge_op_kind k
 struct sedge_onnx_tensor *sedge_imp_new_const(struct sedge_importer *p, int64_t dtype, const struct sedge_shape *shape);
 /* An operator with a result of its own: makes the value, sets out, and binds output 0 of the node to it. */
 int sedge_imp_finish(struct sedge_importer *p, struct sedge_op *op, const struct sedge_shape *shape);
+/* The same with a result of any type; when all inputs are constants it is computed at once (kernels.h). */
+int sedge_imp_finish_as(struct sedge_importer *p, struct sedge_op *op, int64_t dtype, const struct sedge_shape *shape);
+/* An operator in between: makes the value and sets out, binds nothing. */
+int sedge_imp_between(struct sedge_importer *p, struct sedge_op *op, int64_t dtype, const struct sedge_shape *shape,
+                      int *value);
 
-/* Bind output 0 of the node at hand. */
+/* Bind output 0 of the node at hand, or output i. */
 void sedge_imp_bind_value(struct sedge_importer *p, int value);
+void sedge_imp_bind_output(struct sedge_importer *p, size_t i, int value);
 void sedge_imp_bind_const(struct sedge_importer *p, const struct sedge_onnx_tensor *t);
 /* The output is the input: Identity and what amounts to it. */
 int sedge_imp_pass(struct sedge_importer *p);
@@ -76,7 +86,21 @@ struct sedge_op *sedge_imp_sole_producer(struct sedge_importer *p, int value);
 int sedge_imp_permute(struct sedge_importer *p, int from, const size_t *dims, int rank, const int *perm,
                       const struct sedge_shape *shape, int *to);
 
+/* The same elements in their logical order under another shape. */
+int sedge_imp_reshaped(struct sedge_importer *p, int value, const struct sedge_shape *shape, int *to);
+/* Makes shapes of one rank by ones in front, and finds what they broadcast to. */
+int sedge_imp_broadcast(struct sedge_importer *p, int *values, size_t n, struct sedge_shape *y);
+/* A list from the constant input i, or from the attribute `name` (NULL: only the input); at most RANK_MAX numbers.
+ * Returns how many, 0 when it is left out. */
+int sedge_imp_list(struct sedge_importer *p, size_t i, const char *name, int64_t *out);
+/* An axis that counts from the end when negative. */
+int sedge_imp_axis(struct sedge_importer *p, int64_t axis, int rank, int *out);
+/* The place in memory of a logical axis. */
+int sedge_imp_place(int rank, int axis);
+
 sedge_import_fn sedge_imp_conv, sedge_imp_gemm, sedge_imp_matmul, sedge_imp_pool, sedge_imp_global_pool, sedge_imp_norm;
+sedge_import_fn sedge_imp_func, sedge_imp_variadic, sedge_imp_leaky_relu, sedge_imp_cast, sedge_imp_where,
+    sedge_imp_expand;
 sedge_import_fn sedge_imp_relu, sedge_imp_clip, sedge_imp_binary, sedge_imp_unary, sedge_imp_softmax, sedge_imp_dropout,
     sedge_imp_reduce_mean;
 sedge_import_fn sedge_imp_constant, sedge_imp_reshape, sedge_imp_flatten, sedge_imp_squeeze, sedge_imp_transpose,

@@ -148,7 +148,7 @@ const char *sedge_onnx_dtype_name(int64_t dtype)
     return dtype >= 0 && (size_t)dtype < SEDGE_ARRAY_LEN(names) ? names[dtype] : "unknown";
 }
 
-static size_t width_of(int64_t dtype)
+size_t sedge_onnx_width(int64_t dtype)
 {
     switch (dtype) {
     case SEDGE_ONNX_FLOAT:
@@ -157,9 +157,11 @@ static size_t width_of(int64_t dtype)
     case SEDGE_ONNX_INT64:
         return 8;
     case SEDGE_ONNX_BOOL:
+    case SEDGE_ONNX_UINT8:
+    case SEDGE_ONNX_INT8:
         return 1;
     default:
-        return 0; /* kept by its shape only; whoever needs the content refuses it by name */
+        return 0; /* whoever needs the content refuses it by name */
     }
 }
 
@@ -223,7 +225,7 @@ static void own_ints(struct sedge_onnx_tensor *t, const int64_t *ints, size_t n,
 
 static int tensor_finish(struct sedge_onnx_tensor *t, const struct tensor_parts *parts, struct sedge_err *err)
 {
-    size_t width = width_of(t->dtype);
+    size_t width = sedge_onnx_width(t->dtype);
 
     if (sedge_shape_count(&t->shape, &t->count, err)) return -1;
     if (width == 0) return 0;

@@ -16,7 +16,14 @@
 #include "limits.h"
 #include "wire.h"
 
-enum sedge_onnx_dtype { SEDGE_ONNX_FLOAT = 1, SEDGE_ONNX_INT32 = 6, SEDGE_ONNX_INT64 = 7, SEDGE_ONNX_BOOL = 9 };
+enum sedge_onnx_dtype {
+    SEDGE_ONNX_FLOAT = 1,
+    SEDGE_ONNX_UINT8 = 2,
+    SEDGE_ONNX_INT8 = 3,
+    SEDGE_ONNX_INT32 = 6,
+    SEDGE_ONNX_INT64 = 7,
+    SEDGE_ONNX_BOOL = 9
+};
 
 struct sedge_shape {
     int rank;
@@ -74,5 +81,7 @@ void sedge_onnx_release(struct sedge_onnx *m);
 /* Product of the extents; -1 with LIMIT when an extent or the product is out of its limit. */
 int sedge_shape_count(const struct sedge_shape *s, size_t *count, struct sedge_err *err);
 const char *sedge_onnx_dtype_name(int64_t dtype);
+/* Bytes of an element; 0 for a type that is not computed: such a tensor is kept by its shape only. */
+size_t sedge_onnx_width(int64_t dtype);
 
 #endif

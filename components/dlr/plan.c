@@ -10,7 +10,7 @@
 
 static size_t size_of(const struct sedge_value *v)
 {
-    size_t n = v->count * sizeof(float) + SLACK;
+    size_t n = sedge_value_bytes(v) + SLACK;
     return (n + SEDGE_PLAN_ALIGN - 1) / SEDGE_PLAN_ALIGN * SEDGE_PLAN_ALIGN;
 }
 

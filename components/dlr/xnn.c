@@ -8,12 +8,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kernels.h"
 #include "threads.h"
 
 struct sedge_xnn {
     const struct sedge_graph *g;
     char *arena;
-    xnn_operator_t *kernels; /* one for each operator; NULL for those that only move data */
+    xnn_operator_t *kernels; /* one for each operator; NULL for those of kernels.h */
     pthreadpool_t pool;      /* NULL: the calling thread alone */
     int threads;
 };
@@ -172,9 +173,20 @@ static enum xnn_status make(const struct sedge_graph *g, const struct sedge_op *
         return xnn_create_softmax_nc_f32(op->cols, op->cols, op->cols, 0, out);
     case SEDGE_OP_PAD:
         return xnn_create_constant_pad_nd_x32(&op->fill, 0, out);
+    case SEDGE_OP_MAX:
+        return xnn_create_maximum_nd_f32(0, out);
+    case SEDGE_OP_MIN:
+        return xnn_create_minimum_nd_f32(0, out);
+    case SEDGE_OP_LEAKYRELU:
+        return xnn_create_leaky_relu_nc_f32(n, n, n, op->alpha, 0, out);
     case SEDGE_OP_PERMUTE:
     case SEDGE_OP_CONCAT:
-        break; /* move_data() */
+    case SEDGE_OP_STRIDED:
+    case SEDGE_OP_UNARY:
+    case SEDGE_OP_BINARY:
+    case SEDGE_OP_WHERE:
+    case SEDGE_OP_CAST:
+        break; /* kernels.h */
     }
     return xnn_status_success;
 }
@@ -202,10 +214,7 @@ struct sedge_xnn *sedge_xnn_new(const struct sedge_graph *g, struct sedge_slice 
 
 static float *at(const struct sedge_xnn *x, int value)
 {
-    const struct sedge_value *v = &x->g->values[value];
-
-    if (v->fixed) return v->fixed;
-    return (float *)(void *)(x->arena + x->g->values[v->root].offset); /* offsets are multiples of SEDGE_PLAN_ALIGN */
+    return sedge_value_at(x->g, x->arena, value); /* offsets are multiples of SEDGE_PLAN_ALIGN */
 }
 
 struct extent {
@@ -231,6 +240,8 @@ static enum xnn_status setup_binary(struct sedge_xnn *x, const struct sedge_op *
     if (op->kind == SEDGE_OP_ADD) return xnn_setup_add_nd_f32(k, na, a, nb, b, p, q, y, x->pool);
     if (op->kind == SEDGE_OP_SUB) return xnn_setup_subtract_nd_f32(k, na, a, nb, b, p, q, y, x->pool);
     if (op->kind == SEDGE_OP_MUL) return xnn_setup_multiply_nd_f32(k, na, a, nb, b, p, q, y, x->pool);
+    if (op->kind == SEDGE_OP_MAX) return xnn_setup_maximum_nd_f32(k, na, a, nb, b, p, q, y, x->pool);
+    if (op->kind == SEDGE_OP_MIN) return xnn_setup_minimum_nd_f32(k, na, a, nb, b, p, q, y, x->pool);
     return xnn_setup_divide_nd_f32(k, na, a, nb, b, p, q, y, x->pool);
 }
 
@@ -250,6 +261,8 @@ static enum xnn_status setup(struct sedge_xnn *x, const struct sedge_op *op, xnn
     case SEDGE_OP_SUB:
     case SEDGE_OP_MUL:
     case SEDGE_OP_DIV:
+    case SEDGE_OP_MAX:
+    case SEDGE_OP_MIN:
         return setup_binary(x, op, k);
     case SEDGE_OP_CLAMP:
         return xnn_setup_clamp_nc_f32(k, 1, p, y, x->pool);
@@ -267,8 +280,15 @@ static enum xnn_status setup(struct sedge_xnn *x, const struct sedge_op *op, xnn
         return xnn_setup_softmax_nc_f32(k, op->rows, p, y, x->pool);
     case SEDGE_OP_PAD:
         return xnn_setup_constant_pad_nd_x32(k, (size_t)op->axes, op->dims, op->pre, op->post, p, y, x->pool);
+    case SEDGE_OP_LEAKYRELU:
+        return xnn_setup_leaky_relu_nc_f32(k, 1, p, y, x->pool);
     case SEDGE_OP_PERMUTE:
     case SEDGE_OP_CONCAT:
+    case SEDGE_OP_STRIDED:
+    case SEDGE_OP_UNARY:
+    case SEDGE_OP_BINARY:
+    case SEDGE_OP_WHERE:
+    case SEDGE_OP_CAST:
         break;
     }
     return xnn_status_success;
@@ -288,62 +308,14 @@ int sedge_xnn_bind(struct sedge_xnn *x, void *arena, int threads, struct sedge_e
 
 /* ---- running ---- */
 
-static void permute(const struct sedge_op *op, const float *from, float *to, size_t count)
-{
-    size_t step[SEDGE_DLR_RANK_MAX], extent[SEDGE_DLR_RANK_MAX], i[SEDGE_DLR_RANK_MAX] = {0}, source = 0;
-    int rank = op->axes;
-
-    for (int a = 0; a < rank; a++) {
-        step[a] = 1;
-        for (int b = op->perm[a] + 1; b < rank; b++)
-            step[a] *= op->dims[b];
-        extent[a] = op->dims[op->perm[a]];
-    }
-    for (size_t n = 0; n < count; n++) {
-        to[n] = from[source];
-        for (int a = rank - 1; a >= 0; a--) { /* the next place of the output, like an odometer */
-            source += step[a];
-            if (++i[a] < extent[a]) break;
-            source -= step[a] * extent[a];
-            i[a] = 0;
-        }
-    }
-}
-
-static void concat(const struct sedge_xnn *x, const struct sedge_op *op)
-{
-    size_t dims[SEDGE_DLR_RANK_MAX], outer = 1, row = 0;
-    float *to = at(x, op->out);
-
-    (void)sedge_value_memory(&x->g->values[op->out].shape, dims);
-    for (int i = 0; i < op->axes; i++)
-        outer *= dims[i];
-    for (size_t k = 0; k < op->nin; k++)
-        row += x->g->values[op->in[k]].count / outer;
-    for (size_t k = 0; k < op->nin; k++) {
-        size_t piece = x->g->values[op->in[k]].count / outer;
-        const float *from = at(x, op->in[k]);
-        for (size_t i = 0; i < outer; i++)
-            memcpy(to + i * row, from + i * piece, piece * sizeof(*to));
-        to += piece;
-    }
-}
-
-static void move_data(const struct sedge_xnn *x, const struct sedge_op *op)
-{
-    if (op->kind == SEDGE_OP_PERMUTE)
-        permute(op, at(x, op->in[0]), at(x, op->out), x->g->values[op->out].count);
-    else
-        concat(x, op);
-}
-
 int sedge_xnn_run(struct sedge_xnn *x, struct sedge_err *err)
 {
     for (size_t i = 0; i < x->g->nops; i++) {
-        if (!x->kernels[i])
-            move_data(x, &x->g->ops[i]);
-        else if (check(xnn_run_operator(x->kernels[i], x->pool), &x->g->ops[i], err))
+        if (!x->kernels[i]) {
+            if (sedge_kernel_run(x->g, x->arena, &x->g->ops[i], err)) return -1;
+        } else if (check(xnn_run_operator(x->kernels[i], x->pool), &x->g->ops[i], err)) {
             return -1;
+        }
     }
     return 0;
 }

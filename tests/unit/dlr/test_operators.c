@@ -216,12 +216,28 @@ static const struct small smalls[] = {
      {1, 2, 3, 4, 5, 6, 7, 8}},
     {"Reshape", "Reshape|x,shape|y|", "1,2,2,2", "2,4", 13, {1, 2, 3, 4, 5, 6, 7, 8}, {1, 2, 3, 4, 5, 6, 7, 8}},
     {"Reshape from what Shape says",
-     "Shape|x|s|;Gather|s,zero|b|axis=0;Unsqueeze|b,zero1|b1|;Concat|b1,minus|t|axis=0;Reshape|x,t|y|",
+     "Shape|x|s|;Gather|s,zero|b|axis=0;Unsqueeze|b,zero1|b1|;Squeeze|b1,zero1|b2|;Concat|b2,minus|t|axis=0;Reshape|x,"
+     "t|y|",
      "1,2,2,2",
      "1,8",
      13,
      {1, 2, 3, 4, 5, 6, 7, 8},
      {1, 2, 3, 4, 5, 6, 7, 8}},
+    {"Reshape by computed constants",
+     "Shape|x|s|;Cast|s|f|to=1;Mul|f,two|g|;Cast|g|h|to=7;Gather|h,zero1|b|axis=0;Concat|b,minus|t|axis=0;Reshape|x,t|"
+     "y|",
+     "1,2,2,2",
+     "2,4",
+     13,
+     {1, 2, 3, 4, 5, 6, 7, 8},
+     {1, 2, 3, 4, 5, 6, 7, 8}},
+    {"an image plus a row",
+     "Transpose|x|r|;Reshape|r,row|v|;Add|x,v|y|",
+     "1,2,1,2",
+     "1,2,2,2",
+     13,
+     {1, 2, 3, 4},
+     {2, 5, 3, 6, 4, 7, 5, 8}},
     {"Squeeze", "Squeeze|x|y|axes=[2,3]", "1,2,1,1", "1,2", 11, {1, 2}, {1, 2}},
     {"Unsqueeze", "Unsqueeze|x|y|axes=[0,3]", "2,2", "1,2,2,1", 11, {1, 2, 3, 4}, {1, 2, 3, 4}},
     {"Transpose", "Transpose|x|y|", "2,3", "3,2", 13, {1, 2, 3, 4, 5, 6}, {1, 4, 2, 5, 3, 6}},
@@ -281,6 +297,7 @@ static void add_constants(struct onnx_write *w)
     onnx_write_floats(w, "s2", "2", s2);
     onnx_write_floats(w, "v2", "2", v2);
     onnx_write_ints(w, "shape", "2,-1");
+    onnx_write_ints(w, "row", "2,-1");
     onnx_write_ints(w, "zero", "0");
     onnx_write_ints(w, "zero1", "0");
     onnx_write_ints(w, "minus", "-1");
