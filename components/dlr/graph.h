@@ -39,7 +39,13 @@ enum sedge_op_kind {
     SEDGE_OP_UNARY,   /* func of each element */
     SEDGE_OP_BINARY,  /* func of two that broadcast */
     SEDGE_OP_WHERE,   /* in[0] ? in[1] : in[2], broadcast */
-    SEDGE_OP_CAST
+    SEDGE_OP_CAST,
+    SEDGE_OP_GATHER, /* rows of `ic` pieces of `cols` elements: in[1] says which */
+    SEDGE_OP_ARG,    /* int64: where along `axes` the largest float32 is */
+    SEDGE_OP_TOPK,   /* int64: where the largest float32 are, first the largest */
+    SEDGE_OP_TAKE,   /* the float32 elements that TOPK named */
+    SEDGE_OP_REDUCE, /* func of float32 along the axes that have an extent of 1 in the output */
+    SEDGE_OP_MATMUL /* alpha * [rows][ic] * [ic][cols] for each place of dims[]; pre[], post[]: steps of in[0], in[1] */
 };
 
 /* Functions of UNARY (float32; NOT is of bool). */
@@ -92,6 +98,19 @@ enum sedge_binary {
     SEDGE_B_XOR
 };
 
+enum sedge_reduce {
+    SEDGE_R_SUM,
+    SEDGE_R_MEAN,
+    SEDGE_R_MAX,
+    SEDGE_R_MIN,
+    SEDGE_R_PROD,
+    SEDGE_R_L1,
+    SEDGE_R_L2,
+    SEDGE_R_SUMSQUARE,
+    SEDGE_R_LOGSUM,
+    SEDGE_R_LOGSUMEXP
+};
+
 struct sedge_value {
     struct sedge_shape shape;
     int64_t dtype; /* enum sedge_onnx_dtype */
@@ -121,10 +140,12 @@ struct sedge_op {
     const struct sedge_onnx_tensor *weights, *bias;
     float *scale, *shift; /* owned, one for each output channel: y*scale + shift, folded into weights and bias */
     bool transposed;
-    int func;          /* of enum sedge_unary or sedge_binary */
-    float alpha, beta; /* FC: factors of weights and bias; UNARY, LEAKYRELU: parameters */
+    bool smallest, last; /* ARG, TOPK: the smallest; of equal ones the last */
+    int func;            /* of enum sedge_unary, sedge_binary or sedge_reduce */
+    float alpha, beta;   /* FC: factors of weights and bias; UNARY, LEAKYRELU: parameters */
     size_t rows, cols;
-    int axes; /* PERMUTE, PAD: rank of dims[], how it is in memory */
+    int axes; /* PERMUTE, PAD, MATMUL: rank of dims[], how it is in memory; CONCAT, ARG, TOPK, TAKE: the axis in memory
+               */
     size_t dims[SEDGE_DLR_RANK_MAX], pre[SEDGE_DLR_RANK_MAX], post[SEDGE_DLR_RANK_MAX];
     int perm[SEDGE_DLR_RANK_MAX];                /* output axis i is input axis perm[i] */
     float fill;                                  /* PAD */

@@ -1,4 +1,4 @@
-/* Operators with weights or windows: Conv, Gemm, MatMul, pooling, batch normalisation. */
+/* Operators with weights or windows: Conv, pooling, batch normalisation. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,71 +219,6 @@ int sedge_imp_norm(struct sedge_importer *p)
         return norm_alone(p, value, s, t);
     compose(op, s, t, n);
     return sedge_imp_pass(p);
-}
-
-/* ---- matrices ---- */
-
-static int fully_connected(struct sedge_importer *p, int value, bool transposed, const struct sedge_shape *y,
-                           struct sedge_op *parts)
-{
-    const struct sedge_onnx_tensor *w = sedge_imp_const(p, 1, "the matrix B");
-    const struct sedge_shape *x = &p->g->values[value].shape;
-    struct sedge_op *op;
-
-    if (!w || !sedge_imp_floats(p, 1, "the matrix B", w->count)) return -1;
-    if (w->shape.rank != 2 || w->count == 0)
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "B has %d dimensions, expected 2", w->shape.rank);
-    parts->ic = (size_t)w->shape.dims[transposed ? 0 : 1];
-    parts->oc = (size_t)w->shape.dims[transposed ? 1 : 0];
-    if (x->dims[x->rank - 1] != (int64_t)parts->ic)
-        return sedge_imp_fail(p, SEDGE_E_INVALID, "%lld columns of A on %zu rows of B", (long long)x->dims[x->rank - 1],
-                              parts->ic);
-    if (sedge_imp_has(p, 2)) {
-        const struct sedge_onnx_tensor *c = sedge_imp_const(p, 2, "C");
-        if (!c) return -1;
-        parts->bias = sedge_imp_floats(p, 2, "C", c->count == 1 ? 1 : parts->oc);
-        if (!parts->bias) return -1;
-        if (c->count > 1 && c->shape.dims[c->shape.rank - 1] != (int64_t)c->count)
-            return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "C has to be one row");
-    }
-    op = sedge_imp_new_op(p, SEDGE_OP_FC, 1);
-    op->in[0] = value;
-    op->weights = w;
-    op->bias = parts->bias;
-    op->ic = parts->ic;
-    op->oc = parts->oc;
-    op->alpha = parts->alpha;
-    op->beta = parts->beta;
-    op->transposed = transposed;
-    struct sedge_shape shape = *y;
-    shape.dims[shape.rank - 1] = (int64_t)op->oc;
-    return sedge_imp_finish(p, op, &shape);
-}
-
-int sedge_imp_gemm(struct sedge_importer *p)
-{
-    struct sedge_op parts = {.alpha = sedge_imp_float(p, "alpha", 1), .beta = sedge_imp_float(p, "beta", 1)};
-    struct sedge_shape x;
-    int value;
-
-    if (sedge_imp_value(p, 0, &value)) return -1;
-    x = p->g->values[value].shape;
-    if (x.rank != 2 || sedge_imp_int(p, "transA", 0))
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "A has to be a matrix that is not transposed");
-    return fully_connected(p, value, sedge_imp_int(p, "transB", 0) == 0, &x, &parts);
-}
-
-int sedge_imp_matmul(struct sedge_importer *p)
-{
-    struct sedge_op parts = {.alpha = 1, .beta = 1};
-    struct sedge_shape x;
-    int value;
-
-    if (sedge_imp_value(p, 0, &value)) return -1;
-    x = p->g->values[value].shape;
-    if (x.rank < 2 || x.rank == 4)
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "A has %d dimensions, expected 2 or 3", x.rank);
-    return fully_connected(p, value, true, &x, &parts);
 }
 
 /* ---- pooling ---- */

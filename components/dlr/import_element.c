@@ -249,20 +249,18 @@ int sedge_imp_binary(struct sedge_importer *p)
     return op ? finish_binary(p, op, dtype, &y) : -1;
 }
 
-/* A mean is the sum times 1/n. */
-static int divide(struct sedge_importer *p, int value, const struct sedge_shape *y)
+int sedge_imp_scaled(struct sedge_importer *p, int value, float factor, int *out)
 {
-    float factor = 1.0F / (float)p->node->nin;
     struct sedge_onnx_tensor t = {
         .dtype = SEDGE_ONNX_FLOAT, .count = 1, .data = {(const uint8_t *)&factor, sizeof(factor)}};
     int v[2] = {value, 0};
-    struct sedge_shape same;
+    struct sedge_shape y;
     struct sedge_op *op;
 
-    if (sedge_imp_fix(p, &t, &t.shape, &v[1]) || sedge_imp_broadcast(p, v, 2, &same)) return -1;
+    if (sedge_imp_fix(p, &t, &t.shape, &v[1]) || sedge_imp_broadcast(p, v, 2, &y)) return -1;
     op = sedge_imp_new_op(p, SEDGE_OP_MUL, 2);
     memcpy(op->in, v, sizeof(v));
-    return sedge_imp_finish(p, op, y);
+    return sedge_imp_between(p, op, SEDGE_ONNX_FLOAT, &y, out);
 }
 
 /* Max, Min, Sum and Mean: of any number of inputs, two by two. */
@@ -286,7 +284,9 @@ int sedge_imp_variadic(struct sedge_importer *p)
         if (i + 1 == n && !mean) return finish_binary(p, op, dtype, &y);
         if (sedge_imp_between(p, op, dtype, &y, &values[0])) return -1;
     }
-    return divide(p, values[0], &y);
+    if (sedge_imp_scaled(p, values[0], 1.0F / (float)n, &values[0])) return -1;
+    sedge_imp_bind_value(p, values[0]);
+    return 0;
 }
 
 int sedge_imp_where(struct sedge_importer *p)

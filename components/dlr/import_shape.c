@@ -61,6 +61,27 @@ int sedge_imp_reshaped(struct sedge_importer *p, int value, const struct sedge_s
     return sedge_imp_permute(p, plain, dims, 4, to_nhwc, shape, to);
 }
 
+int sedge_imp_plain(struct sedge_importer *p, int *value)
+{
+    const struct sedge_value *v = &p->g->values[*value];
+
+    if (v->shape.rank != 4) return 0;
+    return sedge_imp_reshaped(p, *value, &(struct sedge_shape){1, {(int64_t)v->count}}, value);
+}
+
+int sedge_imp_finish_plain(struct sedge_importer *p, struct sedge_op *op, int64_t dtype, const struct sedge_shape *y)
+{
+    struct sedge_shape flat = {1, {1}};
+    int value;
+
+    if (y->rank != 4) return sedge_imp_finish_as(p, op, dtype, y);
+    for (int i = 0; i < 4; i++)
+        flat.dims[0] *= y->dims[i];
+    if (sedge_imp_between(p, op, dtype, &flat, &value) || sedge_imp_reshaped(p, value, y, &value)) return -1;
+    sedge_imp_bind_value(p, value);
+    return 0;
+}
+
 static int rename_const(struct sedge_importer *p, const struct sedge_onnx_tensor *from, const struct sedge_shape *shape)
 {
     struct sedge_onnx_tensor *t = sedge_imp_new_const(p, from->dtype, shape);
@@ -143,8 +164,7 @@ int sedge_imp_flatten(struct sedge_importer *p)
     return reshape_any(p, &shape, count);
 }
 
-/* Axes from the attribute (before opset 13) or the constant input 1, as a bit set below `rank`. */
-static int read_axes(struct sedge_importer *p, int rank, unsigned *set)
+int sedge_imp_axes(struct sedge_importer *p, int rank, unsigned *set)
 {
     const struct sedge_onnx_attr *a = sedge_imp_attr(p, "axes");
     const struct sedge_onnx_tensor *t;
@@ -180,7 +200,7 @@ static int unsqueeze(struct sedge_importer *p, const struct sedge_shape *old, si
     if (n < 1 || n + (size_t)old->rank > SEDGE_DLR_RANK_MAX)
         return sedge_imp_fail(p, SEDGE_E_LIMIT, "%zu axes added to %d", n, old->rank);
     shape.rank = old->rank + (int)n;
-    if (read_axes(p, shape.rank, &set) < 0) return -1;
+    if (sedge_imp_axes(p, shape.rank, &set) < 0) return -1;
     for (int i = 0; i < shape.rank; i++) {
         if (!(set >> i & 1) && from == old->rank) return sedge_imp_fail(p, SEDGE_E_INVALID, "an axis is named twice");
         shape.dims[i] = set >> i & 1 ? 1 : old->dims[from++];
@@ -198,7 +218,7 @@ int sedge_imp_squeeze(struct sedge_importer *p)
 
     if (input_shape(p, &old, &count)) return -1;
     if (sedge_slice_is(p->node->op, "Unsqueeze")) return unsqueeze(p, &old, count);
-    n = read_axes(p, old.rank, &set);
+    n = sedge_imp_axes(p, old.rank, &set);
     if (n < 0) return -1;
     for (int i = 0; i < old.rank; i++)
         if (n ? !(set >> i & 1) : old.dims[i] != 1) shape.dims[shape.rank++] = old.dims[i];
@@ -266,7 +286,7 @@ int sedge_imp_transpose(struct sedge_importer *p)
 
 /* ---- constants of integers ---- */
 
-static int bind_ints(struct sedge_importer *p, const int64_t *v, int n, int rank)
+int sedge_imp_bind_ints(struct sedge_importer *p, const int64_t *v, int n, int rank)
 {
     struct sedge_shape shape = {rank, {n}};
     struct sedge_onnx_tensor *t = sedge_imp_new_const(p, SEDGE_ONNX_INT64, &shape);
@@ -305,7 +325,7 @@ static int concat_ints(struct sedge_importer *p)
         if (got < 0) return -1;
         n += got;
     }
-    return bind_ints(p, list, n, 1);
+    return sedge_imp_bind_ints(p, list, n, 1);
 }
 
 static int concat_shape(struct sedge_importer *p, const int *values, struct sedge_shape *y, int *axis)
@@ -432,26 +452,5 @@ int sedge_imp_shape(struct sedge_importer *p)
     if (end < 0) end += x.rank;
     if (start < 0 || end > x.rank || start > end)
         return sedge_imp_fail(p, SEDGE_E_INVALID, "start and end are outside the %d dimensions", x.rank);
-    return bind_ints(p, x.dims + start, (int)(end - start), 1);
-}
-
-/* Of a list of integers only: picks extents out of what Shape gave. */
-int sedge_imp_gather(struct sedge_importer *p)
-{
-    const struct sedge_onnx_tensor *data = sedge_imp_const(p, 0, "data"), *index;
-    int64_t list[SEDGE_DLR_RANK_MAX], at[SEDGE_DLR_RANK_MAX], out[SEDGE_DLR_RANK_MAX];
-    int n, k;
-
-    if (!data) return -1;
-    index = sedge_imp_const(p, 1, "indices");
-    if (!index) return -1;
-    n = sedge_imp_ints(p, data, list, SEDGE_DLR_RANK_MAX);
-    k = n < 0 ? -1 : sedge_imp_ints(p, index, at, SEDGE_DLR_RANK_MAX);
-    if (k < 0) return -1;
-    for (int i = 0; i < k; i++) {
-        if (at[i] < 0) at[i] += n;
-        if (at[i] < 0 || at[i] >= n) return sedge_imp_fail(p, SEDGE_E_INVALID, "index %lld of %d", (long long)at[i], n);
-        out[i] = list[at[i]];
-    }
-    return bind_ints(p, out, k, index->shape.rank > 1 ? 1 : index->shape.rank);
+    return sedge_imp_bind_ints(p, x.dims + start, (int)(end - start), 1);
 }

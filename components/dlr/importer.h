@@ -98,11 +98,22 @@ int sedge_imp_axis(struct sedge_importer *p, int64_t axis, int rank, int *out);
 /* The place in memory of a logical axis. */
 int sedge_imp_place(int rank, int axis);
 
+/* The value in logical order, as a list when its rank is 4. */
+int sedge_imp_plain(struct sedge_importer *p, int *value);
+/* Like finish_as, for a kernel that writes in logical order. */
+int sedge_imp_finish_plain(struct sedge_importer *p, struct sedge_op *op, int64_t dtype, const struct sedge_shape *y);
+/* The value times a number. */
+int sedge_imp_scaled(struct sedge_importer *p, int value, float factor, int *out);
+/* Binds output 0 to a list of n integers of rank 0 or 1. */
+int sedge_imp_bind_ints(struct sedge_importer *p, const int64_t *v, int n, int rank);
+/* Axes from the attribute or the constant input 1, as a bit set below `rank`. Returns how many. */
+int sedge_imp_axes(struct sedge_importer *p, int rank, unsigned *set);
+
+sedge_import_fn sedge_imp_slice, sedge_imp_split, sedge_imp_arg, sedge_imp_topk, sedge_imp_reduce;
 sedge_import_fn sedge_imp_conv, sedge_imp_gemm, sedge_imp_matmul, sedge_imp_pool, sedge_imp_global_pool, sedge_imp_norm;
 sedge_import_fn sedge_imp_func, sedge_imp_variadic, sedge_imp_leaky_relu, sedge_imp_cast, sedge_imp_where,
     sedge_imp_expand;
-sedge_import_fn sedge_imp_relu, sedge_imp_clip, sedge_imp_binary, sedge_imp_unary, sedge_imp_softmax, sedge_imp_dropout,
-    sedge_imp_reduce_mean;
+sedge_import_fn sedge_imp_relu, sedge_imp_clip, sedge_imp_binary, sedge_imp_unary, sedge_imp_softmax, sedge_imp_dropout;
 sedge_import_fn sedge_imp_constant, sedge_imp_reshape, sedge_imp_flatten, sedge_imp_squeeze, sedge_imp_transpose,
     sedge_imp_concat, sedge_imp_pad, sedge_imp_shape, sedge_imp_gather;
 

@@ -124,6 +124,12 @@ static sedge_kernel_fn *kernel_of(enum sedge_op_kind kind)
         {SEDGE_OP_BINARY, sedge_kernel_binary},
         {SEDGE_OP_WHERE, sedge_kernel_where},
         {SEDGE_OP_CAST, sedge_kernel_cast},
+        {SEDGE_OP_GATHER, sedge_kernel_gather},
+        {SEDGE_OP_ARG, sedge_kernel_arg},
+        {SEDGE_OP_TOPK, sedge_kernel_topk},
+        {SEDGE_OP_TAKE, sedge_kernel_take},
+        {SEDGE_OP_REDUCE, sedge_kernel_reduce},
+        {SEDGE_OP_MATMUL, sedge_kernel_matmul},
     };
 
     for (size_t i = 0; i < SEDGE_ARRAY_LEN(kernels); i++)

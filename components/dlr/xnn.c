@@ -186,6 +186,12 @@ static enum xnn_status make(const struct sedge_graph *g, const struct sedge_op *
     case SEDGE_OP_BINARY:
     case SEDGE_OP_WHERE:
     case SEDGE_OP_CAST:
+    case SEDGE_OP_GATHER:
+    case SEDGE_OP_ARG:
+    case SEDGE_OP_TOPK:
+    case SEDGE_OP_TAKE:
+    case SEDGE_OP_REDUCE:
+    case SEDGE_OP_MATMUL:
         break; /* kernels.h */
     }
     return xnn_status_success;
@@ -289,6 +295,12 @@ static enum xnn_status setup(struct sedge_xnn *x, const struct sedge_op *op, xnn
     case SEDGE_OP_BINARY:
     case SEDGE_OP_WHERE:
     case SEDGE_OP_CAST:
+    case SEDGE_OP_GATHER:
+    case SEDGE_OP_ARG:
+    case SEDGE_OP_TOPK:
+    case SEDGE_OP_TAKE:
+    case SEDGE_OP_REDUCE:
+    case SEDGE_OP_MATMUL:
         break;
     }
     return xnn_status_success;

@@ -15,7 +15,8 @@ static size_t work_of(const struct sedge_graph *g)
 
     for (size_t i = 0; i < g->nops; i++) {
         const struct sedge_op *op = &g->ops[i];
-        size_t taps = op->kind == SEDGE_OP_CONV || op->kind == SEDGE_OP_FC ? op->ic + op->oc : 1;
+        size_t taps =
+            op->kind == SEDGE_OP_CONV || op->kind == SEDGE_OP_FC || op->kind == SEDGE_OP_MATMUL ? op->ic + op->oc : 1;
         size_t window = op->win.kh ? (size_t)op->win.kh * op->win.kw * op->win.dh * op->win.dw : 1;
         n += g->values[op->out].count * taps * window;
     }

@@ -238,6 +238,41 @@ static const struct small smalls[] = {
      13,
      {1, 2, 3, 4},
      {2, 5, 3, 6, 4, 7, 5, 8}},
+    {"ReduceLogSumExp",
+     "ReduceLogSumExp|x|y|axes=[1] keepdims=0",
+     "2,2",
+     "2",
+     13,
+     {0, 0, 1000, 1000},
+     {0.693147f, 1000.693147f}},
+    {"MatMul of two images",
+     "Transpose|x|t|perm=[0,1,3,2];MatMul|x,t|y|",
+     "1,2,2,1",
+     "1,2,2,2",
+     13,
+     {1, 2, 3, 4},
+     {1, 2, 2, 4, 9, 12, 12, 16}},
+    {"MatMul of an image by a constant",
+     "MatMul|x,m|y|",
+     "1,2,1,2",
+     "1,2,1,3",
+     13,
+     {1, 10, 0, 1},
+     {41, 52, 63, 4, 5, 6}},
+    {"Slice backwards through the channels",
+     "Slice|x,minus,far,one,minus|y|",
+     "1,3,1,2",
+     "1,3,1,2",
+     13,
+     {1, 2, 3, 4, 5, 6},
+     {5, 6, 3, 4, 1, 2}},
+    {"Softmax over the columns of an image",
+     "Softmax|x|y|axis=3",
+     "1,2,1,2",
+     "1,2,1,2",
+     13,
+     {0, 0, 1, 0},
+     {0.5f, 0.5f, 0.731059f, 0.268941f}},
     {"Squeeze", "Squeeze|x|y|axes=[2,3]", "1,2,1,1", "1,2", 11, {1, 2}, {1, 2}},
     {"Unsqueeze", "Unsqueeze|x|y|axes=[0,3]", "2,2", "1,2,2,1", 11, {1, 2, 3, 4}, {1, 2, 3, 4}},
     {"Transpose", "Transpose|x|y|", "2,3", "3,2", 13, {1, 2, 3, 4, 5, 6}, {1, 4, 2, 5, 3, 6}},
@@ -298,6 +333,8 @@ static void add_constants(struct onnx_write *w)
     onnx_write_floats(w, "v2", "2", v2);
     onnx_write_ints(w, "shape", "2,-1");
     onnx_write_ints(w, "row", "2,-1");
+    onnx_write_ints(w, "one", "1");
+    onnx_write_ints(w, "far", "-9223372036854775807");
     onnx_write_ints(w, "zero", "0");
     onnx_write_ints(w, "zero1", "0");
     onnx_write_ints(w, "minus", "-1");
