@@ -14,8 +14,8 @@ SERVERS = ("account", "container", "object")
 # A server that is slow for a moment is waited for: by default a storage server counts as failed after half a second without a connection,
 # and an object is missing in the listing of its bucket when that took longer than one.
 PATIENT = """\
-conn_timeout = 20
-node_timeout = 30
+conn_timeout = 10
+node_timeout = 10
 """
 
 SWIFT_CONF = """\
@@ -59,7 +59,7 @@ pipeline = {name}-server
 
 [app:{name}-server]
 use = egg:swift#{name}
-container_update_timeout = 30
+container_update_timeout = 10
 {patient}"""
 
 PROXY_CONF = """\
