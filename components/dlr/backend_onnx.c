@@ -137,9 +137,24 @@ static void onnx_get_input(struct sedge_model *m, size_t index, void *data)
     copy_in(&s->g.values[s->g.in[index]], memory_of(s, s->g.in[index]), data, false);
 }
 
+/* Extents that are known only now. */
+static void set_rows(struct sedge_model_io *io, const struct sedge_value *v)
+{
+    size_t row = v->count / (size_t)v->shape.dims[0];
+
+    io->shape.dims[0] = (int64_t)*v->rows;
+    io->count = *v->rows * row;
+    io->bytes = io->count * sedge_onnx_width(v->dtype);
+}
+
 static int onnx_run(struct sedge_model *m, struct sedge_err *err)
 {
-    return sedge_xnn_run(((struct onnx_state *)m->state)->xnn, err);
+    struct onnx_state *s = m->state;
+
+    if (sedge_xnn_run(s->xnn, err)) return -1;
+    for (size_t i = 0; i < m->nout; i++)
+        if (s->g.values[s->g.out[i]].rows) set_rows(&m->out[i], &s->g.values[s->g.out[i]]);
+    return 0;
 }
 
 static const void *onnx_output(struct sedge_model *m, size_t index)

@@ -37,8 +37,10 @@ void sedge_graph_release(struct sedge_graph *g)
         free(g->ops[i].scale);
         free(g->ops[i].shift);
     }
-    for (size_t i = 0; i < g->nvalues; i++)
+    for (size_t i = 0; i < g->nvalues; i++) {
         free(g->values[i].fixed);
+        free(g->values[i].rows);
+    }
     free(g->ops);
     free(g->values);
     free(g->in);

@@ -32,6 +32,7 @@ enum sedge_op_kind {
     SEDGE_OP_MAX,
     SEDGE_OP_MIN,
     SEDGE_OP_LEAKYRELU,
+    SEDGE_OP_DECONV, /* weights [groups*ic][oc][kh][kw]; pre[]: rows and columns more at the end */
     /* From here on: of kernels.h, any element type where the kernel does not say otherwise. */
     SEDGE_OP_PERMUTE,
     SEDGE_OP_CONCAT,
@@ -45,6 +46,9 @@ enum sedge_op_kind {
     SEDGE_OP_TOPK,   /* int64: where the largest float32 are, first the largest */
     SEDGE_OP_TAKE,   /* the float32 elements that TOPK named */
     SEDGE_OP_REDUCE, /* func of float32 along the axes that have an extent of 1 in the output */
+    SEDGE_OP_RESIZE, /* float32 */
+    SEDGE_OP_EDGE,   /* func of what is outside; stride[]: how much is in front */
+    SEDGE_OP_NMS,    /* boxes, scores; rows: classes, cols: most boxes of one, alpha: overlap, beta: score */
     SEDGE_OP_MATMUL /* alpha * [rows][ic] * [ic][cols] for each place of dims[]; pre[], post[]: steps of in[0], in[1] */
 };
 
@@ -111,12 +115,27 @@ enum sedge_reduce {
     SEDGE_R_LOGSUMEXP
 };
 
+enum sedge_resize_mode { SEDGE_RESIZE_NEAREST, SEDGE_RESIZE_LINEAR, SEDGE_RESIZE_CUBIC };
+enum sedge_coords { SEDGE_COORD_HALF, SEDGE_COORD_HALF_OR_0, SEDGE_COORD_CORNERS, SEDGE_COORD_PLAIN };
+enum sedge_rounding { SEDGE_ROUND_HALF_DOWN, SEDGE_ROUND_HALF_UP, SEDGE_ROUND_DOWN, SEDGE_ROUND_UP };
+
+/* Where the elements of a RESIZE come from: ONNX' coordinate_transformation_mode and nearest_mode. */
+struct sedge_resize {
+    enum sedge_coords coords;
+    enum sedge_rounding rounding;
+    bool exclude;                     /* CUBIC: what is outside has no share */
+    float factor[SEDGE_DLR_RANK_MAX]; /* of each axis in memory */
+};
+
+enum sedge_pad_mode { SEDGE_PAD_CONSTANT, SEDGE_PAD_EDGE, SEDGE_PAD_REFLECT, SEDGE_PAD_WRAP };
+
 struct sedge_value {
     struct sedge_shape shape;
     int64_t dtype; /* enum sedge_onnx_dtype */
     size_t count;
     int root;        /* itself, or the value whose memory it shares */
     void *fixed;     /* owned content of a constant; NULL for what is computed */
+    size_t *rows;    /* owned: how much of the first extent is in use after a run; NULL: all of it */
     int first, last; /* operators between which a root is needed (plan.h) */
     size_t offset;   /* of a root in the arena, in bytes (plan.h) */
 };
@@ -141,14 +160,16 @@ struct sedge_op {
     float *scale, *shift; /* owned, one for each output channel: y*scale + shift, folded into weights and bias */
     bool transposed;
     bool smallest, last; /* ARG, TOPK: the smallest; of equal ones the last */
-    int func;            /* of enum sedge_unary, sedge_binary or sedge_reduce */
+    int func;            /* of the enum of the kind */
     float alpha, beta;   /* FC: factors of weights and bias; UNARY, LEAKYRELU: parameters */
     size_t rows, cols;
     int axes; /* PERMUTE, PAD, MATMUL: rank of dims[], how it is in memory; CONCAT, ARG, TOPK, TAKE: the axis in memory
                */
     size_t dims[SEDGE_DLR_RANK_MAX], pre[SEDGE_DLR_RANK_MAX], post[SEDGE_DLR_RANK_MAX];
-    int perm[SEDGE_DLR_RANK_MAX];                /* output axis i is input axis perm[i] */
-    float fill;                                  /* PAD */
+    int perm[SEDGE_DLR_RANK_MAX]; /* output axis i is input axis perm[i] */
+    float fill;                   /* PAD, EDGE */
+    int64_t fill_bytes;           /* EDGE of another type: as it is in memory */
+    struct sedge_resize resize;
     ptrdiff_t start, stride[SEDGE_DLR_RANK_MAX]; /* STRIDED */
     struct sedge_slice node;                     /* for messages; borrowed like the weights */
 };

@@ -35,7 +35,9 @@ static const struct rule rules[] = {
     {"Concat", sedge_imp_concat, 1, SEDGE_DLR_LINKS_MAX, 0},
     {"Constant", sedge_imp_constant, 0, 0, 0},
     {"Conv", sedge_imp_conv, 2, 3, 0},
+    {"ConvTranspose", sedge_imp_conv_transpose, 2, 3, 0},
     {"Cos", sedge_imp_func, 1, 1, 0},
+    {"DepthToSpace", sedge_imp_depth_to_space, 1, 1, 0},
     {"Div", sedge_imp_binary, 2, 2, 0},
     {"Dropout", sedge_imp_dropout, 1, 3, 0},
     {"Elu", sedge_imp_func, 1, 1, 0},
@@ -48,6 +50,7 @@ static const struct rule rules[] = {
     {"Gather", sedge_imp_gather, 2, 2, 0},
     {"Gemm", sedge_imp_gemm, 2, 3, 0},
     {"GlobalAveragePool", sedge_imp_global_pool, 1, 1, 0},
+    {"GlobalMaxPool", sedge_imp_global_pool, 1, 1, 0},
     {"Greater", sedge_imp_binary, 2, 2, 0},
     {"GreaterOrEqual", sedge_imp_binary, 2, 2, 0},
     {"HardSigmoid", sedge_imp_func, 1, 1, 0},
@@ -65,10 +68,11 @@ static const struct rule rules[] = {
     {"Min", sedge_imp_variadic, 1, SEDGE_DLR_LINKS_MAX, 0},
     {"Mul", sedge_imp_binary, 2, 2, 0},
     {"Neg", sedge_imp_func, 1, 1, 0},
+    {"NonMaxSuppression", sedge_imp_nms, 2, 5, 0},
     {"Not", sedge_imp_func, 1, 1, 0},
     {"Or", sedge_imp_binary, 2, 2, 0},
     {"PRelu", sedge_imp_binary, 2, 2, 0},
-    {"Pad", sedge_imp_pad, 1, 3, 0},
+    {"Pad", sedge_imp_pad, 1, 4, 0},
     {"Pow", sedge_imp_binary, 2, 2, 0},
     {"Reciprocal", sedge_imp_func, 1, 1, 0},
     {"ReduceL1", sedge_imp_reduce, 1, 2, 0},
@@ -83,6 +87,7 @@ static const struct rule rules[] = {
     {"ReduceSumSquare", sedge_imp_reduce, 1, 2, 0},
     {"Relu", sedge_imp_relu, 1, 1, 0},
     {"Reshape", sedge_imp_reshape, 2, 2, 0},
+    {"Resize", sedge_imp_resize, 1, 4, 0},
     {"Round", sedge_imp_func, 1, 1, 0},
     {"Selu", sedge_imp_func, 1, 1, 0},
     {"Shape", sedge_imp_shape, 1, 1, 0},
@@ -93,6 +98,7 @@ static const struct rule rules[] = {
     {"Softmax", sedge_imp_softmax, 1, 1, 0},
     {"Softplus", sedge_imp_func, 1, 1, 0},
     {"Softsign", sedge_imp_func, 1, 1, 0},
+    {"SpaceToDepth", sedge_imp_space_to_depth, 1, 1, 0},
     {"Split", sedge_imp_split, 1, 2, SEDGE_DLR_LINKS_MAX},
     {"Sqrt", sedge_imp_func, 1, 1, 0},
     {"Squeeze", sedge_imp_squeeze, 1, 2, 0},
@@ -101,9 +107,11 @@ static const struct rule rules[] = {
     {"Tan", sedge_imp_func, 1, 1, 0},
     {"Tanh", sedge_imp_func, 1, 1, 0},
     {"ThresholdedRelu", sedge_imp_func, 1, 1, 0},
+    {"Tile", sedge_imp_tile, 2, 2, 0},
     {"TopK", sedge_imp_topk, 1, 2, 1},
     {"Transpose", sedge_imp_transpose, 1, 1, 0},
     {"Unsqueeze", sedge_imp_squeeze, 1, 2, 0},
+    {"Upsample", sedge_imp_resize, 1, 2, 0},
     {"Where", sedge_imp_where, 3, 3, 0},
     {"Xor", sedge_imp_binary, 2, 2, 0},
 };
@@ -267,6 +275,9 @@ int sedge_imp_any(struct sedge_importer *p, size_t i, int *value)
         return sedge_imp_fail(p, SEDGE_E_INVALID, "input %zu \"%.*s\" is not assigned before", i,
                               s ? (int)p->node->in[i].n : 0, s ? (const char *)p->node->in[i].p : "");
     if (s->kind == SEDGE_SYM_CONST) return fix_value(p, s->tensor, i, value);
+    if (p->g->values[s->value].rows)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "input %zu has an extent that is known only when it is computed",
+                              i);
     *value = s->value;
     return 0;
 }

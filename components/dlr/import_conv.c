@@ -12,19 +12,30 @@ struct axis {
     int64_t in, kernel, stride, dilation, before, after, out;
 };
 
-/* A list attribute with one number for each of `n` places; `def` where it is missing. */
+/* Whether the input is a line of pixels, which is taken as an image of one row. */
+static bool is_line(const struct sedge_importer *p)
+{
+    const struct sedge_sym *s = sedge_imp_in(p, 0);
+
+    if (s && s->kind == SEDGE_SYM_CONST) return s->tensor->shape.rank == 3;
+    return s && s->kind == SEDGE_SYM_VALUE && p->g->values[s->value].shape.rank == 3;
+}
+
+/* A list attribute with one number for each of `n` places; `def` where it is missing. Of a line, every second is. */
 static int list_attr(struct sedge_importer *p, const char *name, int64_t def, int64_t low, size_t n, int64_t *out)
 {
     const struct sedge_onnx_attr *a = sedge_imp_attr(p, name);
+    size_t every = is_line(p) ? 2 : 1;
 
     for (size_t i = 0; i < n; i++)
-        out[i] = def;
+        out[i] = a ? low : def;
     if (!a) return 0;
-    if (a->nints != n)
+    if (a->nints != n / every)
         return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "%s has %zu numbers, expected %zu (images only)", name, a->nints,
-                              n);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = a->ints[i];
+                              n / every);
+    for (size_t k = 0; k < a->nints; k++) {
+        size_t i = every * k + every - 1;
+        out[i] = a->ints[k];
         if (out[i] < low || out[i] > SEDGE_DLR_WINDOW_MAX)
             return sedge_imp_fail(p, SEDGE_E_LIMIT, "%s: %lld is outside %lld..%d", name, (long long)out[i],
                                   (long long)low, SEDGE_DLR_WINDOW_MAX);
@@ -92,64 +103,150 @@ static int image_in(struct sedge_importer *p, int *value, struct sedge_shape *sh
 {
     if (sedge_imp_value(p, 0, value)) return -1;
     *shape = p->g->values[*value].shape;
+    if (shape->rank == 3) {
+        *shape = (struct sedge_shape){4, {shape->dims[0], shape->dims[1], 1, shape->dims[2]}};
+        return sedge_imp_reshaped(p, *value, shape, value);
+    }
     if (shape->rank != 4)
         return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED,
                               "an input of %d dimensions, expected 4 (batch, channels, height, width)", shape->rank);
     return 0;
 }
 
+static int finish_image(struct sedge_importer *p, struct sedge_op *op, const struct sedge_shape *y)
+{
+    const struct sedge_shape line = {3, {y->dims[0], y->dims[1], y->dims[3]}};
+    int value;
+
+    if (!is_line(p)) return sedge_imp_finish(p, op, y);
+    if (sedge_imp_between(p, op, SEDGE_ONNX_FLOAT, y, &value) || sedge_imp_reshaped(p, value, &line, &value)) return -1;
+    sedge_imp_bind_value(p, value);
+    return 0;
+}
+
 /* ---- convolution ---- */
 
-static int conv_weights(struct sedge_importer *p, const struct sedge_shape *x, struct sedge_op *op)
+/* The kernel and its size; `d` has room for four extents. */
+static const struct sedge_onnx_tensor *read_kernel(struct sedge_importer *p, int64_t *d)
 {
     const struct sedge_onnx_tensor *w = sedge_imp_const(p, 1, "the kernel");
-    int64_t groups = sedge_imp_int(p, "group", 1);
+    int rank = is_line(p) ? 3 : 4;
     int64_t kernel[2];
 
-    if (!w || !sedge_imp_floats(p, 1, "the kernel", w->count)) return -1;
-    if (w->shape.rank != 4 || w->count == 0)
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "a kernel of %d dimensions, expected 4", w->shape.rank);
-    const int64_t *d = w->shape.dims;
-    if (groups < 1 || groups > d[0] || d[0] % groups || d[1] * groups != x->dims[1])
-        return sedge_imp_fail(p, SEDGE_E_INVALID,
-                              "a kernel for %lld channels in %lld groups on an input of %lld channels", (long long)d[1],
-                              (long long)groups, (long long)x->dims[1]);
+    if (!w || !sedge_imp_floats(p, 1, "the kernel", w->count)) return NULL;
+    if (w->shape.rank != rank || w->count == 0) {
+        (void)sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "a kernel of %d dimensions, expected %d", w->shape.rank, rank);
+        return NULL;
+    }
+    memcpy(d, w->shape.dims, 4 * sizeof(*d));
+    if (rank == 3) d[3] = d[2], d[2] = 1;
     kernel[0] = d[2];
     kernel[1] = d[3];
-    if (sedge_imp_attr(p, "kernel_shape") && list_attr(p, "kernel_shape", 1, 1, 2, kernel)) return -1;
-    if (kernel[0] != d[2] || kernel[1] != d[3] || d[2] > SEDGE_DLR_WINDOW_MAX || d[3] > SEDGE_DLR_WINDOW_MAX)
-        return sedge_imp_fail(p, SEDGE_E_INVALID, "kernel_shape is not that of the kernel, or over %d",
-                              SEDGE_DLR_WINDOW_MAX);
-    op->weights = w;
+    if (sedge_imp_attr(p, "kernel_shape") && list_attr(p, "kernel_shape", 1, 1, 2, kernel)) return NULL;
+    if (kernel[0] == d[2] && kernel[1] == d[3] && d[2] <= SEDGE_DLR_WINDOW_MAX && d[3] <= SEDGE_DLR_WINDOW_MAX)
+        return w;
+    (void)sedge_imp_fail(p, SEDGE_E_INVALID, "kernel_shape is not that of the kernel, or over %d",
+                         SEDGE_DLR_WINDOW_MAX);
+    return NULL;
+}
+
+/* Weights of a convolution, or of a transposed one, whose kernel has inputs and outputs the other way round. */
+static int conv_weights(struct sedge_importer *p, const struct sedge_shape *x, bool transposed, struct sedge_op *op)
+{
+    int64_t groups = sedge_imp_int(p, "group", 1), d[4], inputs;
+
+    op->weights = read_kernel(p, d);
+    if (!op->weights) return -1;
+    inputs = transposed ? d[0] : d[1] * groups;
+    if (groups < 1 || groups > d[0] || d[0] % groups || inputs != x->dims[1])
+        return sedge_imp_fail(p, SEDGE_E_INVALID,
+                              "a kernel for %lld channels in %lld groups on an input of %lld channels",
+                              (long long)(transposed ? d[0] : d[1]), (long long)groups, (long long)x->dims[1]);
     op->groups = (uint32_t)groups;
-    op->ic = (size_t)d[1];
-    op->oc = (size_t)(d[0] / groups);
-    if (sedge_imp_has(p, 2)) {
-        op->bias = sedge_imp_floats(p, 2, "the bias", (size_t)d[0]);
-        if (!op->bias) return -1;
-    }
-    return 0;
+    op->ic = (size_t)(transposed ? d[0] / groups : d[1]);
+    op->oc = (size_t)(transposed ? d[1] : d[0] / groups);
+    op->win.kh = (uint32_t)d[2];
+    op->win.kw = (uint32_t)d[3];
+    if (!sedge_imp_has(p, 2)) return 0;
+    op->bias = sedge_imp_floats(p, 2, "the bias", op->groups * op->oc);
+    return op->bias ? 0 : -1;
+}
+
+static int finish_conv(struct sedge_importer *p, enum sedge_op_kind kind, int value, const struct sedge_op *parts,
+                       const struct axis ax[2])
+{
+    struct sedge_op *op = sedge_imp_new_op(p, kind, 1);
+    struct sedge_shape y = {4, {p->g->values[value].shape.dims[0], (int64_t)(parts->groups * parts->oc)}};
+
+    op->in[0] = value;
+    op->win = window_of(ax);
+    op->weights = parts->weights;
+    op->bias = parts->bias;
+    op->groups = parts->groups;
+    op->ic = parts->ic;
+    op->oc = parts->oc;
+    memcpy(op->pre, parts->pre, sizeof(op->pre));
+    y.dims[2] = ax[0].out;
+    y.dims[3] = ax[1].out;
+    return finish_image(p, op, &y);
 }
 
 int sedge_imp_conv(struct sedge_importer *p)
 {
-    struct sedge_op parts = {0}, *op;
-    struct sedge_shape x, y;
+    struct sedge_op parts = {0};
+    struct sedge_shape x;
     struct axis ax[2];
     int value;
 
-    if (image_in(p, &value, &x) || conv_weights(p, &x, &parts) || !parts.weights) return -1;
-    if (read_window(p, &x, parts.weights->shape.dims[2], parts.weights->shape.dims[3], ax)) return -1;
-    op = sedge_imp_new_op(p, SEDGE_OP_CONV, 1);
-    op->in[0] = value;
-    op->win = window_of(ax);
-    op->weights = parts.weights;
-    op->bias = parts.bias;
-    op->groups = parts.groups;
-    op->ic = parts.ic;
-    op->oc = parts.oc;
-    y = (struct sedge_shape){4, {x.dims[0], parts.weights->shape.dims[0], ax[0].out, ax[1].out}};
-    return sedge_imp_finish(p, op, &y);
+    if (image_in(p, &value, &x) || conv_weights(p, &x, false, &parts)) return -1;
+    if (read_window(p, &x, parts.win.kh, parts.win.kw, ax)) return -1;
+    return finish_conv(p, SEDGE_OP_CONV, value, &parts, ax);
+}
+
+/* The extent of the output, or the padding that makes it what is wished (0: nothing is). `more` pixels come at the end.
+ */
+static int spread(struct sedge_importer *p, struct axis *a, int64_t *more, int64_t wish)
+{
+    const struct sedge_onnx_attr *mode = sedge_imp_attr(p, "auto_pad");
+    int64_t natural = a->stride * (a->in - 1) + *more + reach(a), total;
+
+    if (mode && sedge_slice_is(mode->s, "VALID")) a->before = a->after = 0;
+    if (!wish && mode && (sedge_slice_is(mode->s, "SAME_UPPER") || sedge_slice_is(mode->s, "SAME_LOWER")))
+        wish = a->in * a->stride;
+    if (wish) {
+        if (wish > natural) *more += wish - natural;
+        total = wish > natural ? 0 : natural - wish;
+        natural = wish + total;
+        a->before = mode && sedge_slice_is(mode->s, "SAME_UPPER") ? total / 2 : total - total / 2;
+        a->after = total - a->before;
+    }
+    a->out = natural - a->before - a->after;
+    if (*more >= a->stride || a->out < 1 || a->before < 0 || a->after < 0)
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "%lld pixels out of %lld, %lld of them added at the end",
+                              (long long)a->out, (long long)a->in, (long long)*more);
+    return 0;
+}
+
+int sedge_imp_conv_transpose(struct sedge_importer *p)
+{
+    int64_t strides[2], dilations[2], pads[4], more[2], wish[2];
+    struct sedge_op parts = {0};
+    struct sedge_shape x;
+    struct axis ax[2];
+    int value;
+
+    if (image_in(p, &value, &x) || conv_weights(p, &x, true, &parts)) return -1;
+    if (list_attr(p, "strides", 1, 1, 2, strides) || list_attr(p, "dilations", 1, 1, 2, dilations) ||
+        list_attr(p, "pads", 0, 0, 4, pads) || list_attr(p, "output_padding", 0, 0, 2, more) ||
+        list_attr(p, "output_shape", 0, 0, 2, wish))
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        ax[i] = (struct axis){
+            x.dims[2 + i], i ? parts.win.kw : parts.win.kh, strides[i], dilations[i], pads[i], pads[2 + i], 0};
+        if (spread(p, &ax[i], &more[i], wish[i])) return -1;
+        parts.pre[i] = (size_t)more[i];
+    }
+    return finish_conv(p, SEDGE_OP_DECONV, value, &parts, ax);
 }
 
 /* ---- batch normalisation ---- */
@@ -176,7 +273,19 @@ static void compose(struct sedge_op *op, const float *s, const float *t, size_t 
     }
 }
 
-static int norm_alone(struct sedge_importer *p, int value, const float *s, const float *t)
+static int finish_reshaped(struct sedge_importer *p, struct sedge_op *op, const struct sedge_shape *x,
+                           const struct sedge_shape *y)
+{
+    int value;
+
+    if (sedge_imp_between(p, op, SEDGE_ONNX_FLOAT, x, &value) || sedge_imp_reshaped(p, value, y, &value)) return -1;
+    sedge_imp_bind_value(p, value);
+    return 0;
+}
+
+/* `whole` is the shape of the result; that of the value may have fewer dimensions. */
+static int norm_alone(struct sedge_importer *p, int value, const float *s, const float *t,
+                      const struct sedge_shape *whole)
 {
     const struct sedge_shape x = p->g->values[value].shape;
     struct sedge_op *op = sedge_imp_new_op(p, SEDGE_OP_CONV, 1);
@@ -186,7 +295,7 @@ static int norm_alone(struct sedge_importer *p, int value, const float *s, const
     op->groups = (uint32_t)x.dims[1];
     op->ic = op->oc = 1;
     compose(op, s, t, (size_t)x.dims[1]);
-    return sedge_imp_finish(p, op, &x);
+    return x.rank == whole->rank ? sedge_imp_finish(p, op, &x) : finish_reshaped(p, op, &x, whole);
 }
 
 int sedge_imp_norm(struct sedge_importer *p)
@@ -200,10 +309,10 @@ int sedge_imp_norm(struct sedge_importer *p)
     int value;
 
     if (sedge_imp_value(p, 0, &value)) return -1;
-    if (p->g->values[value].shape.rank != 4 && p->g->values[value].shape.rank != 2)
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "an input of %d dimensions, expected 4 or 2",
-                              p->g->values[value].shape.rank);
-    n = (size_t)p->g->values[value].shape.dims[1];
+    const struct sedge_shape x = p->g->values[value].shape;
+    if (x.rank < 2 || sedge_imp_int(p, "training_mode", 0))
+        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "an input of %d dimensions, or training", x.rank);
+    n = (size_t)x.dims[1];
     for (size_t i = 0; i < 4; i++) {
         part[i] = sedge_imp_floats(p, i + 1, what[i], n);
         if (!part[i]) return -1;
@@ -215,8 +324,14 @@ int sedge_imp_norm(struct sedge_importer *p)
         t[i] = float_of(part[1], i) - float_of(part[2], i) * s[i];
     }
     op = sedge_imp_sole_producer(p, value);
-    if (!op || (op->kind != SEDGE_OP_CONV && op->kind != SEDGE_OP_FC) || op->min > -INFINITY || op->max < INFINITY)
-        return norm_alone(p, value, s, t);
+    if (x.rank != 2 && x.rank != 4) {
+        const struct sedge_shape flat = {
+            4, {x.dims[0], x.dims[1], (int64_t)(p->g->values[value].count / n) / x.dims[0], 1}};
+        return sedge_imp_reshaped(p, value, &flat, &value) || norm_alone(p, value, s, t, &x) ? -1 : 0;
+    }
+    if (!op || (op->kind != SEDGE_OP_CONV && op->kind != SEDGE_OP_FC && op->kind != SEDGE_OP_DECONV) ||
+        op->min > -INFINITY || op->max < INFINITY)
+        return norm_alone(p, value, s, t, &x);
     compose(op, s, t, n);
     return sedge_imp_pass(p);
 }
@@ -282,17 +397,24 @@ int sedge_imp_pool(struct sedge_importer *p)
     op = sedge_imp_new_op(p, average ? SEDGE_OP_AVGPOOL : SEDGE_OP_MAXPOOL, 1);
     op->in[0] = value;
     op->win = window_of(ax);
-    return sedge_imp_finish(p, op, &y);
+    return finish_image(p, op, &y);
 }
 
+/* GlobalAveragePool and GlobalMaxPool. */
 int sedge_imp_global_pool(struct sedge_importer *p)
 {
-    struct sedge_shape x;
+    bool average = sedge_slice_is(p->node->op, "GlobalAveragePool");
+    struct sedge_shape y;
     struct sedge_op *op;
     int value;
 
-    if (image_in(p, &value, &x)) return -1;
-    op = sedge_imp_new_op(p, SEDGE_OP_MEAN, 1);
+    if (sedge_imp_value(p, 0, &value)) return -1;
+    y = p->g->values[value].shape;
+    if (y.rank < 3) return sedge_imp_fail(p, SEDGE_E_INVALID, "an input of %d dimensions, expected 3 or more", y.rank);
+    op = sedge_imp_new_op(p, average && y.rank == 4 ? SEDGE_OP_MEAN : SEDGE_OP_REDUCE, 1);
     op->in[0] = value;
-    return sedge_imp_finish(p, op, &(struct sedge_shape){4, {x.dims[0], x.dims[1], 1, 1}});
+    op->func = average ? SEDGE_R_MEAN : SEDGE_R_MAX;
+    for (int i = 2; i < y.rank; i++)
+        y.dims[i] = 1;
+    return op->kind == SEDGE_OP_MEAN ? sedge_imp_finish(p, op, &y) : sedge_imp_finish_as(p, op, SEDGE_ONNX_FLOAT, &y);
 }

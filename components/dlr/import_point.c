@@ -11,6 +11,7 @@ static bool takes_bounds(enum sedge_op_kind kind)
 {
     switch (kind) {
     case SEDGE_OP_CONV:
+    case SEDGE_OP_DECONV:
     case SEDGE_OP_FC:
     case SEDGE_OP_ADD:
     case SEDGE_OP_SUB:
@@ -35,6 +36,9 @@ static bool takes_bounds(enum sedge_op_kind kind)
     case SEDGE_OP_BINARY:
     case SEDGE_OP_WHERE:
     case SEDGE_OP_CAST:
+    case SEDGE_OP_RESIZE:
+    case SEDGE_OP_EDGE:
+    case SEDGE_OP_NMS:
     case SEDGE_OP_GATHER:
     case SEDGE_OP_ARG:
     case SEDGE_OP_TOPK:
@@ -83,10 +87,50 @@ static int bound(struct sedge_importer *p, size_t i, const char *attr, float def
     return t ? sedge_imp_scalar(p, t, out) : -1;
 }
 
+/* Whether it is more than two numbers on float32. */
+static bool clips_any(const struct sedge_importer *p)
+{
+    const struct sedge_sym *x = sedge_imp_in(p, 0);
+    int64_t dtype = SEDGE_ONNX_FLOAT;
+
+    if (x && x->kind == SEDGE_SYM_CONST) return true;
+    if (x && x->kind == SEDGE_SYM_VALUE) dtype = p->g->values[x->value].dtype;
+    for (size_t i = 1; i < 3; i++) {
+        const struct sedge_sym *s = sedge_imp_in(p, i);
+        if (s && s->kind != SEDGE_SYM_CONST) return true;
+    }
+    return dtype != SEDGE_ONNX_FLOAT;
+}
+
+/* The larger of it and the lower bound, then the smaller of that and the upper one. */
+static int clip_any(struct sedge_importer *p)
+{
+    struct sedge_shape y;
+    int v[2];
+
+    if (sedge_imp_any(p, 0, &v[0])) return -1;
+    const int64_t dtype = p->g->values[v[0]].dtype;
+    if (dtype == SEDGE_ONNX_BOOL) return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "of type bool is not supported");
+    for (size_t i = 1; i < 3; i++) {
+        if (!sedge_imp_has(p, i)) continue;
+        if (sedge_imp_any(p, i, &v[1])) return -1;
+        if (p->g->values[v[1]].dtype != dtype || p->g->values[v[1]].count != 1)
+            return sedge_imp_fail(p, SEDGE_E_INVALID, "bound %zu is not one number of the type of the input", i);
+        if (sedge_imp_broadcast(p, v, 2, &y)) return -1;
+        struct sedge_op *op = sedge_imp_new_op(p, SEDGE_OP_BINARY, 2);
+        memcpy(op->in, v, sizeof(v));
+        op->func = i == 1 ? SEDGE_B_MAX : SEDGE_B_MIN;
+        if (sedge_imp_between(p, op, dtype, &y, &v[0])) return -1;
+    }
+    sedge_imp_bind_value(p, v[0]);
+    return 0;
+}
+
 int sedge_imp_clip(struct sedge_importer *p)
 {
     float low, high;
 
+    if (clips_any(p)) return clip_any(p);
     if (bound(p, 1, "min", -INFINITY, &low) || bound(p, 2, "max", INFINITY, &high)) return -1;
     if (low == -INFINITY && high == INFINITY) return sedge_imp_pass(p);
     return clamp(p, low, high);

@@ -299,7 +299,7 @@ int sedge_imp_bind_ints(struct sedge_importer *p, const int64_t *v, int n, int r
     return 0;
 }
 
-/* ---- joining and padding ---- */
+/* ---- joining ---- */
 
 /* Whether it joins extents of a shape: lists of a few integers, perhaps empty. */
 static bool joins_lists(const struct sedge_importer *p)
@@ -357,62 +357,6 @@ int sedge_imp_concat(struct sedge_importer *p)
     return sedge_imp_finish_as(p, op, p->g->values[values[0]].dtype, &y);
 }
 
-static int pad_amounts(struct sedge_importer *p, int rank, int64_t *pads)
-{
-    const struct sedge_onnx_attr *a = sedge_imp_attr(p, "pads"); /* before opset 11 */
-    const struct sedge_onnx_tensor *t;
-    int n;
-
-    if (sedge_imp_has(p, 1)) {
-        t = sedge_imp_const(p, 1, "pads");
-        n = t ? sedge_imp_ints(p, t, pads, 2 * SEDGE_DLR_RANK_MAX) : -1;
-        if (n < 0) return -1;
-    } else {
-        n = a && a->nints <= (size_t)2 * SEDGE_DLR_RANK_MAX ? (int)a->nints : 0;
-        if (n) memcpy(pads, a->ints, (size_t)n * sizeof(*pads));
-    }
-    if (n != 2 * rank) return sedge_imp_fail(p, SEDGE_E_INVALID, "pads has %d numbers for %d dimensions", n, rank);
-    for (int i = 0; i < n; i++)
-        if (pads[i] < 0 || pads[i] > SEDGE_DLR_WINDOW_MAX)
-            return sedge_imp_fail(p, SEDGE_E_LIMIT, "pads: %lld is outside 0..%d", (long long)pads[i],
-                                  SEDGE_DLR_WINDOW_MAX);
-    return 0;
-}
-
-int sedge_imp_pad(struct sedge_importer *p)
-{
-    const struct sedge_onnx_attr *mode = sedge_imp_attr(p, "mode");
-    const struct sedge_onnx_tensor *t;
-    int64_t pads[2 * SEDGE_DLR_RANK_MAX];
-    float fill = sedge_imp_float(p, "value", 0);
-    struct sedge_shape y;
-    struct sedge_op *op;
-    int value;
-
-    if (mode && !sedge_slice_is(mode->s, "constant"))
-        return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "mode %.*s; only \"constant\" is supported",
-                              (int)(mode->s.n < 32 ? mode->s.n : 32), (const char *)mode->s.p);
-    if (sedge_imp_value(p, 0, &value)) return -1;
-    y = p->g->values[value].shape;
-    if (pad_amounts(p, y.rank, pads)) return -1;
-    if (sedge_imp_has(p, 2)) {
-        t = sedge_imp_const(p, 2, "constant_value");
-        if (!t || sedge_imp_scalar(p, t, &fill)) return -1;
-    }
-    op = sedge_imp_new_op(p, SEDGE_OP_PAD, 1);
-    op->in[0] = value;
-    op->fill = fill;
-    op->axes = sedge_value_memory(&y, op->dims);
-    for (int i = 0; i < y.rank; i++) {
-        int axis = sedge_memory_axis(y.rank, i);
-        op->pre[i] = (size_t)pads[axis];
-        op->post[i] = (size_t)pads[y.rank + axis];
-    }
-    for (int i = 0; i < y.rank; i++)
-        y.dims[i] += pads[i] + pads[y.rank + i];
-    return sedge_imp_finish(p, op, &y);
-}
-
 /* ---- constants ---- */
 
 static int constant_of(struct sedge_importer *p, int64_t dtype, int rank, size_t n, const void *v)
@@ -450,7 +394,7 @@ int sedge_imp_shape(struct sedge_importer *p)
     end = sedge_imp_int(p, "end", x.rank);
     if (start < 0) start += x.rank;
     if (end < 0) end += x.rank;
-    if (start < 0 || end > x.rank || start > end)
-        return sedge_imp_fail(p, SEDGE_E_INVALID, "start and end are outside the %d dimensions", x.rank);
+    start = start < 0 ? 0 : start > x.rank ? x.rank : start; /* outside counts as the nearest */
+    end = end < start ? start : end > x.rank ? x.rank : end;
     return sedge_imp_bind_ints(p, x.dims + start, (int)(end - start), 1);
 }

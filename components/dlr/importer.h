@@ -109,6 +109,8 @@ int sedge_imp_bind_ints(struct sedge_importer *p, const int64_t *v, int n, int r
 /* Axes from the attribute or the constant input 1, as a bit set below `rank`. Returns how many. */
 int sedge_imp_axes(struct sedge_importer *p, int rank, unsigned *set);
 
+sedge_import_fn sedge_imp_conv_transpose, sedge_imp_resize, sedge_imp_depth_to_space, sedge_imp_space_to_depth,
+    sedge_imp_tile, sedge_imp_nms;
 sedge_import_fn sedge_imp_slice, sedge_imp_split, sedge_imp_arg, sedge_imp_topk, sedge_imp_reduce;
 sedge_import_fn sedge_imp_conv, sedge_imp_gemm, sedge_imp_matmul, sedge_imp_pool, sedge_imp_global_pool, sedge_imp_norm;
 sedge_import_fn sedge_imp_func, sedge_imp_variadic, sedge_imp_leaky_relu, sedge_imp_cast, sedge_imp_where,

@@ -113,6 +113,33 @@ static enum xnn_status make_conv(const struct sedge_op *op, struct sedge_slice f
                                              bias, op->min, op->max, 0, out);
 }
 
+/* From [groups*ic][oc][pixels] to [groups*oc][pixels][ic], scaled. */
+static float *deconv_kernel(const struct sedge_op *op)
+{
+    size_t pixels = (size_t)op->win.kh * op->win.kw, outputs = op->groups * op->oc;
+    float *k = sedge_xcalloc(outputs * op->ic * pixels, sizeof(*k));
+
+    for (size_t o = 0; o < outputs; o++)
+        for (size_t c = 0; c < op->ic; c++)
+            for (size_t x = 0; x < pixels; x++)
+                k[(o * pixels + x) * op->ic + c] =
+                    (op->scale ? op->scale[o] : 1) *
+                    weight_at(op->weights->data.p, ((o / op->oc * op->ic + c) * op->oc + o % op->oc) * pixels + x);
+    return k;
+}
+
+static enum xnn_status make_deconv(const struct sedge_op *op, struct sedge_slice file, xnn_operator_t *out)
+{
+    size_t outputs = op->groups * op->oc;
+    sedge_auto_free float *kernel = deconv_kernel(op), *bias = bias_of(op, outputs, 1);
+    const struct sedge_window *w = &op->win;
+
+    give_back(file, op->weights);
+    return xnn_create_deconvolution2d_nhwc_f32(w->top, w->right, w->bottom, w->left, w->kh, w->kw, w->sh, w->sw, w->dh,
+                                               w->dw, op->groups, op->ic, op->oc, op->groups * op->ic, outputs, kernel,
+                                               bias, op->min, op->max, 0, out);
+}
+
 static enum xnn_status make_fc(const struct sedge_op *op, struct sedge_slice file, xnn_operator_t *out)
 {
     sedge_auto_free float *kernel = fc_kernel(op), *bias = bias_of(op, op->oc, op->beta);
@@ -147,6 +174,8 @@ static enum xnn_status make(const struct sedge_graph *g, const struct sedge_op *
     switch (op->kind) {
     case SEDGE_OP_CONV:
         return make_conv(op, file, out);
+    case SEDGE_OP_DECONV:
+        return make_deconv(op, file, out);
     case SEDGE_OP_FC:
         return make_fc(op, file, out);
     case SEDGE_OP_ADD:
@@ -186,6 +215,9 @@ static enum xnn_status make(const struct sedge_graph *g, const struct sedge_op *
     case SEDGE_OP_BINARY:
     case SEDGE_OP_WHERE:
     case SEDGE_OP_CAST:
+    case SEDGE_OP_RESIZE:
+    case SEDGE_OP_EDGE:
+    case SEDGE_OP_NMS:
     case SEDGE_OP_GATHER:
     case SEDGE_OP_ARG:
     case SEDGE_OP_TOPK:
@@ -261,6 +293,9 @@ static enum xnn_status setup(struct sedge_xnn *x, const struct sedge_op *op, xnn
     switch (op->kind) {
     case SEDGE_OP_CONV:
         return xnn_setup_convolution2d_nhwc_f32(k, e.n, e.h, e.w, p, y, x->pool);
+    case SEDGE_OP_DECONV:
+        return xnn_setup_deconvolution2d_nhwc_f32(k, e.n, e.h, e.w, (uint32_t)op->pre[0], (uint32_t)op->pre[1], p, y,
+                                                  x->pool);
     case SEDGE_OP_FC:
         return xnn_setup_fully_connected_nc_f32(k, in->count / op->ic, p, y, x->pool);
     case SEDGE_OP_ADD:
@@ -295,6 +330,9 @@ static enum xnn_status setup(struct sedge_xnn *x, const struct sedge_op *op, xnn
     case SEDGE_OP_BINARY:
     case SEDGE_OP_WHERE:
     case SEDGE_OP_CAST:
+    case SEDGE_OP_RESIZE:
+    case SEDGE_OP_EDGE:
+    case SEDGE_OP_NMS:
     case SEDGE_OP_GATHER:
     case SEDGE_OP_ARG:
     case SEDGE_OP_TOPK:

@@ -237,7 +237,7 @@ static void what_cannot_be_computed_is_refused_by_name(void **st)
         {"Flatten", "x", "axis=7", "axis 7 of 4", 13},
         {"Softmax", "x", "axis=4", "axis 4 of 4", 13},
         {"Concat", "x,k", "axis=1", "another shape than the first", 13},
-        {"Pad", "x", "mode=reflect pads=[0,0,0,0,0,0,0,0]", "mode reflect", 7},
+        {"Pad", "x", "mode=mirror pads=[0,0,0,0,0,0,0,0]", "mode \"mirror\" is not supported", 7},
         {"Add", "x,k", "", "do not fit", 13},
         {"Pad", "x", "pads=[4000,4000,4000,4000,4000,4000,4000,4000]", "more than 134217728 elements", 7},
     };

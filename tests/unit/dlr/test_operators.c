@@ -273,6 +273,42 @@ static const struct small smalls[] = {
      13,
      {0, 0, 1, 0},
      {0.5f, 0.5f, 0.731059f, 0.268941f}},
+    {"Conv of a line", "Conv|x,line|y|pads=[1,0] strides=[2]", "1,1,4", "1,1,2", 13, {1, 2, 3, 4}, {10, 32}},
+    {"batch normalisation of lines",
+     "BatchNormalization|x,s2,s2,s2,v2|y|epsilon=0.0",
+     "1,2,2",
+     "1,2,2",
+     13,
+     {1, 3, 2, 6},
+     {1, 2, 2, 4}},
+    {"batch normalisation and Relu folded into ConvTranspose",
+     "ConvTranspose|x,up|a|strides=[2,2];BatchNormalization|a,s2,s2,s2,v2|b|epsilon=0.0;Relu|b|y|",
+     "1,1,1,2",
+     "1,2,2,4",
+     13,
+     {1, -5},
+     {1, 1.5f, 0, 0, 2, 2.5f, 0, 0, 4, 5, 0, 0, 6, 7, 0, 0}},
+    {"Clip between computed bounds",
+     "ReduceMin|x|l|;Mul|l,neg|h|;Clip|x,l,h|y|",
+     "4",
+     "4",
+     13,
+     {-2, 0, 4, 1},
+     {-2, 0, 2, 1}},
+    {"Pad with negative amounts and reflection",
+     "Pad|x|a|pads=[0,0,0,-1,0,0,0,0];Pad|a|y|pads=[0,0,0,1,0,0,0,1] mode=reflect",
+     "1,1,1,4",
+     "1,1,1,5",
+     7,
+     {1, 2, 3, 4},
+     {3, 2, 3, 4, 3}},
+    {"Resize of an image with two channels",
+     "Resize|x,,wide|y|mode=linear",
+     "1,2,1,2",
+     "1,2,1,4",
+     13,
+     {0, 4, 1, 5},
+     {0, 1, 3, 4, 1, 2, 4, 5}},
     {"Squeeze", "Squeeze|x|y|axes=[2,3]", "1,2,1,1", "1,2", 11, {1, 2}, {1, 2}},
     {"Unsqueeze", "Unsqueeze|x|y|axes=[0,3]", "2,2", "1,2,2,1", 11, {1, 2, 3, 4}, {1, 2, 3, 4}},
     {"Transpose", "Transpose|x|y|", "2,3", "3,2", 13, {1, 2, 3, 4, 5, 6}, {1, 4, 2, 5, 3, 6}},
@@ -321,7 +357,8 @@ static const struct small smalls[] = {
 static void add_constants(struct onnx_write *w)
 {
     static const float neg = -1, two = 2, c3[] = {10, 20}, img[] = {1, 2, 3, 4}, m[] = {1, 2, 3, 4, 5, 6},
-                       c2[] = {1, 2, 3}, s2[] = {1, 2}, v2[] = {4, 16};
+                       c2[] = {1, 2, 3}, s2[] = {1, 2}, v2[] = {4, 16}, line[] = {1, 10},
+                       up[] = {1, 2, 3, 4, 6, 8, 10, 12}, wide[] = {1, 1, 1, 2};
 
     onnx_write_floats(w, "neg", "", &neg);
     onnx_write_floats(w, "two", "", &two);
@@ -331,6 +368,9 @@ static void add_constants(struct onnx_write *w)
     onnx_write_floats(w, "c2", "3", c2);
     onnx_write_floats(w, "s2", "2", s2);
     onnx_write_floats(w, "v2", "2", v2);
+    onnx_write_floats(w, "line", "1,1,2", line);
+    onnx_write_floats(w, "up", "1,2,2,2", up);
+    onnx_write_floats(w, "wide", "4", wide);
     onnx_write_ints(w, "shape", "2,-1");
     onnx_write_ints(w, "row", "2,-1");
     onnx_write_ints(w, "one", "1");
