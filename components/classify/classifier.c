@@ -293,6 +293,19 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
+static int infer(struct sedge_classifier *c, struct sedge_err *err)
+{
+    if (SetDLRInput(&c->model, c->input, c->shape, c->values, 4) || RunDLRModel(&c->model) ||
+        GetDLROutput(&c->model, 0, c->scores))
+        return dlr_failed(err);
+    return 0;
+}
+
+int sedge_classifier_try(struct sedge_classifier *c, struct sedge_err *err)
+{
+    return infer(c, err);
+}
+
 int sedge_classifier_run(struct sedge_classifier *c, const char *image, struct sedge_ranking *out,
                          struct sedge_err *err)
 {
@@ -304,9 +317,7 @@ int sedge_classifier_run(struct sedge_classifier *c, const char *image, struct s
     fill_input(c, &img);
     sedge_image_release(&img);
     start = now_ms();
-    if (SetDLRInput(&c->model, c->input, c->shape, c->values, 4) || RunDLRModel(&c->model) ||
-        GetDLROutput(&c->model, 0, c->scores))
-        return dlr_failed(err);
+    if (infer(c, err)) return -1;
     out->milliseconds = now_ms() - start;
     if (c->softmax == MISSING || (c->softmax == LOOK && !are_probabilities(c->scores, c->classes)))
         apply_softmax(c->scores, c->classes);

@@ -35,6 +35,8 @@ struct sedge_ranking {
 struct sedge_classifier *sedge_classifier_open(const char *folder, const char *labels, struct sedge_err *err);
 int sedge_classifier_run(struct sedge_classifier *c, const char *image, struct sedge_ranking *out,
                          struct sedge_err *err);
+/* One inference on nothing: whether the network computes at all. */
+int sedge_classifier_try(struct sedge_classifier *c, struct sedge_err *err);
 void sedge_classifier_close(struct sedge_classifier *c); /* NULL is fine */
 
 #endif

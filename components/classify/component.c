@@ -14,6 +14,7 @@
 #include "classifier.h"
 #include "message.h"
 #include "settings.h"
+#include "trial.h"
 
 struct component {
     struct sedge_ipc_client *ipc;
@@ -66,7 +67,7 @@ static int open_model(struct component *c, struct sedge_err *err)
 
     if (!folder) return -1;
     if (c->model && strcmp(c->model, folder) == 0) return 0;
-    fresh = sedge_classifier_open(folder, NULL, err);
+    fresh = sedge_trial_run(folder, err) ? NULL : sedge_classifier_open(folder, NULL, err);
     if (!fresh) return sedge_err_wrap(err, "model");
     sedge_classifier_close(c->classifier);
     c->classifier = fresh;

@@ -10,16 +10,18 @@
 
 #include "classifier.h"
 #include "component.h"
+#include "trial.h"
 
 static const char usage[] =
     "usage: sedge-classify                                            run as a component of the nucleus\n"
     "       sedge-classify --once --model DIR [--labels FILE] [--top N] IMAGE...\n"
     "                                                                 classify files, print a table, and end\n"
+    "       sedge-classify --try --model DIR                          tell whether the model can be used\n"
     "       sedge-classify --version | --help\n";
 
 struct options {
     const char *model, *labels;
-    int top, once;
+    int top, once, try_it;
 };
 
 static int print_table(struct sedge_classifier *c, int n, char **images, int top)
@@ -65,19 +67,20 @@ static int once(const struct options *o, int n, char **images)
 
 static int parse(struct options *o, int argc, char **argv)
 {
-    static const struct option longs[] = {{"once", no_argument, NULL, 'o'},
-                                          {"model", required_argument, NULL, 'm'},
-                                          {"labels", required_argument, NULL, 'l'},
-                                          {"top", required_argument, NULL, 't'},
-                                          {"version", no_argument, NULL, 'v'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"once", no_argument, NULL, 'o'},        {"try", no_argument, NULL, 'r'},
+        {"model", required_argument, NULL, 'm'}, {"labels", required_argument, NULL, 'l'},
+        {"top", required_argument, NULL, 't'},   {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
     int opt;
 
     while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1)
         switch (opt) {
         case 'o':
             o->once = 1;
+            break;
+        case 'r':
+            o->try_it = 1;
             break;
         case 'm':
             o->model = optarg;
@@ -110,10 +113,12 @@ int main(int argc, char **argv)
     if (done >= 0) return done;
     if (setvbuf(stdout, NULL, _IOLBF, 0)) return 1;
     if (o.once) return once(&o, argc - optind, argv + optind);
-    if (optind < argc) {
+    if (o.try_it && o.model) return sedge_trial_main(o.model);
+    if (optind < argc || o.try_it) {
         (void)fputs(usage, stderr);
         return 2;
     }
+    sedge_trial_limit_memory();
     if (sedge_classify_component(&err) == 0) return 0;
     (void)fprintf(stderr, "sedge-classify: %s\n", err.msg);
     return 1;

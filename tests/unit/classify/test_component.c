@@ -281,12 +281,55 @@ static void without_a_model_it_says_what_to_check_and_ends(void **st)
     assert_int_equal(n->published, 0);
 }
 
+/* v1: the digits; crash: a compiled model whose library ends what loads it; broken: no model. */
+static void make_models(const char *dir)
+{
+    static const char graph[] = "{\"nodes\":[{\"op\":\"null\",\"name\":\"x\",\"inputs\":[]}],\"arg_nodes\":[0],"
+                                "\"heads\":[[0,0,0]],\"node_row_ptr\":[0,1],"
+                                "\"attrs\":{\"dltype\":[\"list_str\",[\"float32\"]],\"shape\":[\"list_shape\",[[1,1,8,"
+                                "8]]],\"storage_id\":[\"list_int\",[0]]}}";
+    sedge_auto_free char *v1 = sedge_xasprintf("%s/v1", dir), *crash = sedge_xasprintf("%s/crash", dir);
+    sedge_auto_free char *broken = sedge_xasprintf("%s/broken", dir), *onnx = sedge_xasprintf("%s/broken/m.onnx", dir);
+    sedge_auto_free char *json = sedge_xasprintf("%s/crash/m.json", dir), *so = sedge_xasprintf("%s/crash/m.so", dir);
+    sedge_auto_free char *params = sedge_xasprintf("%s/crash/m.params", dir);
+
+    assert_int_equal(symlink(DIGITS "v1", v1), 0);
+    assert_int_equal(sedge_fs_mkdirs(crash, 0755, NULL), 0);
+    assert_int_equal(sedge_fs_mkdirs(broken, 0755, NULL), 0);
+    assert_int_equal(sedge_fs_write_atomic(json, graph, strlen(graph), 0644, NULL), 0);
+    assert_int_equal(sedge_fs_write_atomic(params, "x", 1, 0644, NULL), 0);
+    assert_int_equal(sedge_fs_write_atomic(onnx, "nonsense", 8, 0644, NULL), 0);
+    assert_int_equal(symlink(SEDGE_BUILD_DIR "/tests/libcrash_on_load.so", so), 0);
+}
+
+static void a_model_that_crashes_or_is_refused_leaves_the_last_good_one_at_work(void **st)
+{
+    struct nucleus *n = *st;
+
+    make_models(n->dir);
+    set_config(n, "{\"InferenceInterval\":\"0.1\",\"ModelResourceKey\":\"v1\",\"ImageName\":\"digit_8_0018.png\"}");
+    start(n, n->dir);
+    until(n, 2);
+    set_config(n, "{\"InferenceInterval\":\"0.1\",\"ModelResourceKey\":\"crash\",\"ImageName\":\"digit_5_0032.bmp\"}");
+    until(n, 4);
+    assert_string_equal(last_label(n), "5");
+    set_config(n, "{\"InferenceInterval\":\"0.1\",\"ModelResourceKey\":\"broken\",\"ImageName\":\"digit_8_0018.png\"}");
+    until(n, 4);
+    assert_string_equal(last_label(n), "8");
+    close_server(n);
+    assert_int_equal(finish(n), 1);
+    said(n, "/crash: the model crashes what loads it (signal 11, Segmentation fault)");
+    said(n, "/broken/m.onnx: ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_classifies_publishes_follows_the_configuration_and_ends_with_the_nucleus,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bad_image_is_skipped_and_the_rest_goes_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_model_that_crashes_or_is_refused_leaves_the_last_good_one_at_work, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(without_a_model_it_says_what_to_check_and_ends, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
