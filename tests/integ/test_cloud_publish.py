@@ -36,7 +36,7 @@ class Site:
         return self.api.get(f"{GG}/components/{ARN.format(name, version)}/metadata")
 
     def wait_state(self, name, version, state):
-        return wait_until(lambda: (d := self.described(name, version).json)["status"]["componentState"] == state and d, 30, f"{name} to be {state}")
+        return wait_until(lambda: (d := self.described(name, version).json)["status"]["componentState"] == state and d, 90, f"{name} to be {state}")
 
     def waiting(self):
         folder = os.path.join(self.cloud.state, "publish")
@@ -62,7 +62,7 @@ def test_a_version_is_published_with_its_artifacts(site):
     assert shown["publisher"] == "Hall" and 1.7e9 < shown["creationTimestamp"] < 4e9
     stored, = site.cloud.json("component", "show", "x.model@1.0.0")
     assert [(a["file"], a["size"]) for a in stored["artifacts"]] == [("model.bin", len(data))]
-    wait_until(lambda: "x.model@1.0.0" not in site.waiting(), 10, "what waited to be deleted")
+    wait_until(lambda: "x.model@1.0.0" not in site.waiting(), 60, "what waited to be deleted")
     line, = [a for a in site.api.get(f"{EXT}/audit?what=component-publish&which=x.model").json]
     assert line["detail"] == "1.0.0" and line["who"]
     assert site.ask(recipe).status == 409
