@@ -51,16 +51,18 @@ static void copy_walk(struct sedge_walk *w, const char *from, char *to, size_t c
 void sedge_transpose(const void *from, void *to, size_t rows, size_t cols, size_t width)
 {
     struct sedge_walk w = {.rank = 2, .operands = 1, .extent = {cols, rows}, .step = {{1, (ptrdiff_t)cols}}};
+    const char *a = from;
+    float *b = to;
 
-    if (width == sizeof(float)) {
-        const float *a = from;
-        float *b = to;
+    if (rows == 1 || cols == 1) {
+        memcpy(to, from, rows * cols * width);
+    } else if (width == sizeof(float)) {
         for (size_t r = 0; r < rows; r++)
             for (size_t c = 0; c < cols; c++)
-                b[c * rows + r] = a[r * cols + c];
-        return;
+                memcpy(b + c * rows + r, a + (r * cols + c) * sizeof(float), sizeof(float));
+    } else {
+        copy_walk(&w, from, to, rows * cols, width);
     }
-    copy_walk(&w, from, to, rows * cols, width);
 }
 
 /* ---- kernels ---- */

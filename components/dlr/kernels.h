@@ -12,7 +12,7 @@ bool sedge_kernel_has(enum sedge_op_kind kind);
  * the content of an input makes no sense (an index that is outside). */
 int sedge_kernel_run(const struct sedge_graph *g, void *arena, const struct sedge_op *op, struct sedge_err *err);
 
-/* A matrix of elements of `width` bytes to its transposed. */
+/* A matrix of elements of `width` bytes, which need not be aligned, to its transposed. */
 void sedge_transpose(const void *from, void *to, size_t rows, size_t cols, size_t width);
 
 /* ---- shared by the kernels ---- */
