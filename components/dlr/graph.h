@@ -160,7 +160,7 @@ struct sedge_op {
     float *scale, *shift; /* owned, one for each output channel: y*scale + shift, folded into weights and bias */
     bool transposed;
     bool smallest, last; /* ARG, TOPK: the smallest; of equal ones the last */
-    int func;            /* of the enum of the kind */
+    unsigned func;       /* of the enum of the kind */
     float alpha, beta;   /* FC: factors of weights and bias; UNARY, LEAKYRELU: parameters */
     size_t rows, cols;
     int axes; /* PERMUTE, PAD, MATMUL: rank of dims[], how it is in memory; CONCAT, ARG, TOPK, TAKE: the axis in memory

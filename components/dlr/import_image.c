@@ -257,7 +257,7 @@ int sedge_imp_pad(struct sedge_importer *p)
     if (pad_amounts(p, x.shape.rank, pads)) return -1;
     op = sedge_imp_new_op(p, SEDGE_OP_EDGE, 1);
     op->in[0] = value;
-    op->func = mode;
+    op->func = (unsigned)mode;
     return read_fill(p, op, x.dtype) ? -1 : finish_pad(p, op, &x, pads);
 }
 

@@ -35,6 +35,9 @@ int sedge_imp_fail(struct sedge_importer *p, enum sedge_err_code code, const cha
     __attribute__((format(printf, 3, 4)));
 int sedge_imp_wrap(struct sedge_importer *p);
 
+/* The place of a name in the table: its own, or the free one where it belongs. */
+struct sedge_sym *sedge_imp_find(const struct sedge_importer *p, struct sedge_slice name);
+
 /* Attributes of the node at hand. */
 const struct sedge_onnx_attr *sedge_imp_attr(const struct sedge_importer *p, const char *name);
 int64_t sedge_imp_int(const struct sedge_importer *p, const char *name, int64_t def);

@@ -1,5 +1,6 @@
 /* Kernels that make more or fewer pixels: resizing, and what is around the edges. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -135,11 +136,12 @@ int sedge_kernel_resize(const struct sedge_call *c)
     (void)sedge_value_memory(&sedge_call_value(c, c->op->in[0])->shape, in);
     for (int a = 0; a < w.rank; a++)
         axes[a] = (struct axis){in[a], w.extent[a], 1, (double)c->op->resize.factor[a], NULL};
-    sedge_auto_free struct tap *taps = make_taps(c, axes, w.rank);
+    struct tap *taps = make_taps(c, axes, w.rank);
     if (w.rank > 0 && axes[w.rank - 1].in == axes[w.rank - 1].out && axes[w.rank - 1].factor == 1)
         inner = axes[--w.rank].in;
     for (size_t n = 0; n < count; n += inner, sedge_walk_next(&w))
         gather_taps(axes, w.rank, w.i, inner, x, y + n);
+    free(taps);
     return 0;
 }
 
