@@ -9,7 +9,7 @@ import json
 import queue
 
 from support.cloud import NS
-from support.mqtt_client import MqttClient
+from support.mqtt_client import PATIENCE, MqttClient
 
 SHADOW = "shadow/name/AWSManagedGreengrassV2Deployment"
 FILTERS = ["jobs/notify-ns", "jobs/notify-next-ns", "jobs/+/ns/get/+", "jobs/+/ns/update/+",
@@ -33,10 +33,10 @@ class LadderDevice:
                   for level in short.split("/")]
         return self.base + "/".join(levels)
 
-    def tell(self, short, payload=b""):
-        self.client.publish(self.topic(short), payload)
+    def tell(self, short, payload=b"", times=1):
+        self.client.publish(self.topic(short), payload, times)
 
-    def next(self, seconds=20):
+    def next(self, seconds=PATIENCE):
         try:
             message = self.client.messages.get(timeout=seconds)
         except queue.Empty:

@@ -1,32 +1,10 @@
 """A device whose components take notes that the test reads, and wait at gates that the test opens."""
-import contextlib
 import os
-import sqlite3
 
 from local import wait_until
 
+from .database import rows
 from .device import Device
-from .folder import temporary_folder
-
-
-def read(path):
-    try:
-        with open(path, "rb") as f:
-            return f.read()
-    except FileNotFoundError:
-        return b""
-
-
-def copy_database(source, target):
-    """Of a database that somebody writes: the file and its log fit as long as the log has not begun anew in between."""
-    while True:
-        log = read(f"{source}-wal")
-        data = read(source)
-        if read(f"{source}-wal") == log:
-            break
-    for path, content in ((target, data), (f"{target}-wal", log)):
-        with open(path, "wb") as f:
-            f.write(content)
 
 
 class Machine(Device):
@@ -68,11 +46,8 @@ class Machine(Device):
         return details["detailedDeploymentStatus"], details["deploymentErrorStack"], details["deploymentFailureCause"]
 
     def journal(self, query, *values):
-        """Rows of the nucleus' database, from a copy: the nucleus has it for itself."""
-        with temporary_folder() as folder:
-            copy_database(f"{self.root}/state/nucleus.db", f"{folder}/nucleus.db")
-            with contextlib.closing(sqlite3.connect(f"{folder}/nucleus.db")) as db:
-                return db.execute(query, values).fetchall()
+        """Rows of the nucleus' database."""
+        return rows(f"{self.root}/state/nucleus.db", query, *values)
 
     def reboot_is_due(self):
         """A step has asked for a reboot, and the journal does not know so far that the machine has been told."""

@@ -9,6 +9,9 @@ import threading
 import time
 
 
+PATIENCE = 90  # seconds; only a hang lasts so long
+
+
 class MqttError(Exception):
     pass
 
@@ -36,13 +39,14 @@ class MqttClient:
         self.client_id, self.user, self.password, self.clean = client_id, user, password, clean
         self.messages, self.acks, self.last_id = queue.Queue(), queue.Queue(), 0
         self.seen = []  # everything that arrived, (topic, payload bytes)
-        sock = socket.create_connection((host, port), 10)
+        sock = socket.create_connection((host, port), PATIENCE)
         if ca:
             context = ssl.create_default_context(cafile=ca)
             context.load_cert_chain(cert, key)
             sock = context.wrap_socket(sock, server_hostname=host)
         sock.setblocking(False)
-        self.sock, self.buffer, self.lock, self.closing = sock, b"", threading.Lock(), False
+        self.sock, self.buffer, self.closing = sock, b"", False
+        self.lock, self.packet_lock = threading.Lock(), threading.Lock()
 
     def __enter__(self):
         flags = (2 if self.clean else 0) | (0xC0 if self.user else 0)
@@ -67,15 +71,17 @@ class MqttClient:
         self.reader.join(10)  # before the close: its number may be another file's a moment later
         self.sock.close()
 
-    # A TLS connection may not be read and written at the same time: both happen under a lock and never wait in it.
+    # A TLS connection may not be read and written at the same time: both happen under a lock and never wait in it. A large
+    # packet is sent in pieces: those of another thread must not come between them.
     def _send(self, first, body):
         data = bytes([first]) + _length(len(body)) + body
-        while data:
-            try:
-                with self.lock:
-                    data = data[self.sock.send(data):]
-            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                select.select([], [self.sock], [], 1)
+        with self.packet_lock:
+            while data:
+                try:
+                    with self.lock:
+                        data = data[self.sock.send(data):]
+                except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                    select.select([], [self.sock], [], 1)
 
     def _exactly(self, n):
         while len(self.buffer) < n:
@@ -124,20 +130,23 @@ class MqttClient:
     def subscribe(self, filters):
         self.last_id += 1
         self._send(0x82, struct.pack(">H", self.last_id) + b"".join(_text(f) + b"\x01" for f in filters))
-        kind, body = self.acks.get(timeout=30)
+        kind, body = self.acks.get(timeout=PATIENCE)
         if kind != 9 or any(code > 2 for code in body[2:]):
             raise MqttError(f"subscription refused: {body!r}")
 
-    def publish(self, topic, payload=b""):
+    def publish(self, topic, payload=b"", times=1):
+        """times: so often, before the first acknowledgement is waited for."""
         if isinstance(payload, (dict, list)):
             payload = json.dumps(payload).encode()
-        self.last_id += 1
-        self._send(0x32, _text(topic) + struct.pack(">H", self.last_id) + payload)
-        kind, _ = self.acks.get(timeout=30)
-        if kind != 4:
-            raise MqttError(f"no PUBACK for {topic}: the connection ended: {self.ended!r}")
+        for _ in range(times):
+            self.last_id += 1
+            self._send(0x32, _text(topic) + struct.pack(">H", self.last_id) + payload)
+        for _ in range(times):
+            kind, _ = self.acks.get(timeout=PATIENCE)
+            if kind != 4:
+                raise MqttError(f"no PUBACK for {topic}: the connection ended: {self.ended!r}")
 
-    def wait(self, ending, seconds=30):
+    def wait(self, ending, seconds=PATIENCE):
         """The next message whose topic has this ending, as JSON; messages in between are passed over."""
         deadline = time.monotonic() + seconds
         while True:
@@ -150,7 +159,7 @@ class MqttClient:
             if message[0].endswith(ending):
                 return json.loads(message[1])
 
-    def request(self, topic, payload=b"", seconds=30):
+    def request(self, topic, payload=b"", seconds=PATIENCE):
         """Publishes and returns ("accepted" or "rejected", answer)."""
         self.publish(topic, payload)
         deadline = time.monotonic() + seconds

@@ -12,8 +12,8 @@ class CuttingProxy:
 
     def __init__(self, target_port):
         self.target = ("127.0.0.1", target_port)
-        self.cuts, self.requests, self.closing = [], [], False
-        self.refuse, self.open = False, []
+        self.cuts, self.requests = [], []
+        self.refuse, self.open, self.lock = False, [], threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
 
@@ -22,20 +22,21 @@ class CuttingProxy:
         return self
 
     def __exit__(self, *exc):
-        self.closing = True
+        self.listener.shutdown(socket.SHUT_RDWR)  # ends the accept
         self.listener.close()
 
     def cut_all(self, refuse=False):
-        self.refuse = refuse
-        for s in self.open:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:  # it has ended already
-                pass
-        self.open.clear()
+        with self.lock:
+            self.refuse = refuse
+            for s in self.open:
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:  # it has ended already
+                    pass
+            self.open.clear()
 
     def _accept(self):
-        while not self.closing:
+        while True:
             try:
                 client, _ = self.listener.accept()
             except OSError:
@@ -46,9 +47,25 @@ class CuttingProxy:
             limit = self.cuts.pop(0) if self.cuts else None
             threading.Thread(target=self._serve, args=(client, limit), daemon=True).start()
 
+    def _connect(self, client):
+        """The other side; None when there is none, or the connection is not wanted any more."""
+        try:
+            server = socket.create_connection(self.target)
+        except OSError:
+            client.close()
+            return None
+        with self.lock:
+            if not self.refuse:
+                self.open += [client, server]
+                return server
+        client.close()
+        server.close()
+        return None
+
     def _serve(self, client, limit):
-        server = socket.create_connection(self.target)
-        self.open += [client, server]
+        server = self._connect(client)
+        if not server:
+            return
         threading.Thread(target=self._up, args=(client, server), daemon=True).start()
         left = limit
         try:

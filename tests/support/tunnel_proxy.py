@@ -15,6 +15,7 @@ class TunnelProxy:
     def __init__(self, kind, user=None, tls=None):
         """tls: (certificate, key) of an https proxy."""
         self.kind, self.user, self.refuse, self.targets, self.open = kind, user, None, [], []
+        self.lock = threading.Lock()
         self.ports = {}  # other ports to connect to than those asked for
         self.context = None
         if tls:
@@ -35,10 +36,11 @@ class TunnelProxy:
 
     def cut(self):
         """Ends all tunnels."""
-        for s in self.open:
-            with contextlib.suppress(OSError):
-                s.shutdown(socket.SHUT_RDWR)
-        self.open = []
+        with self.lock:
+            for s in self.open:
+                with contextlib.suppress(OSError):
+                    s.shutdown(socket.SHUT_RDWR)
+            self.open = []
 
     def _accept(self):
         while True:
@@ -59,7 +61,8 @@ class TunnelProxy:
             self.targets.append(target)
             host, _, port = target.rpartition(":")
             server = socket.create_connection((host, self.ports.get(int(port), int(port))))
-            self.open += [client, server]
+            with self.lock:
+                self.open += [client, server]
             client.sendall(b"\5\0\0\1\0\0\0\0\0\0" if self.kind == "socks5" else b"HTTP/1.1 200 Connection established\r\nX: y\r\n\r\n")
             threading.Thread(target=self._copy, args=(server, client), daemon=True).start()
             self._copy(client, server)
