@@ -14,6 +14,10 @@ import time
 
 import pytest
 
+from local.process import free_port, free_ports
+from support.proxy import CuttingProxy
+
+AMPLE = 90  # seconds; only a hang lasts so long
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SEDGE_BIN", ROOT / "build/dev/bin"))
 DRIVER = pathlib.Path(os.environ.get("SEDGE_MQTT_DRIVER", BIN.parent / "tests/mqtt_driver"))
@@ -27,12 +31,6 @@ pattern write $aws/things/%u/shadow/name/+/update
 pattern write $aws/things/%u/greengrassv2/health/json
 pattern readwrite dt/%u/#
 """
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def openssl(*args):
@@ -66,7 +64,7 @@ class Broker:
     def __init__(self, folder, ca, server):
         self.dir = pathlib.Path(folder)
         self.dir.mkdir(parents=True, exist_ok=True)
-        self.port, self.plain = free_port(), free_port()
+        self.port, self.plain = free_ports(2)
         self.process = None
         (self.dir / "devices.acl").write_text(DEVICE_ACL)
         (self.dir / "mosquitto.conf").write_text(f"""per_listener_settings true
@@ -92,11 +90,16 @@ allow_anonymous true
 
     def start(self):
         self.process = subprocess.Popen([MOSQUITTO, "-c", str(self.dir / "mosquitto.conf")])
-        deadline = time.monotonic() + 10
+        for port in (self.port, self.plain):
+            self._wait(port)
+        return self
+
+    def _wait(self, port):
+        deadline = time.monotonic() + AMPLE
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.plain), 1).close()
-                return self
+                socket.create_connection(("127.0.0.1", port), AMPLE).close()
+                return
             except OSError:
                 assert self.process.poll() is None, "the broker ended"
                 assert time.monotonic() < deadline, "the broker did not come up"
@@ -105,7 +108,7 @@ allow_anonymous true
     def stop(self):
         if self.process:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(AMPLE)
             self.process = None
 
 
@@ -114,7 +117,7 @@ class Driver:
 
     def __init__(self, **options):
         self.log = []
-        self.events = queue.Queue()
+        self.events, self.lock = queue.Queue(), threading.Lock()
         self.process = subprocess.Popen([str(DRIVER), json.dumps(options)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         threading.Thread(target=self._read, args=(self.process.stdout, True), daemon=True).start()
@@ -128,11 +131,11 @@ class Driver:
                 self.log.append(line)
 
     def send(self, op, **members):
-        with contextlib.suppress(ValueError):  # closed meanwhile: nobody listens any more
+        with self.lock, contextlib.suppress(ValueError, BrokenPipeError):  # it has ended meanwhile: nobody listens any more
             self.process.stdin.write(json.dumps({"op": op, **members}) + "\n")
             self.process.stdin.flush()
 
-    def wait(self, name, timeout=10, **members):
+    def wait(self, name, timeout=AMPLE, **members):
         """The next event of that name (and with those members); others on the way are dropped."""
         deadline = time.monotonic() + timeout
         seen = []
@@ -155,13 +158,14 @@ class Driver:
 
     def close(self):
         if self.process.poll() is None:
-            self.process.stdin.close()
-            code = self.process.wait(20)
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+            code = self.process.wait(AMPLE)
             assert code == 0, f"driver ended with {code}:\n" + "".join(self.log[-60:])
 
     def kill(self):
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(AMPLE)
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +181,13 @@ def broker(pki, tmp_path):
     b = Broker(tmp_path / "broker", pki["ca"], pki["server"]).start()
     yield b
     b.stop()
+
+
+@pytest.fixture
+def line(broker):
+    """The way of a device to the broker. When a test cuts it, the cloud's side stays there and misses nothing."""
+    with CuttingProxy(broker.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -277,11 +277,6 @@ static void op_poll(struct driver *d, struct json_object *c)
     sedge_jobs_poll(d->jobs);
 }
 
-static void op_adopt(struct driver *d, struct json_object *c)
-{
-    sedge_jobs_adopt(d->jobs, sedge_json_str(c, "job", ""), sedge_json_i64(c, "execution", 1));
-}
-
 static struct json_object *components_of(void *env)
 {
     const struct driver *d = env;
@@ -341,10 +336,12 @@ static int start_bridge(struct driver *d, struct sedge_err *err)
 {
     const struct sedge_jobs_ops jobs_ops = {d, on_job, on_cancel, on_reported};
     const char *path = sedge_json_str(d->o, "db", NULL);
+    const char *adopted = sedge_json_str(d->o, "adopt", NULL);
     struct sedge_jobs_options o;
     struct sedge_db *db;
 
     if (!path) return 0;
+    d->components = json_object_get(sedge_json_arr(d->o, "components"));
     db = sedge_db_open(path, sedge_bridge_schema, 1, err);
     if (!db) return -1;
     sedge_jobs_options_default(&o);
@@ -357,6 +354,7 @@ static int start_bridge(struct driver *d, struct sedge_err *err)
     o.poll_interval_s = sedge_json_i64(d->o, "pollS", 14400);
     d->jobs = sedge_jobs_new(&d->loop, db, &o, &jobs_ops, err);
     if (!d->jobs || start_fleet(d, db, err) != 0) return -1;
+    if (adopted) sedge_jobs_adopt(d->jobs, adopted, 1);
     d->writer = sedge_dbw_new(&d->loop, db);
     sedge_jobs_start(d->jobs, d->mqtt, d->writer);
     sedge_fleet_start(d->fleet, d->mqtt, d->writer);
@@ -366,11 +364,11 @@ static int start_bridge(struct driver *d, struct sedge_err *err)
 static const struct {
     const char *name;
     void (*run)(struct driver *d, struct json_object *c);
-} ops[] = {{"publish", op_publish},       {"subscribe", op_subscribe}, {"unsubscribe", op_unsubscribe},
-           {"status", op_status},         {"progress", op_progress},   {"poll", op_poll},
-           {"adopt", op_adopt},           {"spool", op_spool},         {"stats", op_stats},
-           {"components", op_components}, {"settled", op_settled},     {"component", op_component},
-           {"deployed", op_deployed},     {"deploying", op_deploying}, {"cadence", op_cadence}};
+} ops[] = {{"publish", op_publish},     {"subscribe", op_subscribe}, {"unsubscribe", op_unsubscribe},
+           {"status", op_status},       {"progress", op_progress},   {"poll", op_poll},
+           {"spool", op_spool},         {"stats", op_stats},         {"components", op_components},
+           {"settled", op_settled},     {"component", op_component}, {"deployed", op_deployed},
+           {"deploying", op_deploying}, {"cadence", op_cadence}};
 
 static void run_line(struct driver *d, const char *line, size_t n)
 {
@@ -462,8 +460,8 @@ static int connect_session(struct driver *d, struct sedge_err *err)
     o.proxy = sedge_json_str(d->o, "proxy", NULL);
     o.reconnect_min_ms = sedge_json_i64(d->o, "reconnectMinMs", 50);
     o.reconnect_max_ms = sedge_json_i64(d->o, "reconnectMaxMs", 200);
-    o.connect_timeout_ms = (int)sedge_json_i64(d->o, "connectTimeoutMs", 2000);
-    o.operation_timeout_ms = (int)sedge_json_i64(d->o, "operationTimeoutMs", 3000);
+    o.connect_timeout_ms = (int)sedge_json_i64(d->o, "connectTimeoutMs", 60000);
+    o.operation_timeout_ms = (int)sedge_json_i64(d->o, "operationTimeoutMs", 60000);
     d->mqtt = sedge_mqtt_new(&d->loop, &o, err);
     if (!d->mqtt) return -1;
     sedge_mqtt_on_state(d->mqtt, state_cb, d);
