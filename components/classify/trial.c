@@ -22,9 +22,9 @@ static void limit(int resource, rlim_t value)
 {
     struct rlimit l;
 
-    if (getrlimit(resource, &l) || (l.rlim_cur != RLIM_INFINITY && l.rlim_cur <= value)) return;
+    if (getrlimit((__rlimit_resource_t)resource, &l) || (l.rlim_cur != RLIM_INFINITY && l.rlim_cur <= value)) return;
     l.rlim_cur = value;
-    (void)setrlimit(resource, &l); /* lowering one's own limit cannot fail */
+    (void)setrlimit((__rlimit_resource_t)resource, &l); /* lowering one's own limit cannot fail */
 }
 
 void sedge_trial_limit_memory(void)
