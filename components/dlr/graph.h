@@ -41,14 +41,16 @@ enum sedge_op_kind {
     SEDGE_OP_BINARY,  /* func of two that broadcast */
     SEDGE_OP_WHERE,   /* in[0] ? in[1] : in[2], broadcast */
     SEDGE_OP_CAST,
-    SEDGE_OP_GATHER, /* rows of `ic` pieces of `cols` elements: in[1] says which */
-    SEDGE_OP_ARG,    /* int64: where along `axes` the largest float32 is */
-    SEDGE_OP_TOPK,   /* int64: where the largest float32 are, first the largest */
-    SEDGE_OP_TAKE,   /* the float32 elements that TOPK named */
-    SEDGE_OP_REDUCE, /* func of float32 along the axes that have an extent of 1 in the output */
-    SEDGE_OP_RESIZE, /* float32 */
-    SEDGE_OP_EDGE,   /* func of what is outside; stride[]: how much is in front */
-    SEDGE_OP_NMS,    /* boxes, scores; rows: classes, cols: most boxes of one, alpha: overlap, beta: score */
+    SEDGE_OP_GATHER,     /* rows of `ic` pieces of `cols` elements: in[1] says which */
+    SEDGE_OP_ARG,        /* int64: where along `axes` the largest float32 is */
+    SEDGE_OP_TOPK,       /* int64: where the largest float32 are, first the largest */
+    SEDGE_OP_TAKE,       /* the float32 elements that TOPK named */
+    SEDGE_OP_REDUCE,     /* func of float32 along the axes that have an extent of 1 in the output */
+    SEDGE_OP_RESIZE,     /* float32 */
+    SEDGE_OP_EDGE,       /* func of what is outside; stride[]: how much is in front */
+    SEDGE_OP_QUANTIZE,   /* float32, scale, zero point if there is one: to 8 bits */
+    SEDGE_OP_DEQUANTIZE, /* 8 bits or int32, scale, zero point if there is one */
+    SEDGE_OP_NMS,        /* boxes, scores; rows: classes, cols: most boxes of one, alpha: overlap, beta: score */
     SEDGE_OP_MATMUL /* alpha * [rows][ic] * [ic][cols] for each place of dims[]; pre[], post[]: steps of in[0], in[1] */
 };
 

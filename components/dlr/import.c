@@ -35,6 +35,7 @@ static const struct rule rules[] = {
     {"ConvTranspose", sedge_imp_conv_transpose, 2, 3, 0},
     {"Cos", sedge_imp_func, 1, 1, 0},
     {"DepthToSpace", sedge_imp_depth_to_space, 1, 1, 0},
+    {"DequantizeLinear", sedge_imp_dequantize, 2, 3, 0},
     {"Div", sedge_imp_binary, 2, 2, 0},
     {"Dropout", sedge_imp_dropout, 1, 3, 0},
     {"Elu", sedge_imp_func, 1, 1, 0},
@@ -71,6 +72,7 @@ static const struct rule rules[] = {
     {"PRelu", sedge_imp_binary, 2, 2, 0},
     {"Pad", sedge_imp_pad, 1, 4, 0},
     {"Pow", sedge_imp_binary, 2, 2, 0},
+    {"QuantizeLinear", sedge_imp_quantize, 2, 3, 0},
     {"Reciprocal", sedge_imp_func, 1, 1, 0},
     {"ReduceL1", sedge_imp_reduce, 1, 2, 0},
     {"ReduceL2", sedge_imp_reduce, 1, 2, 0},
@@ -277,6 +279,23 @@ static int import_outputs(struct sedge_importer *p)
     return p->g->nout ? 0 : sedge_err_set(p->err, SEDGE_E_INVALID, "the model has no output");
 }
 
+/* Constants that went into others are not kept. */
+static void drop_unused(struct sedge_graph *g)
+{
+    sedge_auto_free bool *used = sedge_xcalloc(g->nvalues + 1, sizeof(*used));
+
+    for (size_t i = 0; i < g->nops; i++)
+        for (size_t k = 0; k < g->ops[i].nin; k++)
+            used[g->ops[i].in[k]] = true;
+    for (size_t i = 0; i < g->nout; i++)
+        used[g->out[i]] = true;
+    for (size_t i = 0; i < g->nvalues; i++) {
+        if (used[i]) continue;
+        free(g->values[i].fixed);
+        g->values[i].fixed = NULL;
+    }
+}
+
 static int import_all(struct sedge_importer *p)
 {
     if (p->m->opset < SEDGE_DLR_OPSET_MIN || p->m->opset > SEDGE_DLR_OPSET_MAX)
@@ -290,7 +309,9 @@ static int import_all(struct sedge_importer *p)
         p->node = &p->m->nodes[i];
         if (import_node(p)) return -1;
     }
-    return import_outputs(p);
+    if (import_outputs(p)) return -1;
+    drop_unused(p->g);
+    return 0;
 }
 
 int sedge_import(struct sedge_graph *g, struct sedge_folded *folded, const struct sedge_onnx *m, struct sedge_err *err)

@@ -36,6 +36,8 @@ static bool takes_bounds(enum sedge_op_kind kind)
     case SEDGE_OP_BINARY:
     case SEDGE_OP_WHERE:
     case SEDGE_OP_CAST:
+    case SEDGE_OP_QUANTIZE:
+    case SEDGE_OP_DEQUANTIZE:
     case SEDGE_OP_RESIZE:
     case SEDGE_OP_EDGE:
     case SEDGE_OP_NMS:

@@ -77,6 +77,18 @@ struct sedge_sym *sedge_imp_in(const struct sedge_importer *p, size_t i)
     return sedge_imp_has(p, i) ? sedge_imp_find(p, p->node->in[i]) : NULL;
 }
 
+/* Memory for the content of a constant, zeros. NULL: there are too many of them. */
+static void *new_content(struct sedge_importer *p, size_t count, size_t width)
+{
+    p->fixed_bytes += (uint64_t)count * width;
+    if (p->fixed_bytes <= SEDGE_DLR_CONSTANTS_MAX)
+        return sedge_xcalloc(count + 16, width); /* kernels may read a
+                                            little past the end */
+    (void)sedge_imp_fail(p, SEDGE_E_LIMIT, "over %llu MiB of constants beside the weights",
+                         (unsigned long long)(SEDGE_DLR_CONSTANTS_MAX >> 20));
+    return NULL;
+}
+
 int sedge_imp_fix(struct sedge_importer *p, const struct sedge_onnx_tensor *t, const struct sedge_shape *shape,
                   int *value)
 {
@@ -87,7 +99,8 @@ int sedge_imp_fix(struct sedge_importer *p, const struct sedge_onnx_tensor *t, c
         return sedge_imp_fail(p, SEDGE_E_UNSUPPORTED, "a constant of type %s, which is not computed",
                               sedge_onnx_dtype_name(t->dtype));
     if (sedge_imp_new_value(p, shape, value)) return -1;
-    content = sedge_xcalloc(t->count + 16, width); /* kernels may read a little past the end */
+    content = new_content(p, t->count, width);
+    if (!content) return -1;
     p->g->values[*value].dtype = t->dtype;
     p->g->values[*value].fixed = content;
     p->uses[*value] = 2; /* nobody folds into it */
@@ -279,6 +292,7 @@ static bool can_fold(const struct sedge_importer *p, const struct sedge_op *op)
 {
     for (size_t i = 0; i < op->nin; i++)
         if (!p->g->values[op->in[i]].fixed) return false;
+    if (op->kind == SEDGE_OP_DEQUANTIZE) return true; /* of weights, which have to be constants */
     return sedge_kernel_has(op->kind) && p->g->values[op->out].count <= SEDGE_DLR_FOLD_MAX;
 }
 
@@ -287,10 +301,12 @@ static int fold(struct sedge_importer *p, struct sedge_op *op)
 {
     struct sedge_value *v = &p->g->values[op->out];
     size_t width = sedge_onnx_width(v->dtype), rows = v->count, cols = 1;
-    struct sedge_onnx_tensor *t = sedge_imp_new_const(p, v->dtype, &v->shape);
-    char *content = sedge_xcalloc(v->count + 16, width);
+    char *content = new_content(p, v->count, width);
+    struct sedge_onnx_tensor *t;
 
-    v->fixed = content;
+    v->fixed = content; /* not needed after this: nothing reads the value */
+    if (!content) return -1;
+    t = sedge_imp_new_const(p, v->dtype, &v->shape);
     t->owned = sedge_xcalloc(v->count, width);
     t->count = v->count;
     t->data = (struct sedge_slice){t->owned, v->count * width};
@@ -298,6 +314,8 @@ static int fold(struct sedge_importer *p, struct sedge_op *op)
     if (v->shape.rank == 4) rows = (size_t)(v->shape.dims[2] * v->shape.dims[3]), cols = (size_t)v->shape.dims[1];
     for (size_t n = 0; n < v->count; n += rows * cols)
         sedge_transpose(content + n * width, (char *)t->owned + n * width, rows, cols, width);
+    free(content);
+    v->fixed = NULL;
     free(op->in);
     p->g->nops--;
     sedge_imp_bind_const(p, t);

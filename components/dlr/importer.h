@@ -22,8 +22,9 @@ struct sedge_importer {
     struct sedge_folded *folded;
     struct sedge_sym *table; /* open addressing; size is a power of two */
     size_t table_size;
-    int *producer; /* for each value: the operator that an activation may be folded into, or -1 */
-    int *uses;     /* for each value */
+    int *producer;        /* for each value: the operator that an activation may be folded into, or -1 */
+    int *uses;            /* for each value */
+    uint64_t fixed_bytes; /* of all constants laid out or computed so far */
     const struct sedge_onnx_node *node;
     struct sedge_err *err;
 };
@@ -114,6 +115,7 @@ int sedge_imp_axes(struct sedge_importer *p, int rank, unsigned *set);
 
 sedge_import_fn sedge_imp_conv_transpose, sedge_imp_resize, sedge_imp_depth_to_space, sedge_imp_space_to_depth,
     sedge_imp_tile, sedge_imp_nms;
+sedge_import_fn sedge_imp_quantize, sedge_imp_dequantize;
 sedge_import_fn sedge_imp_slice, sedge_imp_split, sedge_imp_arg, sedge_imp_topk, sedge_imp_reduce;
 sedge_import_fn sedge_imp_conv, sedge_imp_gemm, sedge_imp_matmul, sedge_imp_pool, sedge_imp_global_pool, sedge_imp_norm;
 sedge_import_fn sedge_imp_func, sedge_imp_variadic, sedge_imp_leaky_relu, sedge_imp_cast, sedge_imp_where,

@@ -126,6 +126,8 @@ static sedge_kernel_fn *kernel_of(enum sedge_op_kind kind)
         {SEDGE_OP_BINARY, sedge_kernel_binary},
         {SEDGE_OP_WHERE, sedge_kernel_where},
         {SEDGE_OP_CAST, sedge_kernel_cast},
+        {SEDGE_OP_QUANTIZE, sedge_kernel_quantize},
+        {SEDGE_OP_DEQUANTIZE, sedge_kernel_dequantize},
         {SEDGE_OP_RESIZE, sedge_kernel_resize},
         {SEDGE_OP_EDGE, sedge_kernel_edge},
         {SEDGE_OP_NMS, sedge_kernel_nms},

@@ -72,6 +72,7 @@ void sedge_store_int(void *p, size_t i, int64_t dtype, int64_t v);
 typedef int sedge_kernel_fn(const struct sedge_call *c);
 
 sedge_kernel_fn sedge_kernel_unary, sedge_kernel_binary, sedge_kernel_where, sedge_kernel_cast;
+sedge_kernel_fn sedge_kernel_quantize, sedge_kernel_dequantize;
 sedge_kernel_fn sedge_kernel_resize, sedge_kernel_edge, sedge_kernel_nms;
 sedge_kernel_fn sedge_kernel_gather, sedge_kernel_arg, sedge_kernel_topk, sedge_kernel_take, sedge_kernel_reduce,
     sedge_kernel_matmul;

@@ -28,6 +28,7 @@
 #define SEDGE_DLR_ARENA_MAX      (1ULL << 30) /* bytes of all tensors that are alive at once */
 #define SEDGE_DLR_WINDOW_MAX     4096         /* kernel, stride, dilation, padding */
 #define SEDGE_DLR_FOLD_MAX       65536        /* elements of a constant that is computed from others while loading */
+#define SEDGE_DLR_CONSTANTS_MAX  (1ULL << 30) /* bytes of constants that are laid out or computed while loading */
 #define SEDGE_DLR_OPSET_MIN      7
 #define SEDGE_DLR_OPSET_MAX      21
 #define SEDGE_DLR_THREADS_MAX    64

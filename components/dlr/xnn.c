@@ -215,6 +215,8 @@ static enum xnn_status make(const struct sedge_graph *g, const struct sedge_op *
     case SEDGE_OP_BINARY:
     case SEDGE_OP_WHERE:
     case SEDGE_OP_CAST:
+    case SEDGE_OP_QUANTIZE:
+    case SEDGE_OP_DEQUANTIZE:
     case SEDGE_OP_RESIZE:
     case SEDGE_OP_EDGE:
     case SEDGE_OP_NMS:
@@ -330,6 +332,8 @@ static enum xnn_status setup(struct sedge_xnn *x, const struct sedge_op *op, xnn
     case SEDGE_OP_BINARY:
     case SEDGE_OP_WHERE:
     case SEDGE_OP_CAST:
+    case SEDGE_OP_QUANTIZE:
+    case SEDGE_OP_DEQUANTIZE:
     case SEDGE_OP_RESIZE:
     case SEDGE_OP_EDGE:
     case SEDGE_OP_NMS:
