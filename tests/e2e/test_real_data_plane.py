@@ -1,10 +1,11 @@
 """The device and sedge-cloud by the data plane: URLs that sedge-cloud signs, a real Swift behind them, no keys on the device."""
 import contextlib
+import json
 import os
 
 import pytest
 
-from local import free_port
+from local import free_port, wait_until
 from local.site import Site
 from support.fleet import Fleet, running_site
 
@@ -46,3 +47,37 @@ def test_a_device_without_keys_gets_everything_from_the_data_plane(plane_fleet):
     plane_fleet.deploy("others", {"com.x.PlaneOther": "1.0.0"})
     plane_fleet.wait("others", device, "SUCCEEDED")
     assert "com.x.PlaneOther" in device.components() and "com.x.App" not in device.components()
+
+
+def table(n):
+    """A configuration of about 64 n bytes."""
+    return {f"row{i:04}": f"{i:04} " * 10 for i in range(n)}
+
+
+def test_a_document_that_fits_no_job_is_fetched_from_the_data_plane(plane_fleet):
+    device = plane_fleet.device("plane-2")
+    plane_fleet.publish("com.x.Wide", "1.0.0", "true", configuration={"table": {}, "kept": "x"})
+    plane_fleet.join("wide", device)
+    content = table(1500)
+    update = {"merge": json.dumps({"table": content})}
+    assert len(update["merge"]) > 64 << 10
+    plane_fleet.deploy("wide", {"com.x.Wide": {"componentVersion": "1.0.0", "configurationUpdate": update}})
+    plane_fleet.wait("wide", device, "SUCCEEDED", seconds=120)
+    assert plane_fleet.site.cloud_json("deploy", "show", "group:wide")["large"] is True
+    assert device.details("com.x.Wide")["configuration"] == {"table": content, "kept": "x"}
+    folder = os.path.join(device.root, "deployments")
+    wait_until(lambda: not [f for f in os.listdir(folder) if f.endswith(".document")], 60, "the downloaded document to go")
+
+
+def test_a_document_that_fits_no_shadow_is_fetched_and_the_next_small_one_takes_its_place(plane_fleet):
+    device = plane_fleet.device("plane-3")
+    plane_fleet.publish("com.x.Narrow", "1.0.0", "true", configuration={"table": {}})
+    content = table(200)
+    update = {"merge": json.dumps({"table": content})}
+    plane_fleet.deploy("thing:plane-3", {"com.x.Narrow": {"componentVersion": "1.0.0", "configurationUpdate": update}})
+    plane_fleet.wait("thing:plane-3", device, "SUCCEEDED", seconds=120)
+    assert plane_fleet.site.cloud_json("deploy", "show", "thing:plane-3")["large"] is True
+    assert device.details("com.x.Narrow")["configuration"] == {"table": content}
+    plane_fleet.deploy("thing:plane-3", {"com.x.Narrow": {"componentVersion": "1.0.0", "configurationUpdate": {"reset": [""]}}})
+    plane_fleet.wait("thing:plane-3", device, "SUCCEEDED", revision=2, seconds=120)
+    assert device.details("com.x.Narrow")["configuration"] == {"table": {}}

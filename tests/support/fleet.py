@@ -10,8 +10,14 @@ from .device import Device
 ENDED = ("SUCCEEDED", "FAILED", "REJECTED", "CANCELED", "TIMED_OUT")
 
 
+def _target(of):
+    return of if of.startswith("thing:") else f"group:{of}"
+
+
 class Fleet:
-    """fleet.publish(...); fleet.join("group", fleet.device("cam-1")); fleet.deploy("group", {"a": "1.0.0"})"""
+    """fleet.publish(...); fleet.join("group", fleet.device("cam-1")); fleet.deploy("group", {"a": "1.0.0"})
+
+    A target is the name of a group, or "thing:NAME"."""
 
     def __init__(self, site, folder, bin_dir):
         self.site, self.folder, self.bin = site, folder, bin_dir
@@ -56,26 +62,27 @@ class Fleet:
                 f.write(content if isinstance(content, bytes) else content.encode())
         self.site.cloud("component", "publish", folder)
 
-    def deploy(self, group, components, **policies):
-        """components: name -> version, or the object of the AWS CLI's input. Returns the revision."""
-        document = {"targetArn": f"arn:aws:iot:local:000000000000:thinggroup/{group}",
+    def deploy(self, target, components, **policies):
+        """components: name -> version, or the object of the AWS CLI's input."""
+        kind, name = _target(target).split(":")
+        document = {"targetArn": f"arn:aws:iot:local:000000000000:{'thing' if kind == 'thing' else 'thinggroup'}/{name}",
                     "components": {n: {"componentVersion": c} if isinstance(c, str) else c for n, c in components.items()}}
         if policies:
             document["deploymentPolicies"] = policies
-        path = os.path.join(self.folder, f"deployment-{group}.json")
+        path = os.path.join(self.folder, f"deployment-{kind}-{name}.json")
         with open(path, "w", encoding="utf-8") as f:
             json.dump(document, f)
         self.site.cloud("deploy", "create", "-f", path)
 
-    def row(self, group, device, revision=None):
-        target = f"group:{group}" + (f":{revision}" if revision else "")
+    def row(self, target, device, revision=None):
+        target = _target(target) + (f":{revision}" if revision else "")
         shown = self.site.cloud_json("deploy", "show", target, "--devices")
         rows = [d for d in shown.get("devices", []) if d.get("thing", d.get("thingName")) == device.name]
         return rows[0] if rows else {}
 
-    def wait(self, group, device, wanted, revision=None, seconds=40):
+    def wait(self, target, device, wanted, revision=None, seconds=40):
         def ended():
-            row = self.row(group, device, revision)
+            row = self.row(target, device, revision)
             return row if row.get("status") in ENDED else None
 
         row = wait_until(ended, seconds, f"{device.name} to end the deployment", step=0.25)
