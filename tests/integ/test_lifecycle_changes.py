@@ -6,13 +6,14 @@ import pwd
 
 import pytest
 
-from support.lifecycle import FOREVER, did, lines, watched_device
+from support.lifecycle import FOREVER, did, lines, patient, watched_device
 
 STARTED = "NEW INSTALLED STARTING RUNNING"
 REINSTALL, RESTART, NOTHING = "STOPPING NEW INSTALLED STARTING RUNNING", "STOPPING INSTALLED STARTING RUNNING", ""
-BASE = {"install": did("install"), "run": lines(did("run"), FOREVER), "shutdown": did("shutdown"), "recover": did("recover"),
+BASE = {"install": did("install"), "run": lines(did("run"), FOREVER), "shutdown": patient(did("shutdown")), "recover": did("recover"),
         "setenv": {"A": "1"}}
-STARTUP = {"startup": did("startup"), "shutdown": did("shutdown")}
+QUIET = {"shutdown": patient("true")}  # without it, the end of a component may take no more than the default
+STARTUP = {"startup": did("startup"), "shutdown": patient(did("shutdown"))}
 
 
 def changed(lifecycle=None, **steps):
@@ -21,7 +22,13 @@ def changed(lifecycle=None, **steps):
 
 
 def uses(where):
-    return changed(**{where: "echo {configuration:/v}; " + BASE[where]}) if where != "setenv" else changed(setenv={"A": "{configuration:/v}"})
+    """The lifecycle with the configuration in one of its members."""
+    value = "{configuration:/v}"
+    if where == "setenv":
+        return changed(setenv={"A": value})
+    if where == "shutdown":
+        return changed(shutdown=patient(f"echo {value}", did("shutdown")))
+    return changed(**{where: f"echo {value}; {BASE[where]}"})
 
 
 CASES = {
@@ -35,7 +42,7 @@ CASES = {
     "chg.RunForm": (BASE, changed(run={"Script": BASE["run"]}), RESTART),
     "chg.RunRemoved": (BASE, changed(run=None), "STOPPING INSTALLED STARTING FINISHED"),
     "chg.RunAdded": (changed(run=None), BASE, "INSTALLED STARTING RUNNING"),
-    "chg.RunFinished": ({"run": "true"}, {"run": "true # 2"}, "INSTALLED STARTING RUNNING STOPPING FINISHED"),
+    "chg.RunFinished": ({"run": "true", **QUIET}, {"run": "true # 2", **QUIET}, "INSTALLED STARTING RUNNING STOPPING FINISHED"),
     "chg.Startup": (STARTUP, changed(STARTUP, startup=did("startup-2")), RESTART),
     "chg.StartupReplaced": (STARTUP, changed(STARTUP, startup=None, run=BASE["run"]), RESTART),
     "chg.Recover": (BASE, changed(recover=did("recover-2")), RESTART),
@@ -44,10 +51,10 @@ CASES = {
     "chg.SetenvVariableRemoved": (changed(setenv={"A": "1", "B": "2"}), BASE, RESTART),
     "chg.SetenvRemoved": (BASE, changed(setenv=None), RESTART),
     "chg.ErrorResetTime": (BASE, changed(errorResetTime=100), RESTART),
-    "chg.Shutdown": (BASE, changed(shutdown=did("shutdown-2")), NOTHING),
+    "chg.Shutdown": (BASE, changed(shutdown=patient(did("shutdown-2"))), NOTHING),
     "chg.ShutdownRemoved": (BASE, changed(shutdown=None), NOTHING),
     "chg.ShutdownAdded": (changed(shutdown=None), BASE, NOTHING),
-    "chg.ShutdownAndRun": (BASE, changed(shutdown=did("shutdown-2"), run=lines(did("run-2"), FOREVER)), RESTART),
+    "chg.ShutdownAndRun": (BASE, changed(shutdown=patient(did("shutdown-2")), run=lines(did("run-2"), FOREVER)), RESTART),
     "chg.Nothing": (BASE, BASE, NOTHING),
     # by configuration alone
     "chg.VariableInstall": (uses("install"), uses("install"), REINSTALL),
@@ -72,7 +79,7 @@ USER = "daemon" if os.geteuid() == 0 else "another"
 def write_recipes(device, after):
     for name, row in CASES.items():
         device.recipe(name, "1.0.0", row[after], configuration={"v": 1, "version": 1})
-    device.recipe("chg.Version", "1.1.0" if after else "1.0.0", changed(shutdown=did(f"shutdown-{after}")))
+    device.recipe("chg.Version", "1.1.0" if after else "1.0.0", changed(shutdown=patient(did(f"shutdown-{after}"))))
     device.artifact("chg.Artifact", "1.0.0", "data.txt", f"data {after}")
     device.recipe("chg.Artifact", "1.0.0", BASE, artifacts=[{"URI": "s3://bucket/data.txt"}])
     device.recipe("chg.User", "1.0.0", BASE)

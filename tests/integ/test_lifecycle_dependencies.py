@@ -6,7 +6,7 @@ import pytest
 
 from support.lifecycle import FOREVER, did, gate, lines, patient, watched_device
 
-RUNS = {"run": lines(did("run"), FOREVER), "shutdown": did("shutdown")}
+RUNS = {"run": lines(did("run"), FOREVER), "shutdown": patient(did("shutdown"))}
 STARTED = "NEW INSTALLED STARTING RUNNING"
 AGAIN = "STOPPING INSTALLED STARTING RUNNING"
 CAST = {

@@ -11,7 +11,7 @@ HANGS = "exec sleep 1000"
 STARTED = "NEW INSTALLED STARTING RUNNING"
 AGAIN = "ERRORED STOPPING INSTALLED STARTING RUNNING"
 
-ALL_STEPS = {"shutdown": did("shutdown"), "recover": did("recover")}
+ALL_STEPS = {"shutdown": patient(did("shutdown")), "recover": did("recover")}
 CAST = {
     # name: (lifecycle, all states, all steps)
     "break.Install": ({"install": lines(did("install"), "exit 4"), "run": did("run"), **ALL_STEPS},
@@ -32,7 +32,7 @@ CAST = {
     "slow.Crashes": ({"errorResetTime": 1, "run": lines(did("run"), "[ $(grep -c run steps) -ge 5 ] && " + FOREVER, "sleep 1.3; exit 1")},
                      f"{STARTED} {AGAIN} {AGAIN} {AGAIN} {AGAIN}", "run run run run run"),
 }
-TIMEOUT = {"run": {"Timeout": 8, "Script": lines(did("run"), "[ -e pid ] && exit 0", "echo $$ > pid", HANGS)}, "shutdown": did("shutdown"),
+TIMEOUT = {"run": {"Timeout": 12, "Script": lines(did("run"), "[ -e pid ] && exit 0", "echo $$ > pid", HANGS)}, "shutdown": patient(did("shutdown")),
            "recover": patient(gate("recovered"))}
 CODES = {
     # name: (lifecycle, code, part of the reason)
@@ -166,7 +166,7 @@ def test_a_broken_component_can_be_removed_and_runs_its_uninstall_step_only(smal
     os.chmod(f"{small.folder}/leave", 0o777)
     # those of the other tests would break anew and fail this deployment before it removes anything
     others = [name for name in small.components() if name.startswith("out.")]
-    break_one(small, "out.Removed", {**ILL, "shutdown": did("shutdown"), "uninstall": f"cat steps > {small.folder}/leave/steps"})
+    break_one(small, "out.Removed", {**ILL, "shutdown": patient(did("shutdown")), "uninstall": f"cat steps > {small.folder}/leave/steps"})
     small.wait_steps("out.Removed", "shutdown shutdown shutdown")
     with small.then("out.Removed", "UNINSTALLING UNINSTALLED"):
         small.deploy(remove=["out.Removed", *others], wait=False)

@@ -6,14 +6,14 @@ from datetime import datetime
 import pytest
 
 from local import wait_until
-from support.lifecycle import FOREVER, did, lines, watched_device
+from support.lifecycle import FOREVER, did, lines, patient, watched_device
 
 STARTED = "NEW INSTALLED STARTING RUNNING"
 TELLS_TERM = lines("trap 'echo term >> steps; exit 0' TERM", did("run"), "while :; do sleep 0.05; done")
 DEAF = lines("trap '' TERM", did("run"), "while :; do sleep 0.1; done")
 READY = {"kill.Order": 1, "kill.NoShutdown": 1, "kill.Deaf": 1, "kill.DeafMany": 7, "kill.DeafLate": 1, "kill.ShutdownHangs": 1}  # scripts
 CAST = {
-    "kill.Order": {"run": TELLS_TERM, "shutdown": lines("sleep 0.3", did("shutdown"))},
+    "kill.Order": {"run": TELLS_TERM, "shutdown": patient("sleep 0.3", did("shutdown"))},
     "kill.NoShutdown": {"run": TELLS_TERM},
     "kill.Tree": {"run": lines("sh -c 'sleep 1000 & echo $! >> pids; sh -c \"echo \\$\\$ >> pids; exec sleep 1000\"' &", "echo $! >> pids", FOREVER)},
     "kill.Orphans": {"run": lines("(sleep 1000 & echo $! >> pids)", "setsid sh -c 'echo $$ >> pids; exec sleep 1000' &", "setsid sh -c '(sleep 1000 & echo $! >> pids)'",
@@ -21,11 +21,11 @@ CAST = {
     "kill.Deaf": {"run": DEAF},
     "kill.DeafMany": {"run": lines(*[f"({DEAF}) &"] * 6, DEAF), "shutdown": {"Timeout": 30, "Script": "true"}},
     "kill.DeafLate": {"run": DEAF, "shutdown": {"Timeout": 4, "Script": did("shutdown")}},
-    "kill.ShutdownHangs": {"run": TELLS_TERM, "shutdown": {"Timeout": 6, "Script": "echo $$ >> pids; exec sleep 1000"}},
-    "kill.ShutdownDeaf": {"run": "exec sleep 1000", "shutdown": {"Timeout": 6, "Script": f"echo $$ >> pids; {DEAF}"}},
-    "kill.ShutdownLeaves": {"run": FOREVER, "shutdown": "sleep 1000 & echo $! >> pids"},
+    "kill.ShutdownHangs": {"run": TELLS_TERM, "shutdown": {"Timeout": 9, "Script": "echo $$ >> pids; exec sleep 1000"}},
+    "kill.ShutdownDeaf": {"run": "exec sleep 1000", "shutdown": {"Timeout": 9, "Script": f"echo $$ >> pids; {DEAF}"}},
+    "kill.ShutdownLeaves": {"run": FOREVER, "shutdown": patient("sleep 1000 & echo $! >> pids")},
 }
-INSTALL = {"install": {"Timeout": 6, "Script": lines("[ -e tried ] && exit 0", "touch tried", "echo $$ >> pids", DEAF)}, "run": FOREVER}
+INSTALL = {"install": {"Timeout": 9, "Script": lines("[ -e tried ] && exit 0", "touch tried", "echo $$ >> pids", DEAF)}, "run": FOREVER}
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def deploy_chain(device, **more):
     depends = {"base": None, "middle": {"base": "*"}, "top": {"middle": "*"}, SOFT: {"base": ["*", "SOFT"]}}
     for name, on in depends.items():
         lifecycle = {"install": did("install"), "run": lines(did("run"), tells(device, f"up-{name}"), f"exec sleep {device.seconds}"),
-                     "shutdown": lines(did("shutdown"), tells(device, f"down-{name}"))}
+                     "shutdown": patient(did("shutdown"), tells(device, f"down-{name}"))}
         device.recipe(name, "1.0.0", dict(lifecycle, **more.get(name, {})), depends=on)
     assert device.deploy("top=1.0.0", f"{SOFT}=1.0.0")["status"] == "SUCCEEDED"
     all_up(device)
@@ -104,10 +104,10 @@ def test_a_stop_of_the_nucleus_waits_for_shutdown_scripts_as_long_as_they_are_al
 
 
 def test_what_waits_or_is_broken_does_not_hold_up_the_stop_of_the_nucleus(device):
-    device.recipe("never", "1.0.0", {"startup": "exit 1", "shutdown": did("shutdown")})
-    device.recipe("waits", "1.0.0", {"run": FOREVER, "shutdown": did("shutdown")}, depends={"never": "*", "fine": "*"})
+    device.recipe("never", "1.0.0", {"startup": "exit 1", "shutdown": patient(did("shutdown"))})
+    device.recipe("waits", "1.0.0", {"run": FOREVER, "shutdown": patient(did("shutdown"))}, depends={"never": "*", "fine": "*"})
     device.recipe("broken", "1.0.0", {"run": "exit 1"}, depends={"fine": "*"})
-    device.recipe("fine", "1.0.0", {"run": FOREVER, "shutdown": did("shutdown")})
+    device.recipe("fine", "1.0.0", {"run": FOREVER, "shutdown": patient(did("shutdown"))})
     device.deploy("waits=1.0.0", "broken=1.0.0", wait=False)
     for name, state in (("never", "BROKEN"), ("waits", "INSTALLED"), ("broken", "BROKEN"), ("fine", "RUNNING")):
         device.wait_state(name, state)

@@ -22,10 +22,10 @@ CAST = {
     "rep.EndsBadly": {"startup": patient("[ -e end ] && exit 0", reports("RUNNING"), gate("end"), "exit 5")},
     "rep.InStartup": {"startup": lines(reports("ERRORED"), FOREVER), "shutdown": patient(ANSWERED, did("shutdown"))},
     "rep.InInstall": {"install": lines(reports("ERRORED"), FOREVER), "run": FOREVER},
-    "rep.InRun": {"run": lines(did("run"), gate("report"), reports("ERRORED"), FOREVER), "shutdown": did("shutdown")},
-    "rep.InShutdown": {"run": FOREVER, "shutdown": lines(reports("ERRORED"), FOREVER), "recover": did("recover")},
+    "rep.InRun": {"run": lines(did("run"), gate("report"), reports("ERRORED"), FOREVER), "shutdown": patient(did("shutdown"))},
+    "rep.InShutdown": {"run": FOREVER, "shutdown": patient(reports("ERRORED"), FOREVER), "recover": did("recover")},
     "rep.Ignored": {"install": reports("RUNNING"), "run": lines(did("run"), gate("report"), reports("RUNNING", "RUNNING"), did("reported"), FOREVER),
-                    "shutdown": reports("RUNNING")},
+                    "shutdown": patient(reports("RUNNING"))},
     "rep.InRecover": {"run": lines("[ -e tried ] && " + FOREVER, "touch tried", "exit 1"), "recover": reports("RUNNING", "ERRORED")},
     "rep.Unknown": {"run": lines(reports("FINISHED", "STOPPING", "running"), FOREVER)},
 }

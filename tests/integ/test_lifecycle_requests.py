@@ -7,14 +7,14 @@ RUNS = lines(did("run"), FOREVER)
 STARTED = "NEW INSTALLED STARTING RUNNING"
 HELD = {"run": RUNS, "shutdown": patient(did("shutdown"), gate("down"))}
 CAST = {
-    "req.Plain": {"install": did("install"), "run": RUNS, "shutdown": did("shutdown")},
+    "req.Plain": {"install": did("install"), "run": RUNS, "shutdown": patient(did("shutdown"))},
     "req.Twice": HELD,
     "req.RestartStop": HELD,
-    "req.Finished": {"shutdown": did("shutdown")},
+    "req.Finished": {"shutdown": patient(did("shutdown"))},
     "req.FinishedVersion": {"install": did("install")},
     "req.Reinstall": HELD,
     "req.ReinstallStop": HELD,
-    "req.ErroredStop": {"run": lines(did("run"), gate("crash"), "exit 1"), "recover": patient(did("recover"), gate("recovered")), "shutdown": did("shutdown")},
+    "req.ErroredStop": {"run": lines(did("run"), gate("crash"), "exit 1"), "recover": patient(did("recover"), gate("recovered")), "shutdown": patient(did("shutdown"))},
 }
 
 
@@ -119,10 +119,10 @@ def test_a_stop_while_an_error_is_handled_ends_in_finished(device):
 # ---- requests before a component is up: these keep a deployment waiting, one for all of them ----
 
 EARLY = {
-    "early.Install": {"install": patient(did("install"), gate("installed")), "run": RUNS, "shutdown": did("shutdown")},
+    "early.Install": {"install": patient(did("install"), gate("installed")), "run": RUNS, "shutdown": patient(did("shutdown"))},
     "early.InstallBad": {"install": patient(did("install"), gate("installed"), "[ -e good ] || { touch good; exit 1; }"), "run": RUNS},
-    "early.Startup": {"startup": patient(did("startup"), gate("up")), "shutdown": did("shutdown")},
-    "early.StartupAgain": {"startup": patient(did("startup"), gate("up")), "shutdown": did("shutdown")},
+    "early.Startup": {"startup": patient(did("startup"), gate("up")), "shutdown": patient(did("shutdown"))},
+    "early.StartupAgain": {"startup": patient(did("startup"), gate("up")), "shutdown": patient(did("shutdown"))},
     "early.Never": {"startup": patient(gate("up"))},
 }
 
@@ -130,7 +130,7 @@ EARLY = {
 @pytest.fixture(scope="module")
 def early(device):
     for name in ("early.Waits", "early.WaitsRestart"):
-        device.recipe(name, "1.0.0", {"run": RUNS, "shutdown": did("shutdown")}, depends={"early.Never": "*"})
+        device.recipe(name, "1.0.0", {"run": RUNS, "shutdown": patient(did("shutdown"))}, depends={"early.Never": "*"})
     for name, lifecycle in EARLY.items():
         device.recipe(name, "1.0.0", lifecycle)
     device.deploy("early.Waits=1.0.0", "early.WaitsRestart=1.0.0", *(f"{name}=1.0.0" for name in EARLY if name != "early.Never"), wait=False)

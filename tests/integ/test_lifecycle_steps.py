@@ -6,7 +6,7 @@ import os
 import pytest
 
 from local import wait_until
-from support.lifecycle import FOREVER, did, lines, watched_device
+from support.lifecycle import FOREVER, did, lines, patient, watched_device
 
 RUNS = lines(did("run"), FOREVER)
 HANGS = "exec sleep 1000"
@@ -19,31 +19,31 @@ ONCE = "[ -e tried ] || { touch tried; exec sleep 1000; }"
 QUICK = {
     "life.Nothing": {},
     "life.OnlyInstall": {"install": did("install")},
-    "life.OnlyShutdown": {"shutdown": did("shutdown")},
+    "life.OnlyShutdown": {"shutdown": patient(did("shutdown"))},
     "life.OnlyRun": {"run": RUNS},
     "life.OnlyStartup": {"startup": did("startup")},
     "life.Both": {"startup": did("startup"), "run": RUNS},
     "life.StartupSkipped": {"startup": {"Skipif": "onpath sh", "Script": did("startup")}, "run": RUNS},
     "life.AllSkipped": {step: {"Skipif": "onpath sh", "Script": did(step)} for step in ("install", "startup", "run", "shutdown")},
-    "life.AllSteps": {"install": did("install"), "run": did("run"), "shutdown": did("shutdown"), "recover": did("recover")},
-    "life.ShutdownCode": {"run": did("run"), "shutdown": lines(did("shutdown"), "exit 9")},
-    "life.InstallTwice": {"install": lines(did("install"), "[ $(wc -l < steps) -ge 3 ]"), "run": FOREVER, "shutdown": did("shutdown")},
+    "life.AllSteps": {"install": did("install"), "run": did("run"), "shutdown": patient(did("shutdown")), "recover": did("recover")},
+    "life.ShutdownCode": {"run": did("run"), "shutdown": patient(did("shutdown"), "exit 9")},
+    "life.InstallTwice": {"install": lines(did("install"), "[ $(wc -l < steps) -ge 3 ]"), "run": FOREVER, "shutdown": patient(did("shutdown"))},
     "life.Foreground": {"install": lines("sleep 0.3", did("install")), "run": lines(did("run"), FOREVER)},
     "life.Daemon": {"startup": lines(did("startup"), "sleep 1000 >/dev/null 2>&1 &", "echo $! > pid")},
-    "life.OldShutdown": {"run": RUNS, "shutdown": did("shutdown-1")},
+    "life.OldShutdown": {"run": RUNS, "shutdown": patient(did("shutdown-1"))},
     "life.OldShutdownSkip": {"run": RUNS, "shutdown": {"Skipif": "exists {work:path}/stopping", "Script": did("shutdown-1")}},
     "life.NewShutdownSkip": {"run": RUNS, "shutdown": {"Skipif": "onpath sh", "Script": did("shutdown-1")}},
-    "life.Uninstall": {"run": RUNS, "shutdown": did("shutdown"), "uninstall": lines(did("uninstall"), "cp steps $LEAVE/good",
+    "life.Uninstall": {"run": RUNS, "shutdown": patient(did("shutdown")), "uninstall": lines(did("uninstall"), "cp steps $LEAVE/good",
                                                                                     "echo $GREENGRASS_COMPONENT_VERSION >> $LEAVE/good")},
     "life.UninstallBad": {"run": RUNS, "uninstall": lines("echo bad > $LEAVE/bad", "exit 3")},
     "life.UninstallHangs": {"run": RUNS, "uninstall": {"Timeout": 6, "Script": lines("echo hangs > $LEAVE/hangs", HANGS)}},
 }
 TIMED = {
     "time.Install": {"install": {"Timeout": 8, "Script": lines(did("install"), ONCE)}, "run": FOREVER, "recover": did("recover")},
-    "time.Startup": {"startup": {"Timeout": 8, "Script": lines(did("startup"), ONCE)}, "shutdown": did("shutdown")},
+    "time.Startup": {"startup": {"Timeout": 8, "Script": lines(did("startup"), ONCE)}, "shutdown": patient(did("shutdown"))},
     "time.Inherited": {"startup": {"Timeout": 8, "Script": lines(did("startup"), "[ -e tried ] && exit 0", "touch tried", "sleep 1000 &")}},
     "time.Shutdown": {"run": did("run"), "shutdown": {"Timeout": 8, "Script": lines(did("shutdown"), HANGS)}, "recover": did("recover")},
-    "time.Recover": {"run": lines(did("run"), "[ $(grep -c run steps) -ge 2 ] || exit 1"), "shutdown": did("shutdown"),
+    "time.Recover": {"run": lines(did("run"), "[ $(grep -c run steps) -ge 2 ] || exit 1"), "shutdown": patient(did("shutdown")),
                      "recover": {"Timeout": 8, "Script": lines(did("recover"), HANGS)}},
     "time.RecoverSkipped": {"run": lines(did("run"), "[ $(grep -c run steps) -ge 2 ] || exit 1"),
                             "recover": {"Skipif": "onpath sh", "Timeout": 1000, "Script": did("recover")}},
@@ -176,7 +176,7 @@ def test_a_shutdown_that_takes_too_long_is_an_error_and_goes_on_to_finished(devi
 
 
 def test_an_update_stops_the_old_version_by_the_old_version_s_shutdown_script(device):
-    device.recipe("life.OldShutdown", "2.0.0", {"run": RUNS, "shutdown": did("shutdown-2")})
+    device.recipe("life.OldShutdown", "2.0.0", {"run": RUNS, "shutdown": patient(did("shutdown-2"))})
     with device.then("life.OldShutdown", "STOPPING NEW INSTALLED STARTING RUNNING"):
         device.deploy("life.OldShutdown=2.0.0")
     device.wait_steps("life.OldShutdown", "run shutdown-1 run")
@@ -191,7 +191,7 @@ def test_the_skipif_of_the_shutdown_counts_when_the_component_starts(device):
 
 
 def test_a_shutdown_that_was_skipped_when_the_component_started_gives_way_to_the_new_version_s(device):
-    device.recipe("life.NewShutdownSkip", "2.0.0", {"run": RUNS, "shutdown": did("shutdown-2")})
+    device.recipe("life.NewShutdownSkip", "2.0.0", {"run": RUNS, "shutdown": patient(did("shutdown-2"))})
     with device.then("life.NewShutdownSkip", "STOPPING NEW INSTALLED STARTING RUNNING"):
         device.deploy("life.NewShutdownSkip=2.0.0")
     device.wait_steps("life.NewShutdownSkip", "run shutdown-2 run")

@@ -8,6 +8,8 @@
 #include <sedge_ipc.h>
 #include <stdio.h>
 
+#define PATIENCE_MS 120000 /* the machine may be busy */
+
 static void report(struct sedge_ipc_client *c, const char *state)
 {
     struct sedge_ipc_err err;
@@ -23,8 +25,11 @@ static void report(struct sedge_ipc_client *c, const char *state)
 int main(int argc, char **argv)
 {
     struct sedge_ipc_err err;
-    struct sedge_ipc_client *c = sedge_ipc_connect(NULL, &err);
+    struct sedge_ipc_options options = SEDGE_IPC_OPTIONS_INIT;
+    struct sedge_ipc_client *c;
 
+    options.timeout_ms = PATIENCE_MS;
+    c = sedge_ipc_connect(&options, &err);
     if (!c) {
         (void)fprintf(stderr, "say_state: %s\n", err.message);
         return 1;
