@@ -32,6 +32,10 @@ static void describe(const struct sedge_graph *g, int value, char *name, struct 
                                   .shape = v->shape,
                                   .count = v->count,
                                   .bytes = sedge_value_bytes(v)};
+    if (!v->rows) return;
+    io->open = true; /* set_rows() */
+    io->shape.dims[0] = -1;
+    io->count = io->bytes = 0;
 }
 
 static void describe_all(struct sedge_model *m, const struct onnx_state *s, const struct sedge_onnx *onnx)
@@ -142,6 +146,7 @@ static void set_rows(struct sedge_model_io *io, const struct sedge_value *v)
 {
     size_t row = v->count / (size_t)v->shape.dims[0];
 
+    io->open = false;
     io->shape.dims[0] = (int64_t)*v->rows;
     io->count = *v->rows * row;
     io->bytes = io->count * sedge_onnx_width(v->dtype);

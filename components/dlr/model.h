@@ -23,7 +23,7 @@ struct sedge_model_io {
     const char *type;
     struct sedge_shape shape;
     size_t count, bytes;
-    bool open; /* an extent is -1 until the next run tells it; an output of the back-end ort alone */
+    bool open; /* an extent is -1 until the next run tells it; of an output only */
 };
 
 struct sedge_model;
