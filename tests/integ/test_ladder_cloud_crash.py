@@ -79,7 +79,7 @@ def test_what_devices_tell_while_the_service_is_away_is_taken_when_it_is_back(of
         d.expect(f"jobs/{offered.job}/ns/update/accepted")
         assert d.expect(f"jobs/{offered.job}/ns/update/accepted")["clientToken"] == "late"
         assert d.notified() == ({}, None)
-        wait_until(lambda: offered.json("thing", "show", "cam-1")["components"], 10, "the component")
+        wait_until(lambda: offered.json("thing", "show", "cam-1")["components"], 30, "the component")
     assert offered.query("SELECT status, version FROM execution") == [(2, 3)]
 
 
@@ -87,7 +87,7 @@ def test_a_database_that_is_locked_delays_answers_and_loses_none(fleet):
     import sqlite3
     with ladder_device(fleet, "cam-1") as d:
         d.get()
-        db = sqlite3.connect(os.path.join(fleet.state, "cloud.db"), timeout=10, isolation_level=None)
+        db = sqlite3.connect(os.path.join(fleet.state, "cloud.db"), timeout=60, isolation_level=None)
         db.execute("BEGIN IMMEDIATE")
         d.tell("jobs/$next/ns/get", {"clientToken": "held"})
         d.tell("jobs/x/ns/get", {"clientToken": "too"})

@@ -70,7 +70,7 @@ def device(bin_dir, ca, provider):
 
 
 def ask(device, token=None, method="GET", path=PATH):
-    connection = http.client.HTTPConnection("127.0.0.1", int(device.uri.split(":")[2].split("/")[0]), timeout=40)
+    connection = http.client.HTTPConnection("127.0.0.1", int(device.uri.split(":")[2].split("/")[0]), timeout=120)
     try:
         connection.request(method, path, headers={"Authorization": token} if token else {})
         answer = connection.getresponse()
