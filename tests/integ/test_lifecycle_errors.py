@@ -32,7 +32,7 @@ CAST = {
     "slow.Crashes": ({"errorResetTime": 1, "run": lines(did("run"), "[ $(grep -c run steps) -ge 5 ] && " + FOREVER, "sleep 1.3; exit 1")},
                      f"{STARTED} {AGAIN} {AGAIN} {AGAIN} {AGAIN}", "run run run run run"),
 }
-TIMEOUT = {"run": {"Timeout": 12, "Script": lines(did("run"), "[ -e pid ] && exit 0", "echo $$ > pid", HANGS)}, "shutdown": patient(did("shutdown")),
+TIMEOUT = {"run": {"Timeout": 20, "Script": lines(did("run"), "[ -e pid ] && exit 0", "echo $$ > pid", HANGS)}, "shutdown": patient(did("shutdown")),
            "recover": patient(gate("recovered"))}
 CODES = {
     # name: (lifecycle, code, part of the reason)
