@@ -43,7 +43,7 @@ def web():
             try:
                 self.wfile.write(BIG[first:max(first, half)])
                 self.wfile.flush()
-                self.server.gate.wait(60)
+                self.server.gate.wait(600)
                 self.wfile.write(BIG[max(first, half):])
             except OSError:
                 pass
@@ -86,23 +86,30 @@ def honest(site):
     site.cloud.answer, site.cloud.tokens = lambda *_: None, True
 
 
+def once(cloud, mark):
+    """What the device said beside the fleet status. A question that is not answered within a second of a bell may be asked again."""
+    said = [n for n in cloud.names(mark) if not n.startswith("health")]
+    return [n for before, n in zip([None, *said], said) if n != before or n != "get $next"]
+
+
 def test_the_ladder_of_a_normal_group_deployment(site):
     cloud = site.cloud
-    assert cloud.names()[0] == "get $next" and "shadow get" in cloud.names()  # 15.1, first lines
     cloud.wait("health NUCLEUS_LAUNCH")
     cloud.wait("health LOCAL_DEPLOYMENT")
+    cloud.wait("shadow get")
+    assert [n for n in cloud.names() if not n.startswith("health")] == ["get $next", "shadow get"]  # 15.1, first lines
     mark = cloud.mark()
     cloud.create("J", cloud.document("normal", 1, {"once": "1.0.0"}))
     cloud.wait_health("THING_GROUP_DEPLOYMENT", "normal-1", mark)
-    cloud.wait("get $next", mark, 2)
-    said = [n for n in cloud.names(mark) if not n.startswith("health")]
-    assert said == ["get $next", "update J IN_PROGRESS", "update J SUCCEEDED", "get $next"]
+    wait_until(lambda: len(once(cloud, mark)) >= 4, 30, "the last question")
+    assert once(cloud, mark) == ["get $next", "update J IN_PROGRESS", "update J SUCCEEDED", "get $next"]
     assert [n for n in cloud.names(mark) if n.startswith("health")] == ["health THING_GROUP_DEPLOYMENT"]
     updates = [b for t, b in cloud.since(mark, "/update")]
     assert set(updates[0]) == {"status", "executionNumber", "clientToken"}
     assert updates[1]["statusDetails"] == {"detailed-deployment-status": "SUCCESSFUL"}
     assert all("expectedVersion" not in u and u["executionNumber"] == 1 for u in updates)
-    assert len({b["clientToken"] for t, b in cloud.since(mark) if t != HEALTH}) == 4
+    tokens = [b["clientToken"] for t, b in cloud.since(mark) if t != HEALTH]
+    assert len(tokens) == len(set(tokens))
     assert cloud.jobs["J"]["versionNumber"] == 3
 
 
@@ -149,9 +156,7 @@ def test_4_an_end_that_was_not_published_is_flushed_by_the_next_start(site):
     cloud, device = site.cloud, site.device
     cloud.create("C4", cloud.document("c4", 1, {"late": "1.0.0", "merging": "1.0.0"}))
     wait_until(lambda: "id=C4 phase=STARTING" in device.log(), 20, "the merge")
-    cloud.disconnect()
-    site.broker.kill()
-    device.wait_log("greengrass", "mqtt-disconnected")
+    site.lose_broker()
     device.open_gate("merged")
     device.wait_log("greengrass", "deployment-finished. id=C4 status=SUCCEEDED", 20)
     wait_until(lambda: device.journal("SELECT 1 FROM bridge_execution WHERE job_id = 'C4' AND status IS NOT NULL"), 20, "the status to be on the disk")
@@ -196,6 +201,7 @@ def test_7_a_newer_revision_cancels_the_one_that_downloads(site, web):
     web.gate.clear()
     cloud.create("C7", cloud.document("c7", 7, {"superseded": "1.0.0"}))
     wait_until(lambda: "id=C7 phase=DOWNLOADING" in site.device.log(), 20, "the download")
+    cloud.wait("update C7 IN_PROGRESS", mark)
     cloud.end("C7")
     cloud.create("N7", cloud.document("c7", 8, {"newer": "1.0.0"}))
     cloud.wait_status("N7", "SUCCEEDED")
@@ -212,6 +218,7 @@ def test_8_a_newer_revision_waits_for_the_one_that_merges(site):
     site.load_recipes()
     cloud.create("C8", cloud.document("c8", 7, {"held": "1.0.0"}))
     wait_until(lambda: "id=C8 phase=STARTING" in site.device.log(), 20, "the merge")
+    cloud.wait("update C8 IN_PROGRESS", mark)
     cloud.end("C8")
     cloud.create("C8-8", cloud.document("c8", 8, {"newer": "1.0.0"}))
     cloud.wait("get C8", mark)

@@ -13,16 +13,19 @@ from local import Broker, wait_until
 from .device import temporary_device
 from .device_cloud import DeviceCloud
 from .machine import Machine
+from .proxy import CuttingProxy
 
 THING = "cam-1"
 FOREVER = "exec sleep 1000"
-# So that a lost answer costs seconds. The device waits as long as mqtt.operationTimeoutMs for the answer to a request.
-MQTT = {"operationTimeoutMs": 3000, "minimumReconnectDelaySeconds": 1, "maximumReconnectDelaySeconds": 2}
+# The device waits as long as mqtt.operationTimeoutMs for the answer to a request: no request is repeated because a busy
+# machine answers late.
+MQTT = {"operationTimeoutMs": 60000, "minimumReconnectDelaySeconds": 1, "maximumReconnectDelaySeconds": 2}
 
 
 class Ladder:
-    def __init__(self, device, broker, cloud, config):
-        self.device, self.broker, self.cloud, self.config = device, broker, cloud, config
+    def __init__(self, device, broker, line, cloud, config):
+        """line: the way of the device to the broker."""
+        self.device, self.broker, self.line, self.cloud, self.config = device, broker, line, cloud, config
 
     def start(self, **more):
         """more: of Device.start."""
@@ -30,7 +33,7 @@ class Ladder:
         return self.connected()
 
     def connected(self):
-        wait_until(lambda: self.device.log().count("mqtt-connected") == self.device.launches(), 30, "the device to connect")
+        wait_until(lambda: "mqtt-connected" in self.device.log().rpartition(" main: launch. ")[2], 30, "the device to connect")
         return self
 
     def kill_and_start(self, **more):
@@ -45,16 +48,24 @@ class Ladder:
         """Into the store of the device: jobs carry no recipes."""
         self.device.deploy_ok()
 
-    def restart_broker(self, forget=True):
-        """Everybody connects again; it has forgotten all sessions."""
-        count = self.device.log().count("mqtt-reconnected")
+    def lose_broker(self):
+        """Until broker.start() and cloud.connect(); the device has noticed."""
+        count = self.device.log().count("mqtt-disconnected")
         self.cloud.disconnect()
         self.broker.kill()
-        if forget:
-            shutil.rmtree(os.path.join(self.broker.folder, "data"))
-            os.makedirs(os.path.join(self.broker.folder, "data"))
+        self.device.wait_log("greengrass", "mqtt-disconnected", 30, count + 1)
+
+    def restart_broker(self):
+        """It has forgotten all sessions. Everybody connects again, the device when there is somebody to hear it."""
+        count = self.device.log().count("mqtt-reconnected")
+        self.line.cut_all(refuse=True)
+        self.cloud.disconnect()
+        self.broker.kill()
+        shutil.rmtree(os.path.join(self.broker.folder, "data"))
+        os.makedirs(os.path.join(self.broker.folder, "data"))
         self.broker.start()
         self.cloud.connect(self.broker)
+        self.line.refuse = False
         self.device.wait_log("greengrass", "mqtt-reconnected", 30, count + 1)
 
     def starts(self, deployment):
@@ -67,21 +78,21 @@ class Ladder:
         return self.cloud.wait_status(name, status)
 
 
-def configuration(broker, ca, **nucleus):
+def configuration(port, ca, **nucleus):
     cert, key = ca.device(THING)
     system = {"thingName": THING, "rootCaPath": ca.cert, "certificateFilePath": cert, "privateKeyPath": key}
-    settings = {"iotDataEndpoint": "127.0.0.1", "mqtt": {"port": broker.device_port, **MQTT, **nucleus.pop("mqtt", {})}, **nucleus}
+    settings = {"iotDataEndpoint": "127.0.0.1", "mqtt": {"port": port, **MQTT, **nucleus.pop("mqtt", {})}, **nucleus}
     return {"system": system, "services": {"aws.greengrass.Nucleus": {"configuration": settings}}}
 
 
 @contextlib.contextmanager
 def ladder(bin_dir, ca, folder, start=True, **nucleus):
     cert, key = ca.server("localhost", "127.0.0.1")
-    with Broker(os.path.join(folder, "broker"), ca.cert, cert, key) as broker, \
+    with Broker(os.path.join(folder, "broker"), ca.cert, cert, key) as broker, CuttingProxy(broker.device_port) as line, \
             temporary_device(bin_dir, start=False, kind=Machine) as device:
-        path = device.write("config.json", json.dumps(configuration(broker, ca, **nucleus)))
+        path = device.write("config.json", json.dumps(configuration(line.port, ca, **nucleus)))
         cloud = DeviceCloud(THING).connect(broker)
-        site = Ladder(device, broker, cloud, path)
+        site = Ladder(device, broker, line, cloud, path)
         try:
             yield site.start() if start else site
         finally:
