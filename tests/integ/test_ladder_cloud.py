@@ -99,7 +99,7 @@ def test_a_normal_group_deployment_is_eight_messages(cloud, thing):
                                         "statusDetails": None, "unchangedRootComponents": []})
         assert set(d.ask("jobs/$next/ns/get", {})) == {"timestamp"}
         assert len(d.client.seen) == 9  # the first answer, and the eight of the ladder
-    wait_until(lambda: cloud.json("thing", "show", thing)["components"], 10, "the component")
+    wait_until(lambda: cloud.json("thing", "show", thing)["components"], 30, "the component")
     shown = cloud.json("deploy", "show", f"group:{thing}")
     assert (shown["state"], shown["outcome"], shown["counters"]) == ("ACTIVE", "OK", {"SUCCEEDED": 1})
 
@@ -326,10 +326,9 @@ def test_a_device_that_floods_is_throttled_and_others_are_not(cloud, thing):
     job = offer(cloud, thing)["jobId"]
     with ladder_device(cloud, f"{thing}-x") as calm, ladder_device(cloud, thing) as d:
         d.get()
-        for _ in range(300):
-            d.tell(f"jobs/{job}/ns/update", {"status": "IN_PROGRESS"})
+        d.tell(f"jobs/{job}/ns/update", {"status": "IN_PROGRESS"}, times=300)
         assert "execution" not in calm.get()
-        wait_until(lambda: any(b"RequestThrottled" in p for _, p in list(d.client.seen)), 10, "RequestThrottled")
+        wait_until(lambda: any(b"RequestThrottled" in p for _, p in list(d.client.seen)), 30, "RequestThrottled")
 
 
 # ---- parts of the service that the ladders use ----
@@ -384,6 +383,6 @@ def test_devices_of_both_versions_of_mqtt_are_served(cloud, thing, version):
     job = offer(cloud, thing)["jobId"]
     done = subprocess.run([find_program("mosquitto_rr"), "-V", version, "-h", "127.0.0.1", "-p", str(cloud.device_port),
                            "-i", thing, "--cafile", f"{bundle}/ca.crt", "--cert", f"{bundle}/device.crt", "--key",
-                           f"{bundle}/device.key", "-q", "1", "-t", topic, "-e", f"{topic}/accepted", "-m", "{}", "-W", "20"],
-                          capture_output=True, text=True, timeout=60)
+                           f"{bundle}/device.key", "-q", "1", "-t", topic, "-e", f"{topic}/accepted", "-m", "{}", "-W", "90"],
+                          capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and json.loads(done.stdout)["execution"]["jobId"] == job, done.stderr

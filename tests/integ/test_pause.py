@@ -35,6 +35,7 @@ def device(bin_dir):
         device.recipe("ticker", "1.0.0", {"run": TICKER % device.root, "shutdown": "echo shutdown script"})
         device.recipe("done", "1.0.0", "true")
         device.deploy_ok("boss=1.0.0", "nobody=1.0.0", "ticker=1.0.0", "done=1.0.0")
+        wait_until(lambda: device.state("done") == "FINISHED", 30, "done to be done")
         yield device
 
 
@@ -126,12 +127,13 @@ def test_a_component_that_forks_all_the_time_can_be_paused_again_and_again(devic
 @root_only
 def test_stopping_a_paused_component_resumes_it_first(device, boss):
     running(device)
-    said = device.log("ticker").count("asked to stop"), device.log("ticker").count("shutdown script. {")
+    words = ("asked to stop", "shutdown script. {")
+    said = [device.log("ticker").count(word) for word in words]
     boss.call("PauseComponent", componentName="ticker")
     device.sedge("component", "stop", "--names", "ticker")
     wait_until(lambda: device.state("ticker") == "FINISHED", 30, "ticker to stop")
-    wait_until(lambda: (device.log("ticker").count("asked to stop"), device.log("ticker").count("shutdown script. {")) >
-               said, 20, "its shutdown script and its answer to SIGTERM")
+    for word, before in zip(words, said):
+        device.wait_log("ticker", word, 20, before + 1)
     assert device.processes(f"# {device.root}") == []
     device.sedge("component", "restart", "--names", "ticker")
     running(device)

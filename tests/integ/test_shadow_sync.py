@@ -1,5 +1,6 @@
 """Shadows of the device and of the cloud in step: a real nucleus, mosquitto, and a shadow service of the tests."""
 import base64
+import contextlib
 import json
 import os
 
@@ -74,10 +75,11 @@ class World:
     def ipc(self):
         return self.device.ipc("keeper")
 
-    def update(self, state, name="", thing=THING):
+    def update(self, state, name="", thing=THING, ipc=None):
+        """ipc: the connection of several updates."""
         blob = base64.b64encode(json.dumps({"state": state}).encode()).decode()
-        with self.ipc() as ipc:
-            ipc.call("UpdateThingShadow", thingName=thing, shadowName=name, payload=blob)
+        with contextlib.nullcontext(ipc) if ipc else self.ipc() as connection:
+            connection.call("UpdateThingShadow", thingName=thing, shadowName=name, payload=blob)
 
     def delete(self, name="", thing=THING):
         with self.ipc() as ipc:
@@ -256,8 +258,9 @@ def test_a_periodic_strategy_waits_for_its_turn(world, name):
     world.in_step({"reported": {"a": 1}}, name)
     world.configure(strategy={"type": "periodic", "delay": 2})
     before = world.cloud.count("update", THING, name)
-    for n in range(2, 12):
-        world.update({"reported": {"a": n}}, name)
+    with world.ipc() as ipc:
+        for n in range(2, 12):
+            world.update({"reported": {"a": n}}, name, ipc=ipc)
     world.in_step({"reported": {"a": 11}}, name)
     assert world.cloud.count("update", THING, name) - before < 10  # not one for each
     world.configure(strategy={"type": "realTime"})
