@@ -17,9 +17,9 @@ from .proxy import CuttingProxy
 
 THING = "cam-1"
 FOREVER = "exec sleep 1000"
-# The device waits as long as mqtt.operationTimeoutMs for the answer to a request: no request is repeated because a busy
-# machine answers late.
-MQTT = {"operationTimeoutMs": 60000, "minimumReconnectDelaySeconds": 1, "maximumReconnectDelaySeconds": 2}
+# The device waits as long as mqtt.operationTimeoutMs for the answer to a request: a busy machine may answer late, and one
+# that was lost is asked for again.
+MQTT = {"operationTimeoutMs": 15000, "minimumReconnectDelaySeconds": 1, "maximumReconnectDelaySeconds": 2}
 
 
 class Ladder:
