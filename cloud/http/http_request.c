@@ -97,6 +97,7 @@ static enum MHD_Result answer(struct sedge_http *h, struct MHD_Connection *mc, s
     enum MHD_Result rc = MHD_NO;
 
     r->answered = true;
+    sedge_http_file_close(&r->file); /* who has the answer finds no rest of it */
     record(h, r, re);
     if (resp) {
         add_headers(resp, re);
