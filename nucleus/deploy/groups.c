@@ -118,6 +118,30 @@ bool sedge_groups_is_repeat(struct sedge_run *run)
     return strcmp(sedge_json_str(last, "contentHash", ""), hash) == 0;
 }
 
+/* Whether a group beside the run's own has components here and does not count by this membership. */
+static bool others_left(struct sedge_run *run, struct json_object *membership)
+{
+    sedge_auto_put struct json_object *groups = table(run->d, ROOTS);
+
+    json_object_object_foreach (groups, group, roots) {
+        (void)roots;
+        if (strcmp(group, run->doc.group) != 0 && !counts(membership, group)) return true;
+    }
+    return false;
+}
+
+bool sedge_groups_have_others(struct sedge_run *run)
+{
+    sedge_auto_put struct json_object *none = json_object_new_object();
+
+    return others_left(run, none);
+}
+
+bool sedge_groups_have_left(struct sedge_run *run)
+{
+    return others_left(run, run->membership);
+}
+
 static struct json_object *root_entries(struct sedge_run *run)
 {
     struct json_object *o = json_object_new_object();

@@ -34,6 +34,24 @@ static bool is_worth_waiting(const struct sedge_run *run, const struct sedge_pla
     return sedge_mono_ms() - run->asking_since_mono < SEDGE_DEPLOY_MEMBERSHIP_MS;
 }
 
+/* Whether a group that was left has components here still. */
+static void decide_repeat(struct sedge_run *run)
+{
+    run->repeated = false;
+    if (sedge_groups_have_left(run))
+        sedge_run_begin(run);
+    else
+        sedge_run_end_repeated(run);
+}
+
+static void go_on(struct sedge_run *run)
+{
+    if (run->repeated)
+        decide_repeat(run);
+    else
+        sedge_run_resolve(run);
+}
+
 static void groups_cb(const struct sedge_plane_groups *g, void *user)
 {
     struct sedge_run *run = user;
@@ -54,12 +72,12 @@ static void groups_cb(const struct sedge_plane_groups *g, void *user)
         use_remembered(run, g->r.err->msg);
     else
         use_told(run, g->names);
-    sedge_run_resolve(run);
+    go_on(run);
 }
 
 void sedge_run_ask_membership(struct sedge_run *run)
 {
-    if (!run->has_plane) {
+    if (!run->has_plane || run->membership) {
         sedge_run_resolve(run);
         return;
     }
@@ -67,4 +85,14 @@ void sedge_run_ask_membership(struct sedge_run *run)
     sedge_run_phase(run, "RESOLVING", NULL);
     run->waiting++;
     sedge_plane_thing_groups(run->d->o.fetcher, 1, groups_cb, run);
+}
+
+void sedge_run_repeat(struct sedge_run *run)
+{
+    if (!run->has_plane || !sedge_groups_have_others(run)) {
+        sedge_run_end_repeated(run);
+        return;
+    }
+    run->repeated = true;
+    sedge_run_ask_membership(run);
 }

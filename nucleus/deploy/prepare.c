@@ -417,6 +417,28 @@ static struct json_object *device_platform(struct sedge_deployer *d)
     return platform;
 }
 
+void sedge_run_end_repeated(struct sedge_run *run)
+{
+    sedge_log(SEDGE_INFO, "deploy", "deployment-repeated", "id=%s is in force already", run->entry->id);
+    sedge_run_note_all_unchanged(run);
+    sedge_run_finish(run, "SUCCEEDED", "SUCCESSFUL");
+}
+
+void sedge_run_begin(struct sedge_run *run)
+{
+    struct sedge_entry *e = run->entry;
+
+    run->active = running_versions(run->d);
+    run->platform = device_platform(run->d);
+    sedge_run_report(run, false);
+    if (e->source != SEDGE_SOURCE_LOCAL && sedge_document_check_capabilities(e->request, &run->failure) != 0) {
+        sedge_run_fail_early(run);
+        return;
+    }
+    sedge_run_phase(run, "PREPARING", NULL);
+    sedge_run_work(run, import_work, imported);
+}
+
 void sedge_run_prepare(struct sedge_run *run)
 {
     struct sedge_entry *e = run->entry;
@@ -434,22 +456,11 @@ void sedge_run_prepare(struct sedge_run *run)
         sedge_run_finish(run, "REJECTED", "REJECTED");
         return;
     }
-    if (sedge_groups_is_repeat(run)) {
-        sedge_log(SEDGE_INFO, "deploy", "deployment-repeated", "id=%s is in force already", e->id);
-        sedge_run_note_all_unchanged(run);
-        sedge_run_finish(run, "SUCCEEDED", "SUCCESSFUL");
-        return;
-    }
-    run->active = running_versions(run->d);
-    run->platform = device_platform(run->d);
     read_settings(run);
-    sedge_run_report(run, false);
-    if (e->source != SEDGE_SOURCE_LOCAL && sedge_document_check_capabilities(e->request, &run->failure) != 0) {
-        sedge_run_fail_early(run);
-        return;
-    }
-    sedge_run_phase(run, "PREPARING", NULL);
-    sedge_run_work(run, import_work, imported);
+    if (sedge_groups_is_repeat(run))
+        sedge_run_repeat(run);
+    else
+        sedge_run_begin(run);
 }
 
 void sedge_run_release_packages(struct sedge_run *run)

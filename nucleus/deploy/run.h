@@ -105,6 +105,7 @@ struct sedge_run {
     struct sedge_negotiation *negotiations;
     struct json_object *membership; /* thing groups of the device, "thinggroup/NAME" -> null; NULL: not known */
     int64_t asking_since_mono;      /* for them */
+    bool repeated;                  /* asked because a revision in force is executed again */
     struct json_object *completed;  /* large.c: the whole document, between worker and loop */
     struct sedge_resolution resolution;
     int resolve_rc;
@@ -228,6 +229,8 @@ void sedge_deployer_clean_up(struct sedge_deployer *d);
 /* prepare.c: from the request to the plan, changing nothing but the component store. Ends in sedge_run_apply. */
 void sedge_run_prepare(struct sedge_run *run);
 void sedge_run_release_prepared(struct sedge_run *run);
+void sedge_run_begin(struct sedge_run *run);        /* the document is to be carried out */
+void sedge_run_end_repeated(struct sedge_run *run); /* it is in force already: no work */
 /* The recipes: no longer needed once the plan is made. What is allocated for good then lies dense in their place. */
 void sedge_run_release_packages(struct sedge_run *run);
 struct sedge_package *sedge_run_package(struct sedge_run *run, const char *component, const char *version, bool make);
@@ -252,6 +255,8 @@ void sedge_documents_sweep(const char *root);
 void sedge_run_complete_document(struct sedge_run *run);
 /* membership.c: which thing groups the device is in; then sedge_run_resolve. */
 void sedge_run_ask_membership(struct sedge_run *run);
+/* A revision in force is executed again: no work, unless the device has left a group since (the cloud prunes). */
+void sedge_run_repeat(struct sedge_run *run);
 /* candidates.c: sedge_resolve_ops.negotiate and foreign (worker), and the question of a look-up (loop). */
 int sedge_run_negotiate(void *env, const char *component, const char *candidate, struct json_object *requirements,
                         const char **version);
@@ -270,6 +275,8 @@ void sedge_run_collect_roots(struct sedge_run *run);
 void sedge_groups_commit(struct sedge_run *run);
 bool sedge_groups_is_stale(struct sedge_run *run);
 bool sedge_groups_is_repeat(struct sedge_run *run);
+bool sedge_groups_have_others(struct sedge_run *run); /* another thing group has components here */
+bool sedge_groups_have_left(struct sedge_run *run);   /* one that the device is no longer in has */
 struct json_object *sedge_groups_local_roots(struct sedge_deployer *d, const char *group);
 
 /* activate.c: from the plan to a stable device, or back. */

@@ -195,6 +195,27 @@ def test_leaving_a_group_removes_its_components_with_the_next_deployment(world):
     assert not {theirs, parents} & set(world.device.components()) and mine in world.device.components()
 
 
+def test_a_revision_that_is_executed_again_is_work_only_if_a_group_was_left(world):
+    mine, theirs = world.fresh(), world.fresh()
+    for name in (mine, theirs):
+        world.plane.publish(name, "1.0.0", IDLE)
+    world.plane.groups[THING] = {GROUP: [], "second": []}
+    world.deploy_ok({theirs: "1.0.0"}, group="second")
+    document = world.document({mine: "1.0.0"})
+
+    def was_work():
+        job = world.jobs.offer(document)
+        assert world.jobs.wait(job, 90)["status"] == "SUCCEEDED"
+        return f"deployment-repeated. id={job} " not in world.device.log()
+
+    assert was_work()
+    pid = world.device.pid(mine)
+    assert not was_work() and {mine, theirs} <= set(world.device.components())
+    world.plane.groups[THING] = {GROUP: []}
+    assert was_work() and theirs not in world.device.components() and world.device.pid(mine) == pid
+    assert not was_work()
+
+
 def test_a_refused_membership_is_the_one_that_was_told_last(world):
     mine, theirs = world.fresh(), world.fresh()
     for name in (mine, theirs):
