@@ -81,3 +81,21 @@ def test_a_document_that_fits_no_shadow_is_fetched_and_the_next_small_one_takes_
     plane_fleet.deploy("thing:plane-3", {"com.x.Narrow": {"componentVersion": "1.0.0", "configurationUpdate": {"reset": [""]}}})
     plane_fleet.wait("thing:plane-3", device, "SUCCEEDED", revision=2, seconds=120)
     assert device.details("com.x.Narrow")["configuration"] == {"table": {}}
+
+
+def test_pruning_removes_the_components_of_a_left_group_at_once(plane_fleet):
+    device = plane_fleet.device("plane-pruned")
+    for name in ("com.x.PruneA", "com.x.PruneB"):
+        plane_fleet.publish(name, "1.0.0", "true")
+    for group, name in (("prune-a", "com.x.PruneA"), ("prune-b", "com.x.PruneB")):
+        plane_fleet.join(group, device)
+        plane_fleet.deploy(group, {name: "1.0.0"})
+        plane_fleet.wait(group, device, "SUCCEEDED")
+    said = plane_fleet.site.cloud("group", "rm-thing", "prune-a", "plane-pruned", "--prune")
+    assert "with group:prune-b:1" in said
+    wait_until(lambda: "com.x.PruneA" not in device.components(), 60, "the component of the left group to be removed")
+    assert "com.x.PruneB" in device.components()
+    plane_fleet.wait("prune-b", device, "SUCCEEDED")
+    said = plane_fleet.site.cloud("group", "rm-thing", "prune-b", "plane-pruned", "--prune")
+    assert "with thing:plane-pruned:1" in said
+    wait_until(lambda: "com.x.PruneB" not in device.components(), 60, "the last component to be removed")
