@@ -189,6 +189,8 @@ def test_5_and_6_a_lost_answer_leads_to_a_second_update_and_nothing_more(site, n
     mark = cloud.mark()
     cloud.create(job, cloud.document(f"c{number}", 1, {"once": "1.0.0"}))
     cloud.wait(f"update {job} SUCCEEDED", mark)
+    cloud.wait_health("THING_GROUP_DEPLOYMENT", f"c{number}-1", mark)
+    wait_until(lambda: not site.device.journal("SELECT 1 FROM bridge_event"), 20, "the broker to have it")  # or it would come twice
     site.restart_broker()
     site.job(f"{job}-next", "once", group=f"c{number}-next")
     assert cloud.names(mark).count(f"update {job} SUCCEEDED") == 2 and site.starts(job) == 1
