@@ -50,7 +50,7 @@ struct sedge_api_options {
     struct sedge_mqtt *mqtt;   /* NULL: no cloud configured */
     struct sedge_spool *spool; /* never NULL */
     struct sedge_shadows *shadows;
-    struct sedge_secrets *secrets; /* NULL: cannot be used */
+    struct sedge_secrets *secrets;
 };
 
 struct sedge_api *sedge_api_open(const struct sedge_api_options *options, struct sedge_err *err);

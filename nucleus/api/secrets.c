@@ -58,7 +58,7 @@ void sedge_api_check_secrets(struct sedge_api *api)
 {
     sedge_auto_put struct json_object *list = configured(api);
 
-    for (size_t i = 0; api->o.secrets && i < count(list); i++) {
+    for (size_t i = 0; sedge_secrets_is_open(api->o.secrets) && i < count(list); i++) {
         struct json_object *entry = json_object_array_get_idx(list, i);
         const char *arn = sedge_json_str(entry, "arn", "");
         const struct sedge_secret *x = sedge_secrets_find(api->o.secrets, arn);
@@ -204,10 +204,44 @@ static const struct sedge_secret_version *wanted(struct sedge_ipc_stream *s, str
     return NULL;
 }
 
-static bool has_store(struct sedge_api *api, struct sedge_ipc_stream *s)
+/* A request that waits for the store, which could not be opened so far: the disk was full, perhaps. */
+typedef void (*secret_op)(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request);
+struct waiting {
+    struct sedge_api *api;
+    struct sedge_ipc_stream *stream; /* a reference */
+    struct json_object *request;     /* likewise */
+    secret_op op;
+};
+
+static void opened_cb(void *arg, const struct sedge_err *err)
 {
-    if (api->o.secrets) return true;
-    sedge_api_error(s, "ServiceError", "The store of secrets could not be opened: see the log of the nucleus");
+    struct waiting *w = arg;
+    struct sedge_api *api = w->api;
+
+    if (sedge_secrets_is_open(api->o.secrets)) {
+        w->op(api, w->stream, w->request);
+    } else {
+        sedge_log(SEDGE_ERROR, "secret", "store-closed", "%s", err->msg);
+        sedge_api_error(w->stream, "ServiceError", "The store of secrets could not be opened: %s", err->msg);
+        sedge_json_wipe(w->request);
+    }
+    sedge_ipc_stream_unref(w->stream);
+    (void)json_object_put(w->request);
+    free(w);
+    api->calls--;
+    sedge_api_call_ended(api);
+}
+
+/* false: `op` is called again when the store is open, or the error is answered. */
+static bool has_store(struct sedge_api *api, struct sedge_ipc_stream *s, struct json_object *request, secret_op op)
+{
+    struct waiting *w;
+
+    if (sedge_secrets_is_open(api->o.secrets)) return true;
+    w = SEDGE_NEW(struct waiting);
+    *w = (struct waiting){api, sedge_ipc_stream_ref(s), json_object_get(request), op};
+    api->calls++;
+    sedge_secrets_open_again(api->o.secrets, opened_cb, w);
     return false;
 }
 
@@ -223,7 +257,7 @@ void sedge_op_get_secret(struct sedge_api *api, struct sedge_ipc_stream *s, stru
         sedge_api_error(s, "ServiceError", "SecretId absent in the request");
         return;
     }
-    if (!has_store(api, s)) return;
+    if (!has_store(api, s, request, sedge_op_get_secret)) return;
     arn = arn_of(api, id);
     if (!arn) {
         not_found(s, "Secret not configured %s", id);
@@ -344,7 +378,7 @@ void sedge_op_set_secret(struct sedge_api *api, struct sedge_ipc_stream *s, stru
     struct json_object *binary = sedge_json_get(request, "secretBinary");
     struct sedge_buf value = SEDGE_BUF_INIT;
 
-    if (!has_store(api, s)) return;
+    if (!has_store(api, s, request, sedge_op_set_secret)) return;
     if (!string == !binary) {
         sedge_api_error(s, "InvalidArgumentsError", "Exactly one of secretString and secretBinary is required");
         return;
@@ -367,8 +401,7 @@ void sedge_op_list_secrets(struct sedge_api *api, struct sedge_ipc_stream *s, st
 {
     struct json_object *o, *list;
 
-    (void)request;
-    if (!has_store(api, s)) return;
+    if (!has_store(api, s, request, sedge_op_list_secrets)) return;
     o = json_object_new_object();
     list = json_object_new_array();
     for (size_t i = 0; i < sedge_secrets_count(api->o.secrets); i++)
@@ -381,7 +414,7 @@ void sedge_op_remove_secret(struct sedge_api *api, struct sedge_ipc_stream *s, s
 {
     const char *id = sedge_json_str(request, "secretId", "");
 
-    if (!has_store(api, s)) return;
+    if (!has_store(api, s, request, sedge_op_remove_secret)) return;
     if (!*id)
         sedge_api_error(s, "InvalidArgumentsError", "secretId is required");
     else

@@ -347,14 +347,15 @@ static void write_effective(struct sedge_nucleus *n)
         sedge_log(SEDGE_WARN, "main", "effective-config", "%s", err.msg);
 }
 
-/* Without it the device runs, and secrets are answered with an error. */
+/* Without it the device runs, and each request for a secret tries to open it again. */
 static void open_secrets(struct sedge_nucleus *n)
 {
     sedge_auto_free char *dir = sedge_xasprintf("%s/state", n->root);
     struct sedge_err err = SEDGE_ERR_INIT;
 
     n->secrets = sedge_secrets_open(&n->loop, dir, &err);
-    if (!n->secrets) sedge_log(SEDGE_ERROR, "main", "secrets", "%s; secrets cannot be used", err.msg);
+    if (!sedge_secrets_is_open(n->secrets))
+        sedge_log(SEDGE_ERROR, "main", "secrets", "%s; tried again when a secret is asked for", err.msg);
 }
 
 static int open_api(struct sedge_nucleus *n, struct sedge_err *err)

@@ -67,7 +67,7 @@ struct sedge_nucleus {
     struct sedge_shadow_settings shadow_settings; /* in force */
     char *shadow_error;                           /* reported last; NULL: the settings are good */
     struct sedge_shadow_sync *shadow_sync;        /* NULL without a cloud */
-    struct sedge_secrets *secrets;                /* NULL: cannot be opened */
+    struct sedge_secrets *secrets;
     struct sedge_api *api;
     struct sedge_config_watch *watch, *shadow_watch;
     uv_signal_t term, intr;

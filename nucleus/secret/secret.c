@@ -12,20 +12,33 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Who waits for the end of an attempt to open the store. */
+struct waiting {
+    struct waiting *next;
+    sedge_secrets_opened_cb cb;
+    void *arg;
+};
+
 struct sedge_secrets {
-    struct sedge_dbw *writer;
-    char *key_path;
+    uv_loop_t *loop;
+    struct sedge_dbw *writer; /* NULL: not open */
+    char *path, *key_path;
     struct sedge_secret_key key; /* the worker's, once the store is open */
     struct sedge_secret **list;  /* by name */
     size_t n;
     size_t reads;
+    /* opening again: all but the list of who waits is the worker's meanwhile */
+    uv_work_t work;
+    struct sedge_db *opened;
+    struct sedge_err why;
+    struct waiting *waiting;
 };
 
 /* ---- opening ---- */
 
-static struct sedge_db *open_file(const char *path, struct sedge_secrets *s, struct sedge_err *err)
+static struct sedge_db *open_file(struct sedge_secrets *s, struct sedge_err *err)
 {
-    struct sedge_db *db = sedge_db_open(path, sedge_secret_schema, SEDGE_SECRET_SCHEMA_VERSION, err);
+    struct sedge_db *db = sedge_db_open_alone(s->path, sedge_secret_schema, SEDGE_SECRET_SCHEMA_VERSION, err);
 
     if (db && sedge_db_exec(db, "PRAGMA secure_delete=ON", err) == 0 &&
         sedge_secret_rows_load(db, &s->list, &s->n, err) == 0)
@@ -63,37 +76,89 @@ static void load_key(struct sedge_secrets *s, struct sedge_db *db)
               loaded ? "not the key that they were encrypted with" : "missing or unusable");
 }
 
+/* Blocking: at the start, or on a worker. */
+static struct sedge_db *open_store(struct sedge_secrets *s, struct sedge_err *err)
+{
+    struct sedge_db *db = open_file(s, err);
+
+    if (!db && err->code == SEDGE_E_CORRUPT) {
+        sedge_log(SEDGE_ERROR, "secret", "damaged", "%s; kept as %s.bad, a new one is begun: set the secrets anew",
+                  err->msg, s->path);
+        set_aside(s->path);
+        *err = SEDGE_ERR_INIT;
+        db = open_file(s, err);
+    }
+    if (!db) return NULL;
+    if (s->n > 0) qsort(s->list, s->n, sizeof(struct sedge_secret *), sedge_secret_compare);
+    load_key(s, db);
+    return db;
+}
+
 struct sedge_secrets *sedge_secrets_open(uv_loop_t *loop, const char *state_dir, struct sedge_err *err)
 {
     struct sedge_secrets *s = SEDGE_NEW(struct sedge_secrets);
-    sedge_auto_free char *path = sedge_xasprintf("%s/secrets.db", state_dir);
-    struct sedge_db *db = open_file(path, s, err);
+    struct sedge_db *db;
 
+    s->loop = loop;
+    s->path = sedge_xasprintf("%s/secrets.db", state_dir);
     s->key_path = sedge_xasprintf("%s/secret.key", state_dir);
-    if (!db && err->code == SEDGE_E_CORRUPT) {
-        sedge_log(SEDGE_ERROR, "secret", "damaged", "%s; kept as %s.bad, a new one is begun: set the secrets anew",
-                  err->msg, path);
-        set_aside(path);
-        *err = SEDGE_ERR_INIT;
-        db = open_file(path, s, err);
-    }
-    if (!db) {
-        sedge_secrets_close(s);
-        return NULL;
-    }
-    if (s->n > 0) qsort(s->list, s->n, sizeof(struct sedge_secret *), sedge_secret_compare);
-    load_key(s, db);
-    s->writer = sedge_dbw_new(loop, db);
+    db = open_store(s, err);
+    if (db) s->writer = sedge_dbw_new(loop, db);
     return s;
+}
+
+bool sedge_secrets_is_open(const struct sedge_secrets *s)
+{
+    return s->writer != NULL;
+}
+
+static void open_work_cb(uv_work_t *work)
+{
+    struct sedge_secrets *s = work->data;
+
+    s->opened = open_store(s, &s->why);
+}
+
+static void open_done_cb(uv_work_t *work, int status)
+{
+    struct sedge_secrets *s = work->data;
+    struct waiting *all = sedge_steal(&s->waiting);
+    struct sedge_err why = s->why;
+    struct waiting *w;
+
+    (void)status; /* never cancelled */
+    if (s->opened) s->writer = sedge_dbw_new(s->loop, sedge_steal(&s->opened));
+    while ((w = all)) {
+        all = w->next;
+        w->cb(w->arg, &why);
+        free(w);
+    }
+}
+
+void sedge_secrets_open_again(struct sedge_secrets *s, sedge_secrets_opened_cb cb, void *arg)
+{
+    struct waiting **end = &s->waiting;
+    bool under_way = s->waiting != NULL;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = SEDGE_NEW(struct waiting);
+    **end = (struct waiting){NULL, cb, arg};
+    if (under_way) return;
+    s->why = (struct sedge_err)SEDGE_ERR_INIT;
+    s->work.data = s;
+    sedge_assert(uv_queue_work(s->loop, &s->work, open_work_cb, open_done_cb) == 0);
 }
 
 void sedge_secrets_close(struct sedge_secrets *s)
 {
     if (!s) return;
-    sedge_dbw_close(s->writer);
+    sedge_assert(!s->waiting);
+    if (s->writer) sedge_dbw_close(s->writer);
     for (size_t i = 0; i < s->n; i++)
         sedge_secret_free(s->list[i]);
     free(s->list);
+    free(s->path);
     free(s->key_path);
     sedge_wipe(&s->key, sizeof s->key);
     free(s);

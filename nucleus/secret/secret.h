@@ -2,6 +2,7 @@
  * secret - the device's own store of secrets, encrypted on disk (spec/ipc-operations.md 9).
  *
  *   struct sedge_secrets *s = sedge_secrets_open(loop, "/var/lib/sedge/state", &err);
+ *   if (!sedge_secrets_is_open(s)) sedge_secrets_open_again(s, opened_cb, me);    // err says why
  *   sedge_secrets_set(s, &(struct sedge_secret_new){.name = "db", .data = "...", .len = 3}, set_cb, me);
  *   const struct sedge_secret *db = sedge_secrets_find(s, "db");           // or its ARN
  *   const struct sedge_secret_version *v = sedge_secret_labelled(db, SEDGE_SECRET_CURRENT);
@@ -61,10 +62,16 @@ struct sedge_secret {
     size_t n;
 };
 
-/* Blocking, for the start. NULL: IO, DENIED, CONFLICT (written by a newer version). A key that cannot be used is logged
- * and no failure. */
+/* Blocking, for the start. Never NULL; when it is not open, *err says why: IO, DENIED, NO_SPACE, CONFLICT (written by a
+ * newer version). A key that cannot be used is logged and no failure. What a full disk holds can be read. */
 struct sedge_secrets *sedge_secrets_open(uv_loop_t *loop, const char *state_dir, struct sedge_err *err);
-/* Waits until everything is written and all callbacks have run. Blocks: for the end of the program. NULL is fine. */
+/* While it is not, only the next one and close are possible. */
+bool sedge_secrets_is_open(const struct sedge_secrets *s);
+/* Tries once more, on a worker: OK, or why not. Who asks while that is under way shares it. */
+typedef void (*sedge_secrets_opened_cb)(void *arg, const struct sedge_err *err);
+void sedge_secrets_open_again(struct sedge_secrets *s, sedge_secrets_opened_cb cb, void *arg);
+/* Waits until everything is written and all callbacks have run; not while it is being opened again. Blocks: for the end
+ * of the program. NULL is fine. */
 void sedge_secrets_close(struct sedge_secrets *s);
 
 /* What these return lives until the loop's next turn. */

@@ -13,6 +13,7 @@ import pytest
 from local import wait_until
 from support.device import temporary_device
 from support.fixtures import connection_of
+from support.ipc_client import IpcError
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cloud/db-AbCdEf"
 ABSENT = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:absent-AbCdEf"
@@ -339,3 +340,20 @@ def test_a_changed_list_of_configured_secrets_is_looked_at_again(device):
     other = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:later-AbCdEf"
     device.deploy_ok(update={"aws.greengrass.SecretManager": {"MERGE": {"cloudSecrets": [{"arn": other}]}}})
     wait_until(lambda: f"{other} is in cloudSecrets" in device.log(), 30, "the new secret to be missed")
+
+
+def test_a_store_that_cannot_be_opened_at_the_start_is_opened_when_a_secret_is_asked_for(device, name):
+    """As on a full disk that has room again later; here a folder is in the way."""
+    put(device, name, "value")
+    store = os.path.join(device.root, "state", "secrets.db")
+    device.stop()
+    os.rename(store, f"{store}.kept")
+    os.mkdir(store)
+    device.start()
+    with device.ipc("reader") as ipc:
+        with pytest.raises(IpcError, match="The store of secrets could not be opened"):
+            text(ipc, name)
+        os.rmdir(store)
+        os.rename(f"{store}.kept", store)
+        assert text(ipc, name) == "value"
+    assert name in device.sedge("secret", "list")

@@ -15,6 +15,7 @@ struct fixture {
     struct sedge_secrets *s;
     char dir[64];
     bool done;
+    int opened;
     struct sedge_err err;
     char *value;
     size_t len;
@@ -26,7 +27,7 @@ static void open_store(struct fixture *x)
     struct sedge_err err = SEDGE_ERR_INIT;
 
     x->s = sedge_secrets_open(&x->loop, x->dir, &err);
-    if (!x->s) fail_msg("%s", err.msg);
+    if (!sedge_secrets_is_open(x->s)) fail_msg("%s", err.msg);
 }
 
 static void reopen(struct fixture *x)
@@ -136,14 +137,50 @@ static const char *current(struct fixture *x, const char *id)
     return get(x, id, SEDGE_SECRET_CURRENT);
 }
 
+/* The store has its file for itself. */
 static void sql(struct fixture *x, const char *text)
 {
     sedge_auto_free char *path = sedge_xasprintf("%s/secrets.db", x->dir);
-    struct sedge_db *db = sedge_db_open(path, "", 1, NULL);
+    struct sedge_db *db;
 
+    sedge_secrets_close(x->s);
+    db = sedge_db_open(path, "", 1, NULL);
     assert_non_null(db);
     assert_int_equal(sedge_db_exec(db, text, NULL), 0);
     sedge_db_close(db);
+    open_store(x);
+}
+
+static void opened_cb(void *arg, const struct sedge_err *err)
+{
+    struct fixture *x = arg;
+
+    x->done = true;
+    x->opened++;
+    x->err = *err;
+}
+
+static enum sedge_err_code open_again(struct fixture *x)
+{
+    x->done = false;
+    sedge_secrets_open_again(x->s, opened_cb, x);
+    finish(x);
+    return x->err.code;
+}
+
+/* The next life, in which a folder is where the database has to be made. */
+static char *block_store(struct fixture *x)
+{
+    char *path = sedge_xasprintf("%s/secrets.db", x->dir);
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    sedge_secrets_close(x->s);
+    (void)unlink(path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    x->s = sedge_secrets_open(&x->loop, x->dir, &err);
+    assert_false(sedge_secrets_is_open(x->s));
+    assert_int_not_equal(err.code, SEDGE_OK);
+    return path;
 }
 
 static char *key_path(struct fixture *x)
@@ -458,6 +495,34 @@ static void a_damaged_database_is_kept_aside_and_a_new_one_begun(void **st)
     assert_int_equal(set(x, "db", "two", NULL, NULL), SEDGE_OK);
 }
 
+static void a_store_that_could_not_be_opened_is_when_the_reason_is_gone(void **st)
+{
+    struct fixture *x = *st;
+    sedge_auto_free char *path = block_store(x);
+
+    assert_int_not_equal(open_again(x), SEDGE_OK);
+    assert_false(sedge_secrets_is_open(x->s));
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(open_again(x), SEDGE_OK);
+    assert_true(sedge_secrets_is_open(x->s));
+    assert_int_equal(set(x, "db", "one", NULL, NULL), SEDGE_OK);
+    assert_string_equal(current(x, "db"), "one");
+}
+
+static void who_asks_while_it_is_being_opened_shares_the_attempt(void **st)
+{
+    struct fixture *x = *st;
+    sedge_auto_free char *path = block_store(x);
+
+    assert_int_equal(rmdir(path), 0);
+    for (int i = 0; i < 3; i++)
+        sedge_secrets_open_again(x->s, opened_cb, x);
+    assert_int_equal(x->opened, 0);
+    (void)uv_run(&x->loop, UV_RUN_DEFAULT);
+    assert_int_equal(x->opened, 3);
+    assert_true(sedge_secrets_is_open(x->s));
+}
+
 static void nobody_waits_in_line_without_end(void **st)
 {
     struct fixture *x = *st;
@@ -511,6 +576,8 @@ int main(void)
         TEST(with_a_lost_key_old_values_are_refused_until_they_are_set_anew),
         TEST(a_key_file_that_is_none_is_not_replaced),
         TEST(a_damaged_database_is_kept_aside_and_a_new_one_begun),
+        TEST(a_store_that_could_not_be_opened_is_when_the_reason_is_gone),
+        TEST(who_asks_while_it_is_being_opened_shares_the_attempt),
         TEST(nobody_waits_in_line_without_end),
         TEST(two_sets_in_a_row_do_not_lose_a_version),
     };
