@@ -58,7 +58,8 @@ static int set_device(union sedge_tvm_value *args, int *codes, int n, union sedg
     return 0;
 }
 
-static const struct named_function {
+/* Not constant: a library gets a pointer without const to one. */
+static struct named_function {
     const char *name;
     sedge_tvm_function call;
 } functions[] = {{"__tvm_set_device", set_device}};
@@ -75,7 +76,7 @@ int sedge_tvm_get_function(void *module, const char *name, void **out)
     (void)module;
     for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
         if (strcmp(functions[i].name, name) == 0) {
-            *out = (void *)(uintptr_t)&functions[i];
+            *out = &functions[i];
             return 0;
         }
     (void)snprintf(here.error, sizeof(here.error), "it needs the function \"%.200s\", which is not in this runtime",
