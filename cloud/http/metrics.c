@@ -42,7 +42,8 @@ static struct series *series_of(const char *plane, const char *operation, int st
         status = 0;
     } else if (requests.n == SEDGE_METRICS_SERIES_MAX)
         return &requests.v[requests.n - 1];
-    requests.v[requests.n] = (struct series){.plane = plane, .operation = operation, .status = status};
+    requests.v[requests.n] = /* copies: a listener that ends takes its name along */
+        (struct series){.plane = sedge_xstrdup(plane), .operation = sedge_xstrdup(operation), .status = status};
     return &requests.v[requests.n++];
 }
 

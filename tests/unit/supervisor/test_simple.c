@@ -77,11 +77,12 @@ static void nothing_to_execute_goes_to_the_shell(void **state)
 static void a_command_of_very_many_words_goes_to_the_shell(void **state)
 {
     char script[2 * SEDGE_SIMPLE_WORDS_MAX + 8] = "";
+    sedge_auto_strv struct sedge_strv words = {NULL, 0};
 
     (void)state;
     for (unsigned i = 0; i < SEDGE_SIMPLE_WORDS_MAX; i++)
         strcat(script, "a ");
-    assert_true(sedge_simple_words(script, &(struct sedge_strv){NULL, 0}));
+    assert_true(sedge_simple_words(script, &words));
     strcat(script, "a");
     assert_shell(script);
 }
