@@ -14,6 +14,27 @@
 
 #include "onnx.h"
 
+/* The operators of kernels.h, on any element type where nothing else is said. */
+#define SEDGE_KERNEL_OPS(X)                                                                                            \
+    X(PERMUTE)                                                                                                         \
+    X(CONCAT)                                                                                                          \
+    X(STRIDED) /* output element (i, k, ...) is element start + i*stride[0] + k*stride[1] ... */                       \
+    X(UNARY)   /* func of each element */                                                                              \
+    X(BINARY)  /* func of two that broadcast */                                                                        \
+    X(WHERE)   /* in[0] ? in[1] : in[2], broadcast */                                                                  \
+    X(CAST)                                                                                                            \
+    X(GATHER)     /* rows of `ic` pieces of `cols` elements: in[1] says which */                                       \
+    X(ARG)        /* int64: where along `axes` the largest float32 is */                                               \
+    X(TOPK)       /* int64: where the largest float32 are, first the largest */                                        \
+    X(TAKE)       /* the float32 elements that TOPK named */                                                           \
+    X(REDUCE)     /* func of float32 along the axes that have an extent of 1 in the output */                          \
+    X(RESIZE)     /* float32 */                                                                                        \
+    X(EDGE)       /* func of what is outside; stride[]: how much is in front */                                        \
+    X(QUANTIZE)   /* float32, scale, zero point if there is one: to 8 bits */                                          \
+    X(DEQUANTIZE) /* 8 bits or int32, scale, zero point if there is one */                                             \
+    X(NMS)        /* boxes, scores; rows: classes, cols: most boxes of one, alpha: overlap, beta: score */             \
+    X(MATMUL)     /* alpha * [rows][ic] * [ic][cols] for each place of dims[]; pre[], post[]: steps of in[0], in[1] */
+
 enum sedge_op_kind {
     SEDGE_OP_CONV, /* also depthwise and batch normalisation that stands alone */
     SEDGE_OP_FC,   /* rows * weights + bias */
@@ -33,25 +54,9 @@ enum sedge_op_kind {
     SEDGE_OP_MIN,
     SEDGE_OP_LEAKYRELU,
     SEDGE_OP_DECONV, /* weights [groups*ic][oc][kh][kw]; pre[]: rows and columns more at the end */
-    /* From here on: of kernels.h, any element type where the kernel does not say otherwise. */
-    SEDGE_OP_PERMUTE,
-    SEDGE_OP_CONCAT,
-    SEDGE_OP_STRIDED, /* output element (i, k, ...) is element start + i*stride[0] + k*stride[1] ... */
-    SEDGE_OP_UNARY,   /* func of each element */
-    SEDGE_OP_BINARY,  /* func of two that broadcast */
-    SEDGE_OP_WHERE,   /* in[0] ? in[1] : in[2], broadcast */
-    SEDGE_OP_CAST,
-    SEDGE_OP_GATHER,     /* rows of `ic` pieces of `cols` elements: in[1] says which */
-    SEDGE_OP_ARG,        /* int64: where along `axes` the largest float32 is */
-    SEDGE_OP_TOPK,       /* int64: where the largest float32 are, first the largest */
-    SEDGE_OP_TAKE,       /* the float32 elements that TOPK named */
-    SEDGE_OP_REDUCE,     /* func of float32 along the axes that have an extent of 1 in the output */
-    SEDGE_OP_RESIZE,     /* float32 */
-    SEDGE_OP_EDGE,       /* func of what is outside; stride[]: how much is in front */
-    SEDGE_OP_QUANTIZE,   /* float32, scale, zero point if there is one: to 8 bits */
-    SEDGE_OP_DEQUANTIZE, /* 8 bits or int32, scale, zero point if there is one */
-    SEDGE_OP_NMS,        /* boxes, scores; rows: classes, cols: most boxes of one, alpha: overlap, beta: score */
-    SEDGE_OP_MATMUL /* alpha * [rows][ic] * [ic][cols] for each place of dims[]; pre[], post[]: steps of in[0], in[1] */
+#define X(name) SEDGE_OP_##name,
+    SEDGE_KERNEL_OPS(X)
+#undef X
 };
 
 /* Functions of UNARY (float32; NOT is of bool). */

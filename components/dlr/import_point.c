@@ -26,27 +26,12 @@ static bool takes_bounds(enum sedge_op_kind kind)
     case SEDGE_OP_HARDSWISH:
     case SEDGE_OP_SOFTMAX:
     case SEDGE_OP_PAD:
-    case SEDGE_OP_PERMUTE:
-    case SEDGE_OP_CONCAT:
     case SEDGE_OP_MAX:
     case SEDGE_OP_MIN:
     case SEDGE_OP_LEAKYRELU:
-    case SEDGE_OP_STRIDED:
-    case SEDGE_OP_UNARY:
-    case SEDGE_OP_BINARY:
-    case SEDGE_OP_WHERE:
-    case SEDGE_OP_CAST:
-    case SEDGE_OP_QUANTIZE:
-    case SEDGE_OP_DEQUANTIZE:
-    case SEDGE_OP_RESIZE:
-    case SEDGE_OP_EDGE:
-    case SEDGE_OP_NMS:
-    case SEDGE_OP_GATHER:
-    case SEDGE_OP_ARG:
-    case SEDGE_OP_TOPK:
-    case SEDGE_OP_TAKE:
-    case SEDGE_OP_REDUCE:
-    case SEDGE_OP_MATMUL:
+#define X(name) case SEDGE_OP_##name:
+        SEDGE_KERNEL_OPS(X)
+#undef X
         return false;
     }
     return false;

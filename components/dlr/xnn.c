@@ -208,24 +208,9 @@ static enum xnn_status make(const struct sedge_graph *g, const struct sedge_op *
         return xnn_create_minimum_nd_f32(0, out);
     case SEDGE_OP_LEAKYRELU:
         return xnn_create_leaky_relu_nc_f32(n, n, n, op->alpha, 0, out);
-    case SEDGE_OP_PERMUTE:
-    case SEDGE_OP_CONCAT:
-    case SEDGE_OP_STRIDED:
-    case SEDGE_OP_UNARY:
-    case SEDGE_OP_BINARY:
-    case SEDGE_OP_WHERE:
-    case SEDGE_OP_CAST:
-    case SEDGE_OP_QUANTIZE:
-    case SEDGE_OP_DEQUANTIZE:
-    case SEDGE_OP_RESIZE:
-    case SEDGE_OP_EDGE:
-    case SEDGE_OP_NMS:
-    case SEDGE_OP_GATHER:
-    case SEDGE_OP_ARG:
-    case SEDGE_OP_TOPK:
-    case SEDGE_OP_TAKE:
-    case SEDGE_OP_REDUCE:
-    case SEDGE_OP_MATMUL:
+#define X(name) case SEDGE_OP_##name:
+        SEDGE_KERNEL_OPS(X)
+#undef X
         break; /* kernels.h */
     }
     return xnn_status_success;
@@ -325,24 +310,9 @@ static enum xnn_status setup(struct sedge_xnn *x, const struct sedge_op *op, xnn
         return xnn_setup_constant_pad_nd_x32(k, (size_t)op->axes, op->dims, op->pre, op->post, p, y, x->pool);
     case SEDGE_OP_LEAKYRELU:
         return xnn_setup_leaky_relu_nc_f32(k, 1, p, y, x->pool);
-    case SEDGE_OP_PERMUTE:
-    case SEDGE_OP_CONCAT:
-    case SEDGE_OP_STRIDED:
-    case SEDGE_OP_UNARY:
-    case SEDGE_OP_BINARY:
-    case SEDGE_OP_WHERE:
-    case SEDGE_OP_CAST:
-    case SEDGE_OP_QUANTIZE:
-    case SEDGE_OP_DEQUANTIZE:
-    case SEDGE_OP_RESIZE:
-    case SEDGE_OP_EDGE:
-    case SEDGE_OP_NMS:
-    case SEDGE_OP_GATHER:
-    case SEDGE_OP_ARG:
-    case SEDGE_OP_TOPK:
-    case SEDGE_OP_TAKE:
-    case SEDGE_OP_REDUCE:
-    case SEDGE_OP_MATMUL:
+#define X(name) case SEDGE_OP_##name:
+        SEDGE_KERNEL_OPS(X)
+#undef X
         break;
     }
     return xnn_status_success;

@@ -1,11 +1,9 @@
 """ONNX files of SqueezeNet 1.1 and ResNet-50 with seeded random weights: the sizes of the real networks, without their knowledge."""
+import common  # noqa: F401 (the path to support)
 import numpy
 
-for alias, kind in {"bool": bool, "float": float, "int": int, "object": object}.items():
-    if alias not in numpy.__dict__:  # python3-onnx of Debian 12 asks for names that its numpy has no more
-        setattr(numpy, alias, kind)
-
-from onnx import TensorProto, helper, numpy_helper, save  # noqa: E402
+import support.onnx_names  # noqa: F401
+from onnx import TensorProto, helper, numpy_helper, save
 
 SEED = 2024
 SIDE = 224

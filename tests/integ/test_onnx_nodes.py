@@ -2,14 +2,13 @@
 to come out. A case is tried as it is and, when an operand has to be a constant, with all operands but the first one as constants."""
 import os
 import re
-import subprocess
-import sys
 from collections import Counter
 
 import numpy
-import pytest
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import support.onnx_names  # noqa: F401
+from onnx import numpy_helper
+from onnx.backend.test.case import node
 
 # Operators that have to pass at least one case. (The cases of Cast and ReduceLogSumExp are of types that are not
 # computed; test_operators.c has others.)
@@ -23,7 +22,6 @@ OLDEST = 7  # opset
 REFUSED = re.compile(r'operator \S+ \(node ".*", opset \d+\): |input ".*"(: | is of type )|the model has no input|more than 6 dimensions')
 
 RUN = """
-import dlr, numpy, os, sys
 root = sys.argv[1]
 for name in sorted(os.listdir(root)):
     folder = os.path.join(root, name)
@@ -41,10 +39,6 @@ for name in sorted(os.listdir(root)):
 
 def collect():
     """The cases whose values are all tensors of numbers."""
-    for alias, kind in {"float": float, "int": int, "bool": bool, "object": object}.items():
-        if alias not in numpy.__dict__:  # removed from numpy, still used by the generator
-            setattr(numpy, alias, kind)
-    from onnx.backend.test.case import node
     for case in node.collect_testcases(None):
         values = [v for data in case.data_sets for side in data for v in side]
         if any(not isinstance(v, (numpy.ndarray, numpy.generic)) or v.dtype == object for v in values) or len(case.data_sets) != 1:
@@ -58,7 +52,6 @@ def collect():
 
 def with_constants(model, inputs):
     """The model with all its inputs but the first as constants."""
-    from onnx import numpy_helper
     changed = type(model)()
     changed.CopyFrom(model)
     del changed.graph.input[1:]
@@ -74,18 +67,9 @@ def write(folder, model, inputs):
     numpy.savez(os.path.join(folder, "inputs.npz"), **{v.name: a for v, a in zip(model.graph.input, inputs)})
 
 
-def outcomes(bin_dir, root):
+def outcomes(dlr_script, root):
     """Name -> "ok" or the refusal, of all the models below root, from one process."""
-    library = os.path.join(os.path.dirname(bin_dir), "lib", "libdlr.so")
-    env = dict(os.environ, PYTHONPATH=os.path.join(SOURCE, "python"), DLR_LIBRARY=library, PYTHONDONTWRITEBYTECODE="1", TVM_NUM_THREADS="1",
-               DLR_BACKEND="onnx")
-    needed = subprocess.run(["ldd", library], capture_output=True, text=True, check=True).stdout
-    sanitizers = [line.split()[2] for line in needed.splitlines() if "san.so" in line]
-    if sanitizers:  # has to be loaded first; the interpreter itself frees less than it takes
-        env.update(LD_PRELOAD=" ".join(sanitizers), ASAN_OPTIONS="detect_leaks=0")
-    done = subprocess.run([sys.executable, "-c", RUN, str(root)], env=env, capture_output=True, text=True, timeout=300)
-    said = [line.split(" ", 2) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, f"ended with {done.returncode} in {said[-1]}: {done.stderr[-4000:]}"
+    said = [line.split(" ", 2) for line in dlr_script(RUN, str(root), DLR_BACKEND="onnx", TVM_NUM_THREADS="1").splitlines()]
     return {word[1]: word[2] if word[0] == "refused" else "ok" for word in said if word[0] != "begin"}
 
 
@@ -103,14 +87,14 @@ def difference(case, folder):
     return ""
 
 
-def test_the_reference_cases_of_onnx_pass_or_are_refused_by_name(bin_dir, tmp_path, record_property):
+def test_the_reference_cases_of_onnx_pass_or_are_refused_by_name(dlr_script, tmp_path, record_property):
     cases = {case.name: case for case in collect()}
     for name, case in cases.items():
         inputs = case.data_sets[0][0]
         write(tmp_path / name, case.model, inputs)
         if len(inputs) > 1 and len(inputs) == len(case.model.graph.input):
             write(tmp_path / f"{name}.constants", with_constants(case.model, inputs), inputs[:1])
-    outcome = outcomes(bin_dir, tmp_path)
+    outcome = outcomes(dlr_script, tmp_path)
     passed, wrong, applicable = Counter(), [], 0
     for name, case in cases.items():
         tried = [each for each in (name, f"{name}.constants") if outcome.get(each) == "ok"]

@@ -2,18 +2,12 @@
 import os
 import platform
 
-import numpy
 import pytest
 
+import support.onnx_names  # noqa: F401
+from onnx import TensorProto, helper, save
 from support.dlr_python import DIGITS
 from support.node import install
-
-np_aliases = {"bool": bool, "float": float, "int": int, "object": object}
-for alias, kind in np_aliases.items():  # python3-onnx of Debian 12 asks for names that its numpy has no more
-    if alias not in numpy.__dict__:
-        setattr(numpy, alias, kind)
-
-from onnx import TensorProto, helper, save  # noqa: E402
 
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
 

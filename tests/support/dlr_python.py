@@ -21,9 +21,9 @@ def dlr_script(bin_dir):
         env.update(LD_PRELOAD=" ".join(sanitizers), ASAN_OPTIONS="detect_leaks=0")
 
     def run(script, *words, **variables):
-        done = subprocess.run([sys.executable, "-c", "import dlr, numpy, sys\n" + script, *words], env={**env, **variables},
+        done = subprocess.run([sys.executable, "-c", "import dlr, numpy, os, sys\n" + script, *words], env={**env, **variables},
                               capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, f"{done.stdout[-400:]}\nended with {done.returncode}: {done.stderr[-4000:]}"
         return done.stdout.strip()
 
     return run
