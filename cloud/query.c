@@ -96,3 +96,14 @@ int sedge_q_end(struct sedge_db *db, int rc, struct sedge_err *err)
     (void)sedge_db_exec(db, "ROLLBACK", NULL);
     return -1;
 }
+
+int sedge_q_part_begin(struct sedge_db *db, struct sedge_err *err)
+{
+    return sedge_db_exec(db, "SAVEPOINT part", err);
+}
+
+int sedge_q_part_end(struct sedge_db *db, int rc, struct sedge_err *err)
+{
+    if (rc != 0 && sedge_db_exec(db, "ROLLBACK TO part", err) != 0) return -1;
+    return sedge_db_exec(db, "RELEASE part", err);
+}

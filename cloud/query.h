@@ -31,5 +31,9 @@ int sedge_q_text(struct sedge_db *db, struct sedge_err *err, char **out, const c
 /* One write transaction (BEGIN IMMEDIATE). end: commits when rc is 0, otherwise rolls back; returns 0 or -1. */
 int sedge_q_begin(struct sedge_db *db, struct sedge_err *err);
 int sedge_q_end(struct sedge_db *db, int rc, struct sedge_err *err);
+/* A part of a transaction that may fail without the rest. end: keeps what was done since when rc is 0, otherwise undoes
+ * it; -1 only when that could not be done. Not nested. */
+int sedge_q_part_begin(struct sedge_db *db, struct sedge_err *err);
+int sedge_q_part_end(struct sedge_db *db, int rc, struct sedge_err *err);
 
 #endif

@@ -158,14 +158,15 @@ static int handle_all(struct serve *s, int64_t now_ms, struct sedge_plane_out *o
 {
     for (size_t i = 0; i < s->nin; i++) {
         struct sedge_err one = SEDGE_ERR_INIT;
+        int rc;
 
-        if (sedge_q_run(s->c->db, err, "SAVEPOINT message", "") != 0) return -1;
-        if (sedge_plane_handle(s->plane, now_ms, s->in[i].topic, s->in[i].data, s->in[i].n, out, &one) != 0) {
+        if (sedge_q_part_begin(s->c->db, err) != 0) return -1;
+        rc = sedge_plane_handle(s->plane, now_ms, s->in[i].topic, s->in[i].data, s->in[i].n, out, &one);
+        if (rc != 0) {
             sedge_metrics_add(SEDGE_METRIC_MQTT_FAILED, 1);
             sedge_log(SEDGE_ERROR, "serve", "message-failed", "topic=%s: %s", s->in[i].topic, one.msg);
-            if (sedge_q_run(s->c->db, err, "ROLLBACK TO message", "") != 0) return -1;
         }
-        if (sedge_q_run(s->c->db, err, "RELEASE message", "") != 0) return -1;
+        if (sedge_q_part_end(s->c->db, rc, err) != 0) return -1;
     }
     return 0;
 }

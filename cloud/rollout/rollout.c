@@ -227,6 +227,32 @@ static int step(struct sedge_cloud *c, struct sedge_rev *r, struct sedge_run_sta
     return r->released ? close_gate(c->db, r, &n, now, err) : advance(c->db, r, s, &n, now, mono_ms, err);
 }
 
+/* What was looked at in memory is forgotten with what was undone: it begins anew after a rest, and the others go on. */
+static void rest(struct sedge_run_state *s, int64_t mono_ms, const struct sedge_err *why)
+{
+    sedge_log(SEDGE_ERROR, "rollout", "step-failed", "deployment=%lld: %s; tried again in %d s", (long long)s->id,
+              why->msg, SEDGE_ROLLOUT_REST_MS / 1000);
+    free(s->next);
+    *s = (struct sedge_run_state){
+        .id = s->id, .wave = -1, .last_ms = mono_ms, .seen = true, .rests_until = mono_ms + SEDGE_ROLLOUT_REST_MS};
+}
+
+static int step_alone(struct sedge_rollout *r, int64_t id, int64_t now_ms, int64_t mono_ms, struct sedge_err *err)
+{
+    struct sedge_run_state *s = state_of(r, id, mono_ms);
+    struct sedge_err why = SEDGE_ERR_INIT;
+    struct sedge_rev rev;
+    int rc;
+
+    s->seen = true;
+    if (mono_ms < s->rests_until) return 0;
+    if (sedge_q_part_begin(r->c->db, err) != 0) return -1;
+    rc = sedge_rev_load(r->c->db, id, &rev, &why) == 1 ? step(r->c, &rev, s, now_ms, mono_ms, &why) : -1;
+    sedge_rev_release(&rev);
+    if (rc != 0) rest(s, mono_ms, &why);
+    return sedge_q_part_end(r->c->db, rc, err);
+}
+
 int sedge_rollout_tick(struct sedge_rollout *r, int64_t now_ms, int64_t mono_ms, struct sedge_err *err)
 {
     sedge_auto_free int64_t *ids = NULL;
@@ -236,14 +262,8 @@ int sedge_rollout_tick(struct sedge_rollout *r, int64_t now_ms, int64_t mono_ms,
     if (rc != 0) return -1;
     ids = due(r->c->db, &n, err);
     if (!ids) return -1;
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct sedge_run_state *s = state_of(r, ids[i], mono_ms);
-        struct sedge_rev rev;
-
-        s->seen = true;
-        rc = sedge_rev_load(r->c->db, ids[i], &rev, err) == 1 ? step(r->c, &rev, s, now_ms, mono_ms, err) : -1;
-        sedge_rev_release(&rev);
-    }
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = step_alone(r, ids[i], now_ms, mono_ms, err);
     forget_others(r);
     return rc;
 }

@@ -20,11 +20,13 @@
 #define SEDGE_ROLLOUT_SCAN       20000 /* members looked at in one tick */
 #define SEDGE_ROLLOUT_ONLINE_S   18000 /* seen in the time between two polls of a device: released before others */
 #define SEDGE_ROLLOUT_SLEEPER_MS 10000 /* how often dormant things of a wave are counted */
+#define SEDGE_ROLLOUT_REST_MS    10000 /* until a deployment that could not go on is tried again */
 
 struct sedge_rollout;
 
 struct sedge_rollout *sedge_rollout_new(struct sedge_cloud *c); /* c is borrowed */
 void sedge_rollout_free(struct sedge_rollout *r);
+/* A deployment that cannot go on is logged, and holds up no other. -1: the database fails. */
 int sedge_rollout_tick(struct sedge_rollout *r, int64_t now_ms, int64_t mono_ms, struct sedge_err *err);
 
 /* A deployment that was created, approved, or whose time has come: it takes its place, and its first things are

@@ -21,6 +21,7 @@ struct sedge_run_state {
     size_t n, at;
     int64_t sleeping, sleeping_ms; /* QUEUED executions of dormant things; when they were counted */
     bool seen;                     /* in this tick */
+    int64_t rests_until;           /* monotonic; it could not go on */
 };
 
 /* Looks at the next members and sorts those who may get the revision: online ones first, then by hash. */

@@ -60,7 +60,8 @@ static inline int64_t count(struct fleet *f, const char *text)
     return site_count(f->c, text);
 }
 
-static inline int64_t create(struct fleet *f, const char *version, const char *job, const char *rollout)
+static inline int64_t create_for(struct fleet *f, const char *group, const char *version, const char *job,
+                                 const char *rollout)
 {
     sedge_auto_put struct json_object *content = sedge_doc_empty();
     sedge_auto_put struct json_object *j = job ? sedge_json_parse_object(job, strlen(job), "job", NULL) : NULL;
@@ -69,13 +70,18 @@ static inline int64_t create(struct fleet *f, const char *version, const char *j
     sedge_auto_free char *a = sedge_xasprintf("a@%s", version);
     sedge_auto_put struct json_object *o = NULL;
     struct sedge_deploy_request rq = {
-        .kind = SEDGE_TARGET_GROUP, .target = "g", .content = content, .skip_resolve = true, .job = j, .rollout = r};
+        .kind = SEDGE_TARGET_GROUP, .target = group, .content = content, .skip_resolve = true, .job = j, .rollout = r};
     struct sedge_err err = SEDGE_ERR_INIT;
 
     assert_int_equal(sedge_doc_set_component(content, a, &err), 0);
     o = sedge_deploy_create(f->c, &rq, f->now_ms, &err);
     if (!o) fail_msg("%s", err.msg);
     return count(f, "SELECT MAX(id) FROM deployment");
+}
+
+static inline int64_t create(struct fleet *f, const char *version, const char *job, const char *rollout)
+{
+    return create_for(f, "g", version, job, rollout);
 }
 
 static inline void tick(struct fleet *f, int64_t ms)

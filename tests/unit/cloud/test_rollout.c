@@ -572,10 +572,30 @@ static void a_retry_by_hand_takes_the_states_that_are_asked_for(void **st)
     assert_int_equal(count(f, "SELECT n FROM counter WHERE status=3"), 0);
 }
 
+static void a_deployment_that_cannot_go_on_holds_up_no_other(void **st)
+{
+    struct fleet *f = *st;
+    int64_t broken = create(f, "1.0.0", FAST, NULL), had = given(f, broken), other;
+    struct sedge_err err = SEDGE_ERR_INIT;
+
+    assert_int_equal(sedge_group_create(f->c, "h", &err), 0);
+    sql(f, "INSERT INTO member SELECT (SELECT id FROM grp WHERE name='h'), id, 1764590400 FROM thing");
+    other = create_for(f, "h", "1.0.0", FAST, NULL);
+    sql(f, "UPDATE deployment SET policy='{' WHERE id=1");
+    ticks(f, 40, 250);
+    assert_int_equal(given(f, broken), had);
+    assert_int_equal(given(f, other), 100);
+    sql(f, "UPDATE deployment SET policy=(SELECT policy FROM deployment WHERE id=2) WHERE id=1");
+    tick(f, SEDGE_ROLLOUT_REST_MS);
+    ticks(f, 40, 250);
+    assert_int_equal(given(f, broken), 100);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(a_deployment_that_cannot_go_on_holds_up_no_other),
         T(things_are_released_at_the_rate_and_the_first_ones_at_once),
         T(an_exponential_rate_rises_with_success),
         T(a_wave_ends_by_success_and_soak_and_the_next_begins),
