@@ -115,33 +115,28 @@ static int concat(const struct sedge_call *c)
 
 static sedge_kernel_fn *kernel_of(enum sedge_op_kind kind)
 {
-    static const struct {
-        enum sedge_op_kind kind;
-        sedge_kernel_fn *fn;
-    } kernels[] = {
-        {SEDGE_OP_PERMUTE, permute},
-        {SEDGE_OP_STRIDED, strided},
-        {SEDGE_OP_CONCAT, concat},
-        {SEDGE_OP_UNARY, sedge_kernel_unary},
-        {SEDGE_OP_BINARY, sedge_kernel_binary},
-        {SEDGE_OP_WHERE, sedge_kernel_where},
-        {SEDGE_OP_CAST, sedge_kernel_cast},
-        {SEDGE_OP_QUANTIZE, sedge_kernel_quantize},
-        {SEDGE_OP_DEQUANTIZE, sedge_kernel_dequantize},
-        {SEDGE_OP_RESIZE, sedge_kernel_resize},
-        {SEDGE_OP_EDGE, sedge_kernel_edge},
-        {SEDGE_OP_NMS, sedge_kernel_nms},
-        {SEDGE_OP_GATHER, sedge_kernel_gather},
-        {SEDGE_OP_ARG, sedge_kernel_arg},
-        {SEDGE_OP_TOPK, sedge_kernel_topk},
-        {SEDGE_OP_TAKE, sedge_kernel_take},
-        {SEDGE_OP_REDUCE, sedge_kernel_reduce},
-        {SEDGE_OP_MATMUL, sedge_kernel_matmul},
+    static sedge_kernel_fn *const kernels[] = {
+        [SEDGE_OP_PERMUTE] = permute,
+        [SEDGE_OP_STRIDED] = strided,
+        [SEDGE_OP_CONCAT] = concat,
+        [SEDGE_OP_UNARY] = sedge_kernel_unary,
+        [SEDGE_OP_BINARY] = sedge_kernel_binary,
+        [SEDGE_OP_WHERE] = sedge_kernel_where,
+        [SEDGE_OP_CAST] = sedge_kernel_cast,
+        [SEDGE_OP_QUANTIZE] = sedge_kernel_quantize,
+        [SEDGE_OP_DEQUANTIZE] = sedge_kernel_dequantize,
+        [SEDGE_OP_RESIZE] = sedge_kernel_resize,
+        [SEDGE_OP_EDGE] = sedge_kernel_edge,
+        [SEDGE_OP_NMS] = sedge_kernel_nms,
+        [SEDGE_OP_GATHER] = sedge_kernel_gather,
+        [SEDGE_OP_ARG] = sedge_kernel_arg,
+        [SEDGE_OP_TOPK] = sedge_kernel_topk,
+        [SEDGE_OP_TAKE] = sedge_kernel_take,
+        [SEDGE_OP_REDUCE] = sedge_kernel_reduce,
+        [SEDGE_OP_MATMUL] = sedge_kernel_matmul,
     };
 
-    for (size_t i = 0; i < SEDGE_ARRAY_LEN(kernels); i++)
-        if (kernels[i].kind == kind) return kernels[i].fn;
-    return NULL;
+    return kind < SEDGE_ARRAY_LEN(kernels) ? kernels[kind] : NULL;
 }
 
 bool sedge_kernel_has(enum sedge_op_kind kind)

@@ -228,6 +228,7 @@ int sedge_tvm_parallel_launch(sedge_tvm_task task, void *data, int tasks)
     if (check_launch(tasks)) return -1;
     l.env = (struct sedge_tvm_env){&l, tasks ? tasks : threads};
     l.counters = sedge_xcalloc((size_t)l.env.num_task, LINE_BYTES);
+    /* of as many items as threads each thread gets one before any takes a second: a barrier needs that */
     if (here.pool && l.env.num_task > 1)
         pthreadpool_parallelize_1d(here.pool, run_task, &l, (size_t)l.env.num_task, 0);
     else

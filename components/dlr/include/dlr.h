@@ -120,8 +120,8 @@ DLR_DLL int GetDLRInputShape(DLRModelHandle *handle, int index, int64_t *shape);
 DLR_DLL int SetDLRInput(DLRModelHandle *handle, const char *name, const int64_t *shape, const void *input, int dim);
 /* The same from a descriptor: CPU memory, the model's type, compact, the same number of elements. */
 DLR_DLL int SetDLRInputTensor(DLRModelHandle *handle, const char *name, DLTensor *tensor);
-/* Without a copy (back-end tvm): every run reads what lies there then. The shape has to be the model's, the data
- * aligned to 128 bytes; it stays the caller's and valid as long as runs are made. GetDLRInput shows it. */
+/* Without a copy (back-ends tvm and ort): every run reads what lies there then. The shape has to be the model's, the
+ * data aligned to 128 bytes; it stays the caller's and valid as long as runs are made. GetDLRInput shows it. */
 DLR_DLL int SetDLRInputTensorZeroCopy(DLRModelHandle *handle, const char *name, DLTensor *tensor);
 /* Copies the current content (zeros before the first SetDLRInput). */
 DLR_DLL int GetDLRInput(DLRModelHandle *handle, const char *name, void *input);
